@@ -1,0 +1,22 @@
+#!/bin/sh
+# Writes requirements/*.txt from pyproject.toml: exact versions with hashes, and no registry's address.
+# `make lock` calls it; UPGRADE=1 takes the newest versions that fit, otherwise those that are locked stay.
+set -eu
+cd "$(dirname "$0")/.."
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+if [ ! -x .venv-tools/bin/uv ]; then
+    .venv/bin/python -m venv .venv-tools
+    .venv-tools/bin/python -m pip install --quiet uv==0.13.9
+fi
+
+lock() {
+    file=$1
+    shift
+    .venv-tools/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links ${UPGRADE:+--upgrade} "$@" --output-file "requirements/$file"
+}
+
+lock runtime.txt pyproject.toml
+lock dev.txt --group dev --constraints requirements/runtime.txt pyproject.toml
+lock build.txt --group build --constraints requirements/dev.txt

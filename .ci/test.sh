@@ -1,0 +1,38 @@
+#!/bin/sh
+# Every check there is, each even if one before it failed; what failed is named at the end.
+# `make test` calls it after `make setup`. CHECKS names some of: peers lint types contracts tests.
+set -u
+cd "$(dirname "$0")/.."
+bin=.venv/bin
+failed=
+
+check() {
+    name=$1
+    shift
+    case " ${CHECKS:-$name} " in *" $name "*) ;; *) return 0 ;; esac
+    echo "== $name"
+    "$@" || failed="$failed $name"
+}
+
+lint() {
+    $bin/ruff check --no-fix . && $bin/ruff format --check .
+}
+
+contracts() {
+    # Its banner is left out.
+    output=$($bin/lint-imports 2>&1)
+    result=$?
+    printf '%s\n' "$output" | sed -n '/^Analyzed\|^[A-Z][a-z]/,$p'
+    return $result
+}
+
+check peers .ci/peers.sh
+check lint lint
+check types $bin/mypy
+check contracts contracts
+check tests $bin/pytest
+
+if [ -n "$failed" ]; then
+    echo "failed:$failed"
+    exit 1
+fi

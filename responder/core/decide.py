@@ -1,0 +1,429 @@
+"""The decision function: what one input, or one timer that is due, does to the state.
+
+`engine` and `replay` call `decide` and `decide_timer`, commit what they return and apply it.
+Both are pure and total over their arguments: no I/O, no clock, no randomness; `now` is the
+input's `at` or the timer's due time, so the same inputs log gives the same journal.
+"""
+
+from typing import Final, assert_never
+
+import msgspec
+
+from responder.core import flush, ledger
+from responder.core.draft import Decision, Draft
+from responder.core.flush import Look
+from responder.core.ledger import OpenRow, Sets, Told, View
+from responder.core.messages import (
+    AlertsDropped,
+    AlertsReceived,
+    AlertsRejected,
+    BadRequest,
+    BreakerTurned,
+    DeliveryEnded,
+    DismissDelivery,
+    GroupClosed,
+    Input,
+    Lagging,
+    LimitReached,
+    Noted,
+    ResendDelivery,
+    Resumed,
+    Revised,
+    RulesLoaded,
+    Started,
+    Unreadable,
+)
+from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, format_duration
+from responder.core.receive import end_own, join, raise_own, receive
+from responder.core.rules import Integration, Ruleset
+from responder.core.state import ClosedRow, DeadRow, Group, LedgerRow, State
+
+COLLECT_INTERVAL: Final = 30 * MINUTE
+"""How often alerts that are over and in no group are forgotten, as Alertmanager does."""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A command did what it was asked to."""
+
+    detail: str = ""
+
+
+class Declined(msgspec.Struct, frozen=True):
+    """A command could not do what it was asked to: an HTTP status and the reason."""
+
+    status: int
+    reason: str
+
+
+def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
+    """What an input comes to."""
+    draft = Draft(state, ruleset, given.at)
+    body = given.body
+    reply: object = None
+    match body:
+        case AlertsReceived():
+            receive(draft, body.source, body.alerts)
+            if body.rejected:
+                _rejected(draft, given.actor, body)
+        case DeliveryEnded():
+            _delivery_ended(draft, body)
+        case BadRequest():
+            summary = f"{body.sender} sent a request that was refused with {body.status}: {body.reason}"
+            raise_own(draft, "ResponderBadAlert", {"sender": body.sender}, summary, lasts=HOUR)
+        case Started():
+            _started(draft, body)
+        case Resumed():
+            draft.events.append(Noted("resumed", body.why))
+            _hear_again(draft, body.heard_at)
+            end_own(draft, "ResponderLagging", {}, "critical")
+        case Lagging():
+            summary = f"Deciding is {format_duration(body.lag // 10**9 * 10**9)} behind; senders get 503."
+            raise_own(draft, "ResponderLagging", {}, summary, severity="critical")
+        case RulesLoaded():
+            _rules_loaded(draft, body.hash)
+            reply = Accepted(body.hash)
+        case BreakerTurned():
+            _breaker_turned(draft, body)
+        case ResendDelivery():
+            reply = _resend(draft, body.row)
+        case DismissDelivery():
+            reply = _dismiss(draft, body.row)
+        case LimitReached():
+            summary = f"{body.sender} was refused new alerts: {body.limit} is reached."
+            raise_own(draft, "ResponderAlertLimit", {}, summary, lasts=HOUR, severity="critical")
+        case Unreadable():
+            return decide_undecidable(state, ruleset, given, f"{body.kind}: {body.error}")
+        case _:
+            assert_never(body)
+    return draft.finish(reply)
+
+
+def decide_undecidable(state: State, ruleset: Ruleset, given: Input, error: str) -> Decision:
+    """Close an input on which `decide` raised twice: journaled, and told to people."""
+    draft = Draft(state, ruleset, given.at)
+    draft.events.append(Noted("undecidable", error))
+    summary = f"Input {given.seq} from {given.actor} could not be decided: {error}"
+    raise_own(
+        draft, "ResponderUndecidable", {"input": str(given.seq)}, summary, lasts=HOUR, severity="critical"
+    )
+    return draft.finish(Declined(500, "this input could not be decided; see the journal"))
+
+
+def decide_timer_undecidable(
+    state: State, ruleset: Ruleset, group: int, at: Nanoseconds, error: str
+) -> Decision:
+    """Put off a group on whose look `decide_timer` raised twice, and tell people."""
+    draft = Draft(state, ruleset, at)
+    draft.events.append(Noted("undecidable", f"group {group}: {error}"))
+    known = state.groups[group]
+    wait = ruleset.router.by_id[known.route].group_interval
+    draft.changes.groups[group] = msgspec.structs.replace(known, tick_at=at + wait, wake_at=0)
+    summary = f"Group {group} could not be decided: {error}"
+    raise_own(
+        draft, "ResponderUndecidable", {"group": str(group)}, summary, lasts=HOUR, severity="critical"
+    )
+    return draft.finish()
+
+
+def decide_timer(state: State, ruleset: Ruleset, group: int, at: Nanoseconds) -> Decision:
+    """What a due timer comes to: a group's look, or (group 0) the collection of what is over."""
+    draft = Draft(state, ruleset, at)
+    if group:
+        flush.flush(draft, state.groups[group])
+    else:
+        _collect(draft)
+    return draft.finish()
+
+
+def _collect(draft: Draft) -> None:
+    gone = [
+        alert.id
+        for alert in draft.state.by_id.values()
+        if not alert.groups and (alert.stale or alert.resolved_at(draft.at))
+    ]
+    draft.changes.dropped.extend(gone)
+    draft.changes.collect_at = draft.at + COLLECT_INTERVAL
+    if gone:
+        draft.events.append(AlertsDropped(gone))
+
+
+def _rejected(draft: Draft, actor: str, body: AlertsReceived) -> None:
+    draft.events.append(AlertsRejected([(one.index, one.reason) for one in body.rejected]))
+    first = body.rejected[0]
+    summary = f"{actor} sent {len(body.rejected)} alerts that cannot be used; the first: {first.reason}"
+    raise_own(draft, "ResponderBadAlert", {"sender": actor}, summary, lasts=HOUR)
+
+
+# -- time in which nothing was heard ----------------------------------------------------------
+
+
+def _started(draft: Draft, body: Started) -> None:
+    state = draft.state
+    draft.events.append(Noted("started", f"version {body.version}, rules {body.rules[:12]}"))
+    if body.rules != state.rules:
+        _rules_loaded(draft, body.rules)
+    draft.changes.rules = body.rules
+    _hear_again(draft, body.heard_at)
+    if not state.collect_at:
+        draft.changes.collect_at = draft.at + COLLECT_INTERVAL
+    attempted = set(body.attempted)
+    for row_id, (group_id, integration_id) in sorted(state.rows.items()):
+        told = state.told_to(group_id, integration_id)
+        if told.head is None or told.head.id != row_id or group_id in draft.changes.closed_groups:
+            continue
+        group = state.groups[group_id]
+        integration = _integration(draft.ruleset, group, integration_id)
+        if integration is None:
+            continue
+        draft.effects.append(flush.deliver(draft, group, integration, told.head))
+        if row_id not in attempted:  # never sent: what people hear is how things are now
+            _look_now(draft, group_id)
+    if body.restored:
+        draft.events.append(Noted("restored", "the journal is older than the anchor beside the database"))
+        summary = "The database is older than its anchor: a backup was restored, or the journal was cut."
+        raise_own(draft, "ResponderChainBroken", {}, summary, severity="critical")
+
+
+def _hear_again(draft: Draft, heard_at: Nanoseconds) -> None:
+    """Time in which nobody could be heard does not end alerts, and overdue timers fire once, now."""
+    at, state = draft.at, draft.state
+    until = at + draft.ruleset.resolve_timeout
+    closed = set(draft.changes.closed_groups)
+    for known in state.by_id.values():
+        if heard_at < known.ends_at < until and known.source != "responder":
+            alert = draft.changes.alerts.get(known.id, known)
+            draft.put_alert(msgspec.structs.replace(alert, ends_at=until))
+    for group in state.groups.values():
+        if group.due_at < at and group.id not in closed:
+            _look_now(draft, group.id)
+    if 0 < state.collect_at < at:
+        draft.changes.collect_at = at
+
+
+def _look_now(draft: Draft, group_id: int) -> None:
+    group = draft.changes.groups.get(group_id) or draft.state.groups[group_id]
+    if group.tick_at <= draft.at:
+        changed = msgspec.structs.replace(group, tick_at=draft.at, wake_at=0)
+    else:
+        changed = msgspec.structs.replace(group, wake_at=draft.at)
+    draft.changes.groups[group_id] = changed
+
+
+# -- what delivery reports --------------------------------------------------------------------
+
+
+def _integration(ruleset: Ruleset, group: Group, integration: str) -> Integration | None:
+    route = ruleset.router.by_id.get(group.route)
+    if route is None:
+        return None
+    return next((i for i in ruleset.receivers[route.receiver].integrations if i.id == integration), None)
+
+
+def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
+    state = draft.state
+    where = state.rows.get(body.row)
+    if where is None:
+        return  # closed meanwhile, by a reload
+    group = state.groups[where[0]]
+    told = state.told_to(*where)
+    row = told.head
+    if row is None or row.id != body.row:
+        return
+    integration = _integration(draft.ruleset, group, where[1])
+    assert integration is not None
+    if body.state == "delivered":
+        firing = {a: m.episode for a, m in state.members[group.id].items() if m.firing_at(draft.at)}
+        told = ledger.delivered(told, row, firing, draft.at, draft.ruleset.mends)
+        flush.close(draft, ClosedRow(row.id, "delivered", row.reason))
+        _settle_dead(draft, group, integration.id)
+        if told.head:
+            draft.effects.append(flush.deliver(draft, group, integration, told.head))
+    else:
+        told = ledger.not_delivered(told, row, body.reason, maybe_told=body.maybe_told)
+        _close_failed(draft, group, integration, row, body, told)
+        if told.head:
+            told = _revise(draft, group, integration, told)
+    draft.put_told(group.id, integration.id, told)
+    _let_leave(draft, group, row.view)
+
+
+def _close_failed(
+    draft: Draft, group: Group, integration: Integration, row: OpenRow, body: DeliveryEnded, told: Told
+) -> None:
+    if body.state == "superseded" and told.head:
+        by = f"row {told.head.id}"
+        flush.close(draft, ClosedRow(row.id, "superseded", "superseded", body.detail, by))
+        return
+    reason = body.reason or "unknown"
+    flush.close(draft, ClosedRow(row.id, "dead", reason, body.detail))
+    draft.changes.dead[row.id] = DeadRow(group.id, integration.id)
+    receiver = draft.ruleset.router.by_id[group.route].receiver
+    raise_own(
+        draft,
+        "ResponderDeadLetters",
+        {"receiver": receiver, "integration": integration.kind},
+        f"{receiver} refused a notification for good ({reason}); see `responder delivery list --dead`.",
+    )
+
+
+def _settle_dead(draft: Draft, group: Group, integration: str) -> None:
+    """Something got through: what had failed for the same (group, integration) is history."""
+    for row, dead in draft.state.dead.items():
+        if dead.group == group.id and dead.integration == integration:
+            draft.changes.unlisted.append(row)
+    _end_dead_letters(draft)
+
+
+def _end_dead_letters(draft: Draft) -> None:
+    if draft.changes.unlisted and len(draft.changes.unlisted) == len(draft.state.dead):
+        for alert in list(draft.state.by_id.values()):
+            labels = dict(alert.labels)
+            if alert.source == "responder" and labels.get("alertname") == "ResponderDeadLetters":
+                own = {"receiver": labels["receiver"], "integration": labels["integration"]}
+                end_own(draft, "ResponderDeadLetters", own)
+
+
+def _revise(draft: Draft, group: Group, integration: Integration, told: Told) -> Told:
+    """The row that waited behind one that was not delivered: what of it is still news?"""
+    row = told.head
+    assert row is not None
+    alone = msgspec.structs.replace(told, head=None)
+    view = View(
+        row.view.firing,
+        ledger.sayable(row.view.resolved, alone),
+        ledger.sayable(row.view.stale, alone),
+        row.view.at,
+    )
+    route = draft.ruleset.router.by_id[group.route]
+    reason = ledger.reason_to_tell(
+        Sets(view.firing, view.resolved, view.stale, {}),
+        alone.told,
+        alone.hidden,
+        alone.perhaps,
+        now=view.at,
+        repeat_interval=route.repeat_interval,
+        send_resolved=integration.send_resolved,
+        mends=draft.ruleset.mends,
+    )
+    if reason is None:
+        why = "no_change" if view.firing else "resolved_before_told"
+        flush.close(draft, ClosedRow(row.id, "suppressed", why))
+        return alone
+    if reason == row.reason and view == row.view:
+        draft.effects.append(flush.deliver(draft, group, integration, row))
+        return told
+    row = OpenRow(row.id, reason, view)
+    lists = (list(view.firing), list(view.resolved), list(view.stale))
+    draft.events.append(Revised(row.id, reason, *lists))
+    draft.changes.revised.append(
+        LedgerRow(
+            row.id,
+            group.id,
+            route.group_key(group.labels),
+            route.receiver,
+            integration.id,
+            view.at,
+            reason,
+            *lists,
+        )
+    )
+    draft.effects.append(flush.deliver(draft, group, integration, row))
+    return msgspec.structs.replace(told, head=row)
+
+
+def _let_leave(draft: Draft, group: Group, view: View) -> None:
+    """Resolved alerts that the closed row named may have nobody left to hear of them."""
+    members = draft.state.members[group.id]
+    named = view.resolved.keys() | view.firing.keys()
+    over = {a: members[a].episode for a in named if a in members and members[a].resolved_at(draft.at)}
+    left = flush.leave(draft, group, Look({}, over, {}, {})) if over else 0
+    still_open = flush.has_open_rows(draft, group.id)
+    if left == len(members) and not still_open:
+        draft.changes.closed_groups.append(group.id)
+        draft.events.append(GroupClosed(group.id))
+
+
+def _breaker_turned(draft: Draft, body: BreakerTurned) -> None:
+    turned = "opened" if body.opened else "closed"
+    draft.events.append(Noted(f"breaker_{turned}", f"{body.destination} {body.reason}".strip()))
+    labels = {"destination": body.destination}
+    if body.opened:
+        summary = f"{body.destination} does not take notifications ({body.reason}); {body.waiting} wait."
+        raise_own(draft, "ResponderDeliveryFailing", labels, summary, severity="critical")
+    else:
+        end_own(draft, "ResponderDeliveryFailing", labels, "critical")
+
+
+def _resend(draft: Draft, row: int) -> Accepted | Declined:
+    state = draft.state
+    dead = state.dead.get(row)
+    if dead is None:
+        return Declined(404, f"row {row} is not among the dead: see `responder delivery list --dead`")
+    group = state.groups.get(dead.group)
+    integration = _integration(draft.ruleset, group, dead.integration) if group else None
+    if group is None or integration is None:
+        return Declined(409, f"row {row}: its alerts are over or its receiver is gone; dismiss it")
+    told = draft.told(group.id, integration.id)
+    if told.head:
+        return Declined(409, f"row {told.head.id} is on its way to the same receiver already")
+    route = draft.ruleset.router.by_id[group.route]
+    seen = flush.look(draft, route, state.members[group.id].values())
+    sets = flush.sets_for(draft, told, seen)
+    if not (sets.firing or sets.resolved):
+        return Declined(409, f"row {row}: nothing of it is left to tell; dismiss it")
+    resolved = sets.resolved if integration.send_resolved else {}
+    view = View(sets.firing, resolved, sets.stale, draft.at)
+    told = flush.open_row(draft, group, integration, told, "repeat", view)
+    draft.put_told(group.id, integration.id, told)
+    draft.changes.unlisted.append(row)
+    _end_dead_letters(draft)
+    opened = draft.changes.opened[-1].id
+    return Accepted(f"row {opened} was opened in place of {row}")
+
+
+def _dismiss(draft: Draft, row: int) -> Accepted | Declined:
+    if row not in draft.state.dead:
+        return Declined(404, f"row {row} is not among the dead: see `responder delivery list --dead`")
+    draft.changes.unlisted.append(row)
+    draft.events.append(Noted("dismissed", f"row {row}"))
+    _end_dead_letters(draft)
+    return Accepted(f"row {row} is off the list")
+
+
+# -- another ruleset --------------------------------------------------------------------------
+
+
+def _rules_loaded(draft: Draft, digest: str) -> None:
+    """Route everything again. Groups whose route id and labels live on keep timers and history."""
+    state, router = draft.state, draft.ruleset.router
+    draft.events.append(Noted("rules_loaded", digest))
+    draft.changes.rules = digest
+    opened: dict[tuple[str, Labels], int] = {}
+    kept: set[int] = set()
+    for alert in list(state.by_id.values()):
+        if not alert.groups:
+            continue
+        if alert.firing_at(draft.at):
+            groups = join(draft, alert, opened)
+        else:
+            groups = tuple(g for g in alert.groups if state.groups[g].route in router.by_id)
+        kept.update(groups)
+        if groups != alert.groups:
+            draft.put_alert(msgspec.structs.replace(alert, groups=groups))
+    for group in state.groups.values():
+        gone = group.route not in router.by_id or group.id not in kept
+        _close_rows_of_the_past(draft, group, gone=gone)
+        if gone:
+            draft.changes.closed_groups.append(group.id)
+            draft.events.append(GroupClosed(group.id))
+
+
+def _close_rows_of_the_past(draft: Draft, group: Group, *, gone: bool) -> None:
+    for integration_id, told in draft.state.told.get(group.id, {}).items():
+        rows = [row for row in (told.head, told.behind) if row]
+        if not rows or not (gone or _integration(draft.ruleset, group, integration_id) is None):
+            continue
+        for row in rows:
+            flush.close(draft, ClosedRow(row.id, "superseded", "superseded", by="rules_loaded"))
+        if not gone:
+            draft.put_told(group.id, integration_id, msgspec.structs.replace(told, head=None, behind=None))

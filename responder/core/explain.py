@@ -1,0 +1,114 @@
+"""Why an alert is told or not: every stage's verdict with its reason, from the real functions.
+
+`web.api` answers with it for a running service and the CLI for rules alone (an empty state). It
+decides nothing and changes nothing.
+"""
+
+from typing import Any
+
+from responder.core import flush
+from responder.core.draft import Draft
+from responder.core.ledger import Told
+from responder.core.model import Alert, Labels, Nanoseconds, fingerprint, format_duration, format_time
+from responder.core.routing import Route
+from responder.core.rules import Integration, Ruleset
+from responder.core.state import State
+
+
+def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanoseconds) -> dict[str, Any]:
+    """What happens to an alert with these labels at `now`, as one JSON document.
+
+    `alert` is None for labels that are not firing: then it says what would happen.
+    """
+    alert = state.alerts.get(labels)
+    draft = Draft(state, ruleset, now)
+    routes = ruleset.router.match(labels)
+    return {
+        "labels": dict(labels),
+        "fingerprint": fingerprint(labels),
+        "at": format_time(now),
+        "alert": _alert(alert, now) if alert else None,
+        "route": [
+            {"route": step.route.id, "depth": step.depth, "matched": step.matched, "why": step.reason}
+            for step in ruleset.router.explain(labels)
+        ],
+        "inhibition": [
+            {
+                "rule": finding.rule.name or finding.rule.place,
+                "inhibited_by": dict(finding.source.labels) if finding.source else None,
+                "why": finding.reason,
+            }
+            for finding in state.inhibitor.explain(labels, now)
+        ],
+        "silences": [],
+        "groups": [_group(draft, route, labels, alert) for route in routes],
+    }
+
+
+def _alert(alert: Alert, now: Nanoseconds) -> dict[str, Any]:
+    status = "stale" if alert.stale else "resolved" if alert.resolved_at(now) else "firing"
+    return {
+        "id": alert.id,
+        "status": status,
+        "startsAt": format_time(alert.starts_at),
+        "endsAt": format_time(alert.ends_at) if alert.ends_at else None,
+        "renewedAt": format_time(alert.updated_at),
+        "annotations": dict(alert.annotations),
+        "source": alert.source,
+    }
+
+
+def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> dict[str, Any]:
+    group_labels = route.group_labels(labels)
+    group_id = draft.state.group_index.get((route.id, group_labels))
+    group = draft.state.groups.get(group_id) if group_id else None
+    whole = flush.group_verdict(draft, route)
+    receiver = draft.ruleset.receivers[route.receiver]
+    return {
+        "route": route.id,
+        "group": group_id,
+        "group_key": route.group_key(group_labels),
+        "receiver": receiver.name,
+        "timers": {
+            "group_wait": format_duration(route.group_wait),
+            "group_interval": format_duration(route.group_interval),
+            "repeat_interval": format_duration(route.repeat_interval),
+        },
+        "next_look": format_time(group.due_at) if group else None,
+        "intervals": {
+            "verdict": "hidden" if whole else "open",
+            "reason": whole.reason if whole else None,
+            "by": whole.by if whole else None,
+            "until": format_time(whole.until) if whole and whole.until else None,
+        },
+        "integrations": [
+            _integration(draft, group_id or 0, integration, alert) for integration in receiver.integrations
+        ],
+    }
+
+
+def _integration(draft: Draft, group: int, integration: Integration, alert: Alert | None) -> dict[str, Any]:
+    told = draft.state.told_to(group, integration.id)
+    return {
+        "integration": integration.id,
+        "supported": integration.supported,
+        "told": _told(told, alert) if alert else "nothing",
+        "last_told": format_time(told.told.at) if told.told.at else None,
+        "open_rows": [row.id for row in (told.head, told.behind) if row],
+    }
+
+
+def _told(told: Told, alert: Alert) -> str:
+    """What this integration knows of the alert, in one word or two."""
+    key = alert.id
+    if told.names(key):
+        return "on its way"
+    if told.told.firing.get(key) == alert.episode:
+        return "firing, hidden since" if key in told.hidden else "firing"
+    if key in told.told.resolved:
+        return "resolved"
+    if key in told.told.stale:
+        return "stale"
+    if key in told.perhaps:
+        return "perhaps: an outcome is unknown"
+    return "nothing, hidden" if key in told.hidden else "nothing"

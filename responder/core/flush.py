@@ -1,0 +1,384 @@
+"""Looking at one group that is due: who is told, who is not and why, and when to look again.
+
+`core.decide` calls `flush` for a group's tick, and `close_row` when delivery is done with a row.
+The verdicts come from `core.inhibition` and `core.timeintervals`, the reasons from
+`core.ledger`; nothing here chooses routes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from responder.core import ledger, timeintervals
+from responder.core.draft import Draft
+from responder.core.ledger import Episodes, OpenRow, Sets, Told, View
+from responder.core.messages import (
+    AlertsLeft,
+    AlertsMuted,
+    AlertsStale,
+    AlertsUnmuted,
+    Closed,
+    Deliver,
+    GroupClosed,
+    Owed,
+    Succeed,
+)
+from responder.core.model import Alert, Nanoseconds
+from responder.core.notification import Notification, ToldReason
+from responder.core.routing import Route
+from responder.core.rules import Integration
+from responder.core.state import ClosedRow, DeadRow, Group, LedgerRow
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why an alert is hidden: the named reason, by which rule, and when that may end (0: unknown)."""
+
+    reason: str
+    by: str
+    until: Nanoseconds = 0
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A group's members at one instant, sorted by what can be said of them."""
+
+    firing: Episodes
+    resolved: Episodes
+    stale: Episodes
+    verdicts: dict[int, Verdict]
+
+
+def group_verdict(draft: Draft, route: Route) -> Verdict | None:
+    """Whether the route's time intervals hide all of its groups now: active ones first, then mute."""
+    intervals = draft.ruleset.time_intervals
+    if route.active_time_intervals and not timeintervals.mutes(
+        route.active_time_intervals, intervals, draft.at
+    ):
+        names, reason = route.active_time_intervals, "active_time_interval"
+    else:
+        names = timeintervals.mutes(route.mute_time_intervals, intervals, draft.at)
+        reason = "mute_time_interval"
+    if not names:
+        return None
+    watched = route.active_time_intervals + route.mute_time_intervals
+    change = timeintervals.next_change([intervals[name] for name in watched], draft.at)
+    return Verdict(reason, ",".join(names), change or 0)
+
+
+def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
+    """Whether an inhibit rule hides the alert now."""
+    found = draft.state.inhibitor.inhibited_by(alert.labels, draft.at)
+    if found is None:
+        return None
+    rule, source = found
+    until = source.ends_at + route.group_wait if source.ends_at else 0
+    return Verdict("inhibition", f"{rule.name or rule.place or 'inhibit_rule'} alert {source.id}", until)
+
+
+def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
+    """Sort a group's members into firing, resolved and stale, with the verdict on each."""
+    at = draft.at
+    whole = group_verdict(draft, route)
+    firing: Episodes = {}
+    resolved: Episodes = {}
+    stale: Episodes = {}
+    verdicts: dict[int, Verdict] = {}
+    newly_stale: list[int] = []
+    deadline = at - draft.ruleset.stale_after
+    for alert in members:
+        if alert.resolved_at(at):
+            resolved[alert.id] = alert.episode
+        elif alert.stale:
+            stale[alert.id] = alert.episode
+        elif alert.source == "webhook" and alert.updated_at <= deadline:
+            stale[alert.id] = alert.episode
+            newly_stale.append(alert.id)
+            draft.put_alert(msgspec.structs.replace(alert, stale=True))
+        else:
+            firing[alert.id] = alert.episode
+        verdict = alert_verdict(draft, alert, route) or whole
+        if verdict:
+            verdicts[alert.id] = verdict
+    if newly_stale:
+        draft.events.append(AlertsStale(newly_stale))
+    return Look(firing, resolved, stale, verdicts)
+
+
+def flush(draft: Draft, group: Group) -> None:
+    """Decide one due group: tell, suppress, let resolved alerts leave, set the next time."""
+    route = draft.ruleset.router.by_id[group.route]
+    members = draft.state.members[group.id]
+    seen = look(draft, route, members.values())
+    _journal_verdicts(draft, group, seen)
+    for integration in draft.ruleset.receivers[route.receiver].integrations:
+        _tell_integration(draft, group, route, integration, seen)
+    left = leave(draft, group, seen)
+    if left == len(members) and not has_open_rows(draft, group.id):
+        draft.changes.closed_groups.append(group.id)
+        draft.changes.groups.pop(group.id, None)
+        for key in [key for key in draft.changes.told if key[0] == group.id]:
+            del draft.changes.told[key]
+        draft.events.append(GroupClosed(group.id))
+        return
+    at = draft.at
+    draft.changes.groups[group.id] = Group(
+        id=group.id,
+        route=group.route,
+        labels=group.labels,
+        created_at=group.created_at,
+        tick_at=at + route.group_interval if group.tick_at <= at else group.tick_at,
+        wake_at=_wake_at(draft, seen),
+        muted={a: str(v) for a, v in seen.verdicts.items() if a in seen.firing},
+    )
+
+
+def _journal_verdicts(draft: Draft, group: Group, seen: Look) -> None:
+    """A suppression is journaled when its verdict changes, not at every look."""
+    begun: dict[tuple[str, str], list[int]] = {}
+    for alert in seen.firing:
+        verdict = seen.verdicts.get(alert)
+        if verdict and group.muted.get(alert) != str(verdict):
+            begun.setdefault((verdict.reason, verdict.by), []).append(alert)
+    for (reason, by), alerts in begun.items():
+        draft.events.append(AlertsMuted(group.id, alerts, reason, by))
+    ended = [alert for alert in group.muted if alert in seen.firing and alert not in seen.verdicts]
+    if ended:
+        draft.events.append(AlertsUnmuted(group.id, ended))
+
+
+def _wake_at(draft: Draft, seen: Look) -> Nanoseconds:
+    """When something that hides a firing alert ends: what it hid is announced then, not a tick later."""
+    if not draft.ruleset.mends:
+        return 0
+    ends = [v.until for alert, v in seen.verdicts.items() if alert in seen.firing and v.until > draft.at]
+    return min(ends, default=0)
+
+
+def sets_for(draft: Draft, told: Told, seen: Look) -> Sets:
+    """What one integration may be told of what is there."""
+    verdicts = seen.verdicts
+    firing = {a: e for a, e in seen.firing.items() if a not in verdicts}
+    muted = {a: e for a, e in seen.firing.items() if a in verdicts}
+    if draft.ruleset.mends:
+        resolved = ledger.sayable(seen.resolved, told)
+        stale = ledger.sayable(seen.stale, told)
+    else:
+        resolved = {a: e for a, e in seen.resolved.items() if a not in verdicts}
+        stale = {}
+    return Sets(firing, resolved, stale, muted)
+
+
+def _tell_integration(
+    draft: Draft, group: Group, route: Route, integration: Integration, seen: Look
+) -> None:
+    mends = draft.ruleset.mends
+    told = draft.told(group.id, integration.id)
+    sets = sets_for(draft, told, seen)
+    if mends and not integration.send_resolved:
+        told = ledger.forget_resolved(told, seen.resolved)
+    hidden = {a: e for a, e in told.hidden.items() if a in seen.firing} | sets.muted
+    shown = told.newest.firing if (told.head or told.behind) else {}
+    told = msgspec.structs.replace(told, hidden=hidden)
+    reason: ToldReason | None = None
+    if mends or sets.firing or sets.resolved:
+        reason = ledger.reason_to_tell(
+            sets,
+            told.newest,
+            {a: e for a, e in hidden.items() if a not in shown or a in sets.muted},
+            told.perhaps,
+            now=draft.at,
+            repeat_interval=route.repeat_interval,
+            send_resolved=integration.send_resolved,
+            mends=mends,
+        )
+    view = View(
+        sets.firing, sets.resolved if integration.send_resolved else {}, sets.stale, draft.at
+    )
+    if reason and told.refused and _same_alerts(told.refused, view):
+        reason = None
+    elif reason:
+        told = open_row(draft, group, integration, told, reason, view)
+        told = msgspec.structs.replace(
+            told, owed=View(sets.firing | sets.muted, view.resolved, view.stale, draft.at)
+        )
+    elif sets.muted:
+        told = _suppress(draft, group, route, integration, told, sets, seen)
+    draft.put_told(group.id, integration.id, told)
+
+
+def _same_alerts(one: View, other: View) -> bool:
+    return one.firing == other.firing and one.resolved == other.resolved and one.stale == other.stale
+
+
+def _suppress(
+    draft: Draft,
+    group: Group,
+    route: Route,
+    integration: Integration,
+    told: Told,
+    sets: Sets,
+    seen: Look,
+) -> Told:
+    """Close a row at once for what would have been told had nothing hidden it; a repeat counts too."""
+    everything = Sets(sets.firing | sets.muted, sets.resolved, sets.stale, {})
+    base = told.owed if told.owed.at else told.newest
+    reason = ledger.reason_to_tell(
+        everything,
+        base,
+        {},
+        {},
+        now=draft.at,
+        repeat_interval=route.repeat_interval,
+        send_resolved=integration.send_resolved,
+        mends=draft.ruleset.mends,
+    )
+    if reason is None:
+        return told
+    view = View(everything.firing, sets.resolved, sets.stale, draft.at)
+    row = _new_row(draft, group, integration, reason, view)
+    verdict = min((seen.verdicts[a] for a in sets.muted), key=lambda v: (_ORDER.index(v.reason), v.by))
+    close(draft, ClosedRow(row.id, "suppressed", verdict.reason, by=verdict.by))
+    return msgspec.structs.replace(told, owed=view)
+
+
+_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence")
+"""Alertmanager's order of stages: an alert that several would hide counts for the first."""
+
+
+def _new_row(
+    draft: Draft, group: Group, integration: Integration, reason: ToldReason, view: View
+) -> OpenRow:
+    route = draft.ruleset.router.by_id[group.route]
+    row = OpenRow(draft.new_row_id(), reason, view)
+    firing, resolved, stale = list(view.firing), list(view.resolved), list(view.stale)
+    draft.changes.opened.append(
+        LedgerRow(
+            id=row.id,
+            group=group.id,
+            group_key=route.group_key(group.labels),
+            receiver=route.receiver,
+            integration=integration.id,
+            at=draft.at,
+            reason=reason,
+            firing=firing,
+            resolved=resolved,
+            stale=stale,
+        )
+    )
+    draft.events.append(
+        Owed(row.id, group.id, route.receiver, integration.id, reason, firing, resolved, stale)
+    )
+    return row
+
+
+def open_row(
+    draft: Draft, group: Group, integration: Integration, told: Told, reason: ToldReason, view: View
+) -> Told:
+    """Open a ledger row; hand it to delivery, let it wait, or close it at once where it must be."""
+    row = _new_row(draft, group, integration, reason, view)
+    if not integration.supported:
+        close(draft, ClosedRow(row.id, "dead", "unsupported", integration.kind))
+        draft.changes.dead[row.id] = DeadRow(group.id, integration.id)
+        return msgspec.structs.replace(told, refused=view)
+    if reason == "all_resolved" and not integration.send_resolved:
+        close(draft, ClosedRow(row.id, "suppressed", "send_resolved_false"))
+        return msgspec.structs.replace(told, told=View(at=draft.at))
+    told, replaced = ledger.open_row(told, row)
+    if replaced is not None:
+        close(draft, ClosedRow(replaced, "superseded", "superseded", by=f"row {row.id}"))
+    assert told.head is not None
+    if told.head is row:
+        draft.effects.append(deliver(draft, group, integration, row))
+    else:
+        draft.effects.append(Succeed(told.head.id))
+    return told
+
+
+def close(draft: Draft, row: ClosedRow) -> None:
+    """Close a ledger row and journal it."""
+    draft.close_row(row)
+    draft.events.append(Closed(row.id, row.state, row.reason, row.detail, row.by))
+
+
+def deliver(draft: Draft, group: Group, integration: Integration, row: OpenRow) -> Deliver:
+    """The order to tell what the row says, with the alerts as they are now."""
+    route = draft.ruleset.router.by_id[group.route]
+    by_id, fresh = draft.state.by_id, draft.changes.alerts
+
+    def alerts(ids: Iterable[int]) -> tuple[Alert, ...]:
+        found = (fresh.get(alert) or by_id.get(alert) for alert in ids)
+        return tuple(alert for alert in found if alert is not None)
+
+    return Deliver(
+        Notification(
+            row=row.id,
+            at=row.view.at,
+            reason=row.reason,
+            receiver=route.receiver,
+            integration=integration.id,
+            group=group.id,
+            group_key=route.group_key(group.labels),
+            group_labels=group.labels,
+            firing=alerts(row.view.firing),
+            resolved=alerts(row.view.resolved),
+            stale=alerts(row.view.stale),
+        ),
+        integration,
+    )
+
+
+def leave(draft: Draft, group: Group, seen: Look) -> int:
+    """Let resolved alerts leave when everybody who had to hear of their end has; how many did.
+
+    Alertmanager deletes a resolved alert once every integration of the receiver succeeded, which
+    includes "everything was muted"; here an end that is still owed keeps the alert in its group.
+    A stale alert of which nobody has heard for twice `stale_after` leaves as well.
+    """
+    forgotten = draft.at - 2 * draft.ruleset.stale_after
+    long_stale = [a for a in seen.stale if draft.state.by_id[a].updated_at <= forgotten]
+    if not seen.resolved and not long_stale:
+        return 0
+    route = draft.ruleset.router.by_id[group.route]
+    integrations = draft.ruleset.receivers[route.receiver].integrations
+    tolds = [(i, draft.told(group.id, i.id)) for i in integrations]
+    gone = [
+        alert
+        for alert in seen.resolved
+        if not any(_owes(draft, integration, told, alert, seen) for integration, told in tolds)
+    ]
+    gone += long_stale
+    for alert_id in gone:
+        alert = draft.changes.alerts.get(alert_id) or draft.state.by_id[alert_id]
+        groups = tuple(key for key in alert.groups if key != group.id)
+        draft.put_alert(msgspec.structs.replace(alert, groups=groups))
+    if gone:
+        never = [a for a in gone if not any(_was_told(told, a) for _, told in tolds)]
+        draft.events.append(AlertsLeft(group.id, gone, never))
+    return len(gone)
+
+
+def _owes(draft: Draft, integration: Integration, told: Told, alert: int, seen: Look) -> bool:
+    if told.names(alert):
+        return True
+    if not integration.supported or not integration.send_resolved:
+        return False
+    if not draft.ruleset.mends and alert in seen.verdicts:
+        return False
+    return alert in told.told.firing or alert in told.told.stale or alert in told.perhaps
+
+
+def _was_told(told: Told, alert: int) -> bool:
+    view = told.told
+    return alert in view.firing or alert in view.resolved or alert in view.stale
+
+
+def has_open_rows(draft: Draft, group: int) -> bool:
+    """Whether any integration of the group still has something open."""
+    entries = {**draft.state.told.get(group, {})}
+    entries.update({key[1]: told for key, told in draft.changes.told.items() if key[0] == group})
+    return any(told.head or told.behind for told in entries.values())

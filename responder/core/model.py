@@ -1,0 +1,253 @@
+"""The values that everything else is about: labels, alerts, times.
+
+Every module of the house imports these; nothing here knows routes, storage or the network.
+Times are whole nanoseconds since the Unix epoch and durations whole nanoseconds, because
+Alertmanager speaks RFC 3339 with up to nine fractional digits and nothing may be rounded away.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""A label set: (name, value) pairs sorted by name, none empty, strings interned.
+
+It is an alert's identity: Alertmanager drops labels whose value is empty before it compares.
+"""
+
+Nanoseconds: TypeAlias = int
+
+MILLISECOND: Final = 1_000_000
+SECOND: Final = 1_000_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+Source: TypeAlias = Literal["webhook", "api", "responder"]
+"""Which entrance an alert came by: it decides how its end is known."""
+
+
+def intern_pairs(pairs: Iterable[tuple[str, str]]) -> Labels:
+    """Sort pairs by name, drop empty values, share the strings."""
+    return tuple(sorted((intern(name), intern(value)) for name, value in pairs if value))
+
+
+def labels_from(mapping: Mapping[str, str]) -> Labels:
+    """The label set of a mapping of name to value."""
+    return intern_pairs(mapping.items())
+
+
+class Alert(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One alert as last heard of.
+
+    `ends_at` 0 means that no end is known: it fires until somebody says otherwise (webhook).
+    `ends_by_timeout`: nobody gave an end, `resolve_timeout` did (Alertmanager calls it timeout).
+    `episode` counts from 1 and grows each time a resolved alert fires again, so that
+    resolve-and-fire-again between two looks is not invisible.
+    `groups` are the ids of the groups that it is a member of.
+    `stale`: a webhook alert that nobody renewed in time; neither firing nor resolved.
+    """
+
+    id: int
+    labels: Labels
+    annotations: Labels
+    starts_at: int
+    ends_at: int
+    updated_at: int
+    generator_url: str = ""
+    episode: int = 1
+    source: Source = "webhook"
+    ends_by_timeout: bool = False
+    stale: bool = False
+    groups: tuple[int, ...] = ()
+
+    def resolved_at(self, now: Nanoseconds) -> bool:
+        """Whether it is over at `now`: an end that lies at or before it."""
+        return 0 < self.ends_at <= now
+
+    def firing_at(self, now: Nanoseconds) -> bool:
+        """Whether it fires at `now`: neither over nor stale."""
+        return not (self.stale or 0 < self.ends_at <= now)
+
+
+def label(labels: Labels, name: str) -> str:
+    """The value of a label; a missing one equals the empty string, as in Alertmanager."""
+    for key, value in labels:
+        if key == name:
+            return value
+    return ""
+
+
+# -- fingerprint ------------------------------------------------------------------------------
+
+_FNV_OFFSET: Final = 0xCBF29CE484222325
+_FNV_PRIME: Final = 0x100000001B3
+_MASK: Final = 0xFFFFFFFFFFFFFFFF
+
+
+@lru_cache(maxsize=65_536)
+def _fold(state: int, name: str, value: str) -> int:
+    """FNV-1a 64 of one pair on top of `state`; cached, since alerts share their first pairs."""
+    for byte in b"%b\xff%b\xff" % (name.encode(), value.encode()):
+        state = (state ^ byte) * _FNV_PRIME & _MASK
+    return state
+
+
+def fingerprint(labels: Labels) -> str:
+    """Alertmanager's fingerprint: FNV-1a 64 over the pairs, each `name 0xFF value 0xFF`, as hex.
+
+    Costs microseconds: made when it leaves (API, webhook, journal), never to compare alerts.
+    """
+    state = _FNV_OFFSET
+    for name, value in labels:
+        state = _fold(state, name, value)
+    return f"{state:016x}"
+
+
+# -- text -------------------------------------------------------------------------------------
+
+_ESCAPES: Final = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
+
+
+def go_quote(text: str) -> str:
+    """Quote as Go's `strconv.Quote`: printable runes as they are, the rest escaped."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    out = ['"']
+    for char in text:
+        point = ord(char)
+        if char in _ESCAPES:
+            out.append(_ESCAPES[char])
+        elif char == " " or (char.isprintable() and not 0xD800 <= point < 0xE000):
+            out.append(char)
+        elif point < 0x80:
+            out.append(f"\\x{point:02x}")
+        elif point < 0x10000:
+            out.append(f"\\u{point:04x}")
+        else:
+            out.append(f"\\U{point:08x}")
+    out.append('"')
+    return "".join(out)
+
+
+def format_labels(labels: Labels) -> str:
+    """`{alertname="X", job="y"}`: how Alertmanager prints a label set in a group key."""
+    return "{" + ", ".join(f"{name}={go_quote(value)}" for name, value in labels) + "}"
+
+
+def format_time(at: Nanoseconds) -> str:
+    """RFC 3339 in UTC with as many fractional digits as needed; 0 is Go's zero time."""
+    if at == 0:
+        return "0001-01-01T00:00:00Z"
+    seconds, nanos = divmod(at, SECOND)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    if text[4] != "-":  # strftime does not pad years below 1000
+        text = text.rjust(19, "0")
+    return f"{text}.{nanos:09d}".rstrip("0") + "Z" if nanos else f"{text}Z"
+
+
+ZERO_TIME: Final = "0001-01-01T00:00:00Z"
+FAR_FUTURE: Final = 9_214_646_400 * SECOND
+
+
+@lru_cache(maxsize=16_384)
+def parse_time(text: str) -> Nanoseconds:
+    """Nanoseconds of an RFC 3339 date-time; the zero time is 0, "absent".
+
+    Times after 2262-01-01 come out as that day: the last that 64 bits of nanoseconds hold.
+    Raises ValueError with what would be right. Times before 1970 other than Go's zero time are
+    refused as well: no alert began then, and 0 means absent.
+    """
+    if text == ZERO_TIME:
+        return 0
+    body, offset = (text[:-1], "+00:00") if text[-1:] in ("Z", "z") else (text[:-6], text[-6:])
+    head, dot, fraction = body.partition(".")
+    if (
+        len(head) != 19
+        or head[10] not in "Tt"
+        or (dot and not (fraction.isascii() and fraction.isdigit() and len(fraction) <= 9))
+        or offset[0] not in "+-"
+        or offset[3] != ":"
+    ):
+        raise ValueError(f"{text[:64]!r} is not an RFC 3339 time such as 2026-01-05T08:00:00Z")
+    try:
+        moment = datetime.fromisoformat(head + offset)
+        seconds = int((moment - _EPOCH).total_seconds())
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text[:64]!r} is not an RFC 3339 time such as 2026-01-05T08:00:00Z") from None
+    nanos = int(fraction.ljust(9, "0")) if dot else 0
+    at = seconds * SECOND + nanos
+    if moment.year == 1 and at <= _ZERO_DAY_END:
+        return 0
+    if at <= 0:
+        raise ValueError(f"{text[:64]!r} lies before 1970")
+    return min(at, FAR_FUTURE)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ZERO_DAY_END: Final = int((datetime(1, 1, 2, tzinfo=UTC) - _EPOCH).total_seconds()) * SECOND
+
+
+# -- durations --------------------------------------------------------------------------------
+
+_UNITS: Final = (
+    ("y", 365 * DAY),
+    ("w", 7 * DAY),
+    ("d", DAY),
+    ("h", HOUR),
+    ("m", MINUTE),
+    ("s", SECOND),
+    ("ms", MILLISECOND),
+)
+
+
+def parse_duration(text: str) -> Nanoseconds:
+    """A Prometheus duration: whole numbers of `y w d h m s ms`, in that order, or `0`.
+
+    Raises ValueError with what would be right.
+    """
+    if text == "0":
+        return 0
+    rest, total, seen = text, 0, -1
+    while rest:
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        unit_end = digits
+        while unit_end < len(rest) and rest[unit_end].isalpha():
+            unit_end += 1
+        unit = rest[digits:unit_end]
+        index = next((i for i, (name, _) in enumerate(_UNITS) if name == unit), -1)
+        if digits == 0 or digits > 18 or index <= seen or not rest[:digits].isascii():
+            break
+        total += int(rest[:digits]) * _UNITS[index][1]
+        rest, seen = rest[unit_end:], index
+    if rest or not text or total > 290 * 365 * DAY:
+        raise ValueError(f"{text[:64]!r} is not a duration such as 30s, 5m, 1h30m or 4d")
+    return total
+
+
+def format_duration(duration: Nanoseconds) -> str:
+    """A Prometheus duration as people write it: `5m`, `1h30m`, `0s`."""
+    if duration == 0:
+        return "0s"
+    out = []
+    for unit, size in _UNITS:
+        if unit in ("y", "w") and duration % size:
+            continue
+        count, duration = divmod(duration, size)
+        if count:
+            out.append(f"{count}{unit}")
+    return "".join(out) or "0s"

@@ -1,0 +1,152 @@
+"""What received alerts do to the state: they begin, go on, end, and join the groups they route to.
+
+`core.decide` calls it for requests and for Responder's own alerts. It never decides who is told:
+it only makes groups due.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from responder.core.draft import Draft
+from responder.core.merging import span, update
+from responder.core.messages import (
+    AlertsChanged,
+    AlertsFired,
+    AlertsIgnored,
+    AlertsResolved,
+    GroupOpened,
+    ReceivedAlert,
+)
+from responder.core.model import Alert, Labels, Nanoseconds, Source, labels_from
+from responder.core.routing import Route
+from responder.core.state import Group
+
+
+def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> None:
+    """Take in alerts from one entrance."""
+    at, timeout, mends = draft.at, draft.ruleset.resolve_timeout, draft.ruleset.mends
+    fired: list[tuple[int, dict[str, str], tuple[int, ...]]] = []
+    told_of: dict[str, list[int]] = {"resolved": [], "changed": [], "ignored": []}
+    opened: dict[tuple[str, Labels], int] = {}
+    for received in alerts:
+        labels = received.labels
+        old = draft.alert(labels)
+        if old is None:
+            alert = _begin(draft, source, received, opened)
+            if alert.groups:
+                fired.append((alert.id, dict(labels), alert.groups))
+            continue
+        alert, change = update(old, received, source, at, timeout, mends=mends)
+        if change == "ignored":
+            told_of["ignored"].append(old.id)
+            continue
+        if change == "fired" or (not alert.groups and not alert.resolved_at(at)):
+            alert = msgspec.structs.replace(alert, groups=join(draft, alert, opened))
+            fired.append((alert.id, dict(labels), alert.groups))
+        elif change in told_of:
+            told_of[change].append(alert.id)
+        if change == "resolved" and mends and draft.state.inhibitor.is_source(labels):
+            _wake_hidden(draft)
+        draft.put_alert(alert)
+    if fired:
+        draft.events.append(AlertsFired(fired))
+    if told_of["resolved"]:
+        draft.events.append(AlertsResolved(told_of["resolved"]))
+    if told_of["changed"]:
+        draft.events.append(AlertsChanged(told_of["changed"]))
+    if told_of["ignored"]:
+        draft.events.append(AlertsIgnored(told_of["ignored"], "late or stale update"))
+
+
+def _begin(
+    draft: Draft, source: Source, received: ReceivedAlert, opened: dict[tuple[str, Labels], int]
+) -> Alert:
+    """A label set that is not known. One that is over already joins no group: nobody heard of it."""
+    at = draft.at
+    starts_at, ends_at, by_timeout = span(received, source, at, draft.ruleset.resolve_timeout)
+    alert = Alert(
+        id=draft.new_alert_id(),
+        labels=received.labels,
+        annotations=received.annotations,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        updated_at=at,
+        generator_url=received.generator_url,
+        source=source,
+        ends_by_timeout=by_timeout,
+    )
+    if not 0 < ends_at <= at:
+        alert = msgspec.structs.replace(alert, groups=join(draft, alert, opened))
+    draft.put_alert(alert)
+    return alert
+
+
+def join(draft: Draft, alert: Alert, opened: dict[tuple[str, Labels], int]) -> tuple[int, ...]:
+    """The ids of the groups that the alert belongs to, opening those that do not exist."""
+    index = draft.state.group_index
+    groups = []
+    for route in draft.ruleset.router.match(alert.labels):
+        labels = route.group_labels(alert.labels)
+        key = (route.id, labels)
+        group = index.get(key) or opened.get(key)
+        if group is None:
+            group = opened[key] = _open(draft, route, labels, alert)
+        groups.append(group)
+    return tuple(groups)
+
+
+def _open(draft: Draft, route: Route, labels: Labels, first: Alert) -> int:
+    """A new group waits group_wait, unless its first alert has been firing for longer than that."""
+    at = draft.at
+    waited = first.starts_at + route.group_wait < at
+    group = Group(
+        id=draft.new_group_id(),
+        route=route.id,
+        labels=labels,
+        created_at=at,
+        tick_at=at if waited else at + route.group_wait,
+    )
+    draft.changes.groups[group.id] = group
+    draft.events.append(GroupOpened(group.id, route.group_key(labels), route.receiver))
+    return group.id
+
+
+def _wake_hidden(draft: Draft) -> None:
+    """Something that may hide alerts has ended: look again after group_wait, not a tick later.
+
+    The wait is for the hidden alert's own end, which tends to come a moment after its source's.
+    """
+    for group_id in draft.state.hiding:
+        group = draft.changes.groups.get(group_id) or draft.state.groups[group_id]
+        wake_at = draft.at + draft.ruleset.router.by_id[group.route].group_wait
+        if wake_at < group.due_at:
+            draft.changes.groups[group_id] = msgspec.structs.replace(group, wake_at=wake_at)
+
+
+def raise_own(
+    draft: Draft,
+    name: str,
+    labels: dict[str, str],
+    summary: str,
+    *,
+    lasts: Nanoseconds = 0,
+    severity: str = "warning",
+) -> None:
+    """Raise one of Responder's own alerts; it passes the same routing as any other.
+
+    `lasts` 0: until `end_own`.
+    """
+    all_labels = labels_from({"alertname": name, "severity": severity, "service": "responder"} | labels)
+    ends_at = draft.at + lasts if lasts else 0
+    received = ReceivedAlert(all_labels, (("summary", summary),), draft.at, ends_at, "", resolved=False)
+    receive(draft, "responder", [received])
+
+
+def end_own(draft: Draft, name: str, labels: dict[str, str], severity: str = "warning") -> None:
+    """End one of Responder's own alerts, if it fires."""
+    all_labels = labels_from({"alertname": name, "severity": severity, "service": "responder"} | labels)
+    alert = draft.alert(all_labels)
+    if alert is not None and alert.firing_at(draft.at):
+        received = ReceivedAlert(all_labels, alert.annotations, alert.starts_at, draft.at, "", resolved=True)
+        receive(draft, "responder", [received])

@@ -1,0 +1,201 @@
+"""From a request's bytes to alerts: both entrances' wire forms, read once, straight from bytes.
+
+`web.intake` calls it before it accepts, `engine` and `replay` when they read the inputs log
+again; both get the same answer. One unusable alert never costs the others: it is rejected alone.
+"""
+
+from sys import intern
+from typing import Final, TypeAlias
+
+import msgspec
+
+from responder.core.messages import ReceivedAlert, RejectedAlert
+from responder.core.model import Labels, parse_time
+
+REJECTED_TEXT: Final = 2_048
+"""How much of a rejected alert's text is kept, in characters."""
+
+
+class EnvelopeError(ValueError):
+    """The body as a whole cannot be read; the message says where and what would be right."""
+
+
+class _WireAlert(msgspec.Struct, gc=False):
+    """An alert on the wire; webhook and API differ in `status` and `fingerprint` alone."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] | None = None
+    startsAt: str | None = None
+    endsAt: str | None = None
+    generatorURL: str | None = None
+    status: str | None = None
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """What of a webhook's envelope is needed; unknown keys are ignored."""
+
+    alerts: list[_WireAlert]
+    version: str | None = None
+
+
+class _LooseEnvelope(msgspec.Struct, gc=False):
+    alerts: list[msgspec.Raw]
+    version: str | None = None
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one alert may be: how many labels, and sizes in characters."""
+
+    labels: int = 64
+    label_value: int = 4_096
+    annotations: int = 65_536
+
+
+_API = msgspec.json.Decoder(list[_WireAlert])
+_API_LOOSE = msgspec.json.Decoder(list[msgspec.Raw])
+_WEBHOOK = msgspec.json.Decoder(_Envelope)
+_WEBHOOK_LOOSE = msgspec.json.Decoder(_LooseEnvelope)
+_ONE = msgspec.json.Decoder(_WireAlert)
+
+Parsed: TypeAlias = tuple[tuple[ReceivedAlert, ...], tuple[RejectedAlert, ...]]
+
+
+def parse_api(body: bytes, limits: Limits) -> Parsed:
+    """Alerts of `POST /api/v2/alerts`: a JSON list. Raises EnvelopeError."""
+    try:
+        return _usable(_API.decode(body), None, limits, webhook=False)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        pass
+    except msgspec.DecodeError as error:
+        raise EnvelopeError(f"the body is not JSON: {error}") from None
+    try:
+        return _one_by_one(_API_LOOSE.decode(body), limits, webhook=False)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EnvelopeError(f"the body must be a JSON list of alerts: {error}") from None
+
+
+def parse_webhook(body: bytes, limits: Limits) -> Parsed:
+    """Alerts of an Alertmanager webhook, payload version 4. Raises EnvelopeError."""
+    try:
+        envelope = _WEBHOOK.decode(body)
+        _check_version(envelope.version)
+        return _usable(envelope.alerts, None, limits, webhook=True)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        pass
+    except msgspec.DecodeError as error:
+        raise EnvelopeError(f"the body is not JSON: {error}") from None
+    try:
+        loose = _WEBHOOK_LOOSE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EnvelopeError(
+            f'the body must be an Alertmanager webhook, {{"version": "4", "alerts": [...]}}: {error}'
+        ) from None
+    _check_version(loose.version)
+    return _one_by_one(loose.alerts, limits, webhook=True)
+
+
+def _check_version(version: str | None) -> None:
+    if version not in (None, "4"):
+        raise EnvelopeError(f'version is {version[:32]!r}; this entrance reads version "4"')
+
+
+def _one_by_one(raws: list[msgspec.Raw], limits: Limits, *, webhook: bool) -> Parsed:
+    """The slow way, taken only when some alert has a wrong type."""
+    alerts: list[_WireAlert | None] = []
+    errors: dict[int, tuple[str, str]] = {}
+    for index, raw in enumerate(raws):
+        try:
+            alerts.append(_ONE.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            alerts.append(None)
+            text = bytes(raw)[:REJECTED_TEXT].decode(errors="replace")
+            errors[index] = (str(error), text)
+    return _usable(alerts, errors, limits, webhook=webhook)
+
+
+def _usable(
+    wire: list[_WireAlert] | list[_WireAlert | None],
+    errors: dict[int, tuple[str, str]] | None,
+    limits: Limits,
+    *,
+    webhook: bool,
+) -> Parsed:
+    alerts: list[ReceivedAlert] = []
+    rejected: list[RejectedAlert] = []
+    for index, one in enumerate(wire):
+        try:
+            if one is None:
+                raise ValueError((errors or {})[index][0])
+            alerts.append(_read(one, limits, webhook))
+        except ValueError as error:
+            text = errors[index][1] if errors and index in errors else _text(one)
+            rejected.append(RejectedAlert(index, str(error), text))
+    return tuple(alerts), tuple(rejected)
+
+
+def _text(one: _WireAlert | None) -> str:
+    return msgspec.json.encode(one).decode()[:REJECTED_TEXT]
+
+
+_MAX_LENGTH = 1_024
+
+
+def _read(one: _WireAlert, limits: Limits, webhook: bool) -> ReceivedAlert:
+    labels = _pairs(one.labels)
+    if not labels:
+        raise ValueError("labels: at least one label with a value is needed")
+    if len(labels) > limits.labels:
+        raise ValueError(f"labels: {len(labels)} of them, at most {limits.labels} are taken")
+    longest = limits.label_value
+    for name, value in labels:
+        if len(value) > longest or len(name) > _MAX_LENGTH:
+            raise ValueError(
+                f"labels.{name[:64]}: {max(len(value), len(name))} characters, at most {longest} are taken"
+            )
+        if not name:
+            raise ValueError("labels: a label needs a name")
+    annotations = _pairs(one.annotations) if one.annotations else ()
+    if annotations and sum(len(n) + len(v) for n, v in annotations) > limits.annotations:
+        raise ValueError(f"annotations: over {limits.annotations} characters in all")
+    starts_at = _time("startsAt", one.startsAt)
+    ends_at = _time("endsAt", one.endsAt)
+    resolved = False
+    if webhook:
+        if one.status == "resolved":
+            resolved = True
+        elif one.status != "firing":
+            raise ValueError(f"status: {str(one.status)[:32]!r} is neither 'firing' nor 'resolved'")
+    elif ends_at and ends_at < starts_at:
+        raise ValueError("endsAt: lies before startsAt")
+    return ReceivedAlert(labels, annotations, starts_at, ends_at, one.generatorURL or "", resolved)
+
+
+def _pairs(mapping: dict[str, str]) -> Labels:
+    return tuple(sorted([(intern(n), intern(v)) for n, v in mapping.items() if v]))
+
+
+def _time(field: str, text: str | None) -> int:
+    if not text:
+        return 0
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+
+
+def split(body: bytes, size: int, *, webhook: bool) -> list[bytes]:
+    """The same request as several, each of at most `size` alerts, none decoded."""
+    raws = _WEBHOOK_LOOSE.decode(body).alerts if webhook else _API_LOOSE.decode(body)
+    return [join(raws[start : start + size], webhook=webhook) for start in range(0, len(raws), size)]
+
+
+def select(body: bytes, indexes: set[int], *, webhook: bool) -> bytes:
+    """The same request with only the alerts at `indexes`."""
+    raws = _WEBHOOK_LOOSE.decode(body).alerts if webhook else _API_LOOSE.decode(body)
+    return join([raw for index, raw in enumerate(raws) if index in indexes], webhook=webhook)
+
+
+def join(raws: list[msgspec.Raw], *, webhook: bool) -> bytes:
+    """A body of the entrance's form around `raws`."""
+    alerts = b"[" + b",".join(bytes(raw) for raw in raws) + b"]"
+    return b'{"version":"4","alerts":' + alerts + b"}" if webhook else alerts

@@ -1,0 +1,70 @@
+"""What the rules come to: the compiled, frozen Ruleset that every decision is given.
+
+`ruleset` builds one from files, `core.decide` reads it, `notify` reads its integrations.
+Nothing here reads a file or keeps state; two Rulesets with the same hash decide the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from responder.core.inhibition import InhibitRule
+from responder.core.model import HOUR, MINUTE, Nanoseconds
+from responder.core.routing import Router
+from responder.core.timeintervals import TimeInterval
+
+Compatibility: TypeAlias = Literal["responder", "alertmanager"]
+"""`alertmanager` brings back the faults of Alertmanager that Responder mends by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """One way to tell: an entry of `webhook_configs`, `slack_configs`...
+
+    `id` is stable: it comes from what the integration *is* (kind and destination), not from its
+    position or its receiver's name, so that editing a file re-notifies nobody.
+    `destination` names what is paced and what breaks as one (scheme and host, a channel); no secret.
+    `settings` is `notify`'s own; the core never looks inside.
+    `supported` False: an integration that we lack; what it is owed ends `dead(unsupported)`.
+    """
+
+    id: str
+    kind: str
+    send_resolved: bool
+    destination: str
+    settings: Any = None
+    max_alerts: int = 0
+    supported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A named list of integrations, all of which are told."""
+
+    name: str
+    integrations: tuple[Integration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """Everything that decisions depend on beside the state.
+
+    `source` maps each file name to the text it was read from, and `hash` is the SHA-256 over
+    them and over the settings that decisions depend on.
+    `stale_after`: a webhook alert that nobody renewed for so long is stale.
+    """
+
+    hash: str
+    router: Router
+    receivers: Mapping[str, Receiver]
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    time_intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
+    compatibility: Compatibility = "responder"
+    resolve_timeout: Nanoseconds = 5 * MINUTE
+    stale_after: Nanoseconds = 24 * HOUR
+    source: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mends(self) -> bool:
+        """Whether Alertmanager's known faults are mended (the default)."""
+        return self.compatibility == "responder"

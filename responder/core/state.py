@@ -1,0 +1,264 @@
+"""The state that decisions are made against, and the one function that changes it.
+
+`engine` and `replay` hold a State, `core.decide` reads it, `store.records` writes and reads back
+what `Changes` say. Nothing outside `apply` may change a State: a decision that is not committed
+must leave no trace in it.
+"""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from responder.core.inhibition import Inhibitor
+from responder.core.ledger import FRESH, Episodes, Told
+from responder.core.model import Alert, Labels, Nanoseconds, label
+from responder.core.rules import Ruleset
+
+
+class Group(msgspec.Struct, frozen=True, array_like=True):
+    """Alerts of one route with the same group labels, told together.
+
+    `tick_at` is the next regular look (group_wait after its first alert, then every
+    group_interval); `wake_at` an extra one, when something that hid an alert ends (0: none).
+    `muted`: alert id to the verdict that hides it, `reason by`, as last journaled.
+    """
+
+    id: int
+    route: str
+    labels: Labels
+    created_at: Nanoseconds
+    tick_at: Nanoseconds
+    wake_at: Nanoseconds = 0
+    muted: dict[int, str] = {}
+
+    @property
+    def due_at(self) -> Nanoseconds:
+        """When it is to be looked at next."""
+        return min(self.tick_at, self.wake_at) if self.wake_at else self.tick_at
+
+
+class LedgerRow(msgspec.Struct, frozen=True):
+    """A ledger row as it is opened. The three lists hold alert ids."""
+
+    id: int
+    group: int
+    group_key: str
+    receiver: str
+    integration: str
+    at: Nanoseconds
+    reason: str
+    firing: list[int]
+    resolved: list[int]
+    stale: list[int]
+
+
+class ClosedRow(msgspec.Struct, frozen=True):
+    """How a ledger row was closed. `by` names what suppressed or superseded it."""
+
+    id: int
+    state: Literal["delivered", "suppressed", "superseded", "dead"]
+    reason: str
+    detail: str = ""
+    by: str = ""
+
+
+class DeadRow(msgspec.Struct, frozen=True, array_like=True):
+    """A dead row that people have not dealt with."""
+
+    group: int
+    integration: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a decision changes; also its view of what it has already decided."""
+
+    alerts: dict[int, Alert] = field(default_factory=dict)
+    dropped: list[int] = field(default_factory=list)
+    groups: dict[int, Group] = field(default_factory=dict)
+    closed_groups: list[int] = field(default_factory=list)
+    told: dict[tuple[int, str], Told] = field(default_factory=dict)
+    opened: list[LedgerRow] = field(default_factory=list)
+    revised: list[LedgerRow] = field(default_factory=list)
+    closed: list[ClosedRow] = field(default_factory=list)
+    dead: dict[int, DeadRow] = field(default_factory=dict)
+    unlisted: list[int] = field(default_factory=list)
+    rules: str = ""
+    collect_at: Nanoseconds = 0
+    next_alert: int = 0
+    next_group: int = 0
+    next_row: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changes but timers."""
+        return not (
+            self.alerts or self.dropped or self.closed_groups or self.opened or self.closed or self.told
+        )
+
+
+class State:
+    """Everything in memory that a decision may depend on. Rebuilt from rows at any time."""
+
+    __slots__ = (
+        "alerts",
+        "by_id",
+        "collect_at",
+        "dead",
+        "group_index",
+        "groups",
+        "hiding",
+        "inhibitor",
+        "members",
+        "names",
+        "next_alert",
+        "next_group",
+        "next_row",
+        "rows",
+        "rules",
+        "timers",
+        "told",
+    )
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        """An empty state under `ruleset`."""
+        self.alerts: dict[Labels, Alert] = {}
+        self.by_id: dict[int, Alert] = {}
+        self.names: dict[str, int] = {}
+        self.groups: dict[int, Group] = {}
+        self.group_index: dict[tuple[str, Labels], int] = {}
+        self.members: dict[int, dict[int, Alert]] = {}
+        self.told: dict[int, dict[str, Told]] = {}
+        self.rows: dict[int, tuple[int, str]] = {}
+        self.dead: dict[int, DeadRow] = {}
+        self.hiding: set[int] = set()
+        self.timers: list[tuple[Nanoseconds, int]] = []
+        self.inhibitor = Inhibitor(ruleset.inhibit_rules)
+        self.rules = ruleset.hash
+        self.collect_at: Nanoseconds = 0
+        self.next_alert = 1
+        self.next_group = 1
+        self.next_row = 1
+
+    # -- reading --------------------------------------------------------------------------
+
+    def told_to(self, group: int, integration: str) -> Told:
+        """What one integration was told about one group."""
+        return self.told.get(group, {}).get(integration, FRESH)
+
+    def next_due(self) -> tuple[Nanoseconds, int] | None:
+        """(when, group id) of the earliest timer; id 0 is the collection of what is over."""
+        timers = self.timers
+        while timers:
+            due, group = timers[0]
+            if group == 0:
+                if due == self.collect_at:
+                    return due, 0
+            else:
+                known = self.groups.get(group)
+                if known is not None and known.due_at == due:
+                    return due, group
+            heapq.heappop(timers)
+        return None
+
+    # -- changing -------------------------------------------------------------------------
+
+    def apply(self, changes: Changes) -> None:
+        """Make `changes` true. Called once per decision, in order."""
+        for group in changes.groups.values():
+            self._put_group(group)
+        for alert in changes.alerts.values():
+            self._put_alert(alert)
+        for alert_id in changes.dropped:
+            self._drop_alert(alert_id)
+        for (group_id, integration), told in changes.told.items():
+            self._put_told(group_id, integration, told)
+        for group_id in changes.closed_groups:
+            self._drop_group(group_id)
+        self.dead.update(changes.dead)
+        for row in changes.unlisted:
+            self.dead.pop(row, None)
+        if changes.rules:
+            self.rules = changes.rules
+        if changes.collect_at:
+            self.collect_at = changes.collect_at
+            heapq.heappush(self.timers, (changes.collect_at, 0))
+        if changes.next_row:
+            self.next_alert = changes.next_alert
+            self.next_group = changes.next_group
+            self.next_row = changes.next_row
+
+    def replace_rules(self, ruleset: Ruleset) -> None:
+        """Build the inhibition index anew for another ruleset."""
+        self.inhibitor = Inhibitor(ruleset.inhibit_rules)
+        for alert in self.by_id.values():
+            self.inhibitor.put(alert)
+
+    def _put_alert(self, alert: Alert) -> None:
+        key = alert.id
+        old = self.by_id.get(key)
+        self.by_id[key] = alert
+        self.alerts[alert.labels] = alert
+        members = self.members
+        if old is None:
+            name = label(alert.labels, "alertname")
+            self.names[name] = self.names.get(name, 0) + 1
+        elif old.groups != alert.groups:
+            for group in old.groups:
+                if group not in alert.groups:
+                    members[group].pop(key, None)
+        for group in alert.groups:
+            members[group][key] = alert
+        self.inhibitor.put(alert)
+
+    def _drop_alert(self, key: int) -> None:
+        alert = self.by_id.pop(key)
+        del self.alerts[alert.labels]
+        for group in alert.groups:
+            self.members[group].pop(key, None)
+        name = label(alert.labels, "alertname")
+        self.names[name] -= 1
+        if not self.names[name]:
+            del self.names[name]
+        self.inhibitor.drop(key)
+
+    def _put_group(self, group: Group) -> None:
+        self.groups[group.id] = group
+        self.group_index[group.route, group.labels] = group.id
+        if group.id not in self.members:
+            self.members[group.id] = {}
+        heapq.heappush(self.timers, (group.due_at, group.id))
+
+    def _put_told(self, group: int, integration: str, told: Told) -> None:
+        entries = self.told.setdefault(group, {})
+        old = entries.get(integration, FRESH)
+        for row in (old.head, old.behind):
+            if row:
+                self.rows.pop(row.id, None)
+        for row in (told.head, told.behind):
+            if row:
+                self.rows[row.id] = (group, integration)
+        entries[integration] = told
+        if any(entry.hidden for entry in entries.values()):
+            self.hiding.add(group)
+        else:
+            self.hiding.discard(group)
+
+    def _drop_group(self, key: int) -> None:
+        group = self.groups.pop(key)
+        if self.group_index.get((group.route, group.labels)) == key:
+            del self.group_index[group.route, group.labels]
+        self.members.pop(key, None)
+        for told in self.told.pop(key, {}).values():
+            for row in (told.head, told.behind):
+                if row:
+                    self.rows.pop(row.id, None)
+        self.hiding.discard(key)
+
+
+def firing_episodes(alerts: Iterable[Alert], now: Nanoseconds) -> Episodes:
+    """Id and episode of those that fire at `now`."""
+    return {alert.id: alert.episode for alert in alerts if alert.firing_at(now)}

@@ -1,0 +1,92 @@
+"""How much is shown: texts cut to a service's limit, alerts put in order and cut to `max_alerts`.
+
+Every `notify` module calls it before it renders. It never decides who is told, and what it cut
+is always counted.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
+
+from responder.core.model import Alert, Labels, label
+from responder.core.notification import Notification
+
+MARK: Final = "…"
+_MARK_BYTES: Final = len(MARK.encode())
+
+Verdict: TypeAlias = Literal["firing", "resolved", "stale"]
+"""What one alert is said to be in one notification."""
+
+Shown: TypeAlias = tuple[Alert, Verdict]
+
+
+def truncate_runes(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`; what was cut is marked by `…` if it fits (`limit` > 3)."""
+    if len(text) <= limit:
+        return text
+    return text[:limit] if limit <= 3 else text[: limit - 1] + MARK
+
+
+def truncate_bytes(text: str, limit: int) -> str:
+    """At most `limit` bytes of `text` in UTF-8, cut between characters and marked by `…`.
+
+    Below three bytes, which the mark itself needs, the answer is that many dots.
+    """
+    raw = text.encode()
+    if len(raw) <= limit:
+        return text
+    if limit < _MARK_BYTES:
+        return "." * limit
+    return raw[: limit - _MARK_BYTES].decode(errors="ignore") + MARK
+
+
+def shown(notification: Notification, limit: int = 0, mends: bool = True) -> tuple[list[Shown], int]:
+    """The alerts to show, in Alertmanager's order, and how many were cut. `limit` 0 cuts none.
+
+    By default resolved alerts are cut first, then stale ones, so that what fires is seen.
+    Alertmanager (`mends` False) cuts after the sort, whatever the alerts are, so that its
+    payload can read "resolved" while alerts that it cut still fire.
+    """
+    entries: list[Shown] = [(alert, "firing") for alert in notification.firing]
+    entries += [(alert, "stale") for alert in notification.stale]
+    entries += [(alert, "resolved") for alert in notification.resolved]
+    cut = max(len(entries) - limit, 0) if limit else 0
+    if not cut:
+        return _in_order(entries), 0
+    if not mends:
+        return _in_order(entries)[:limit], cut
+    kept: list[Shown] = []
+    for verdict in ("firing", "stale", "resolved"):
+        part = [entry for entry in entries if entry[1] == verdict]
+        kept += _in_order(part)[: limit - len(kept)]
+    return _in_order(kept), cut
+
+
+def common_pairs(sets: Iterable[Labels]) -> Labels:
+    """The pairs that every one of the label (or annotation) sets has; of no sets, none."""
+    every = iter(sets)
+    common = set(next(every, ()))
+    for pairs in every:
+        if not common:
+            break
+        common.intersection_update(pairs)
+    return tuple(sorted(common))
+
+
+def _in_order(entries: list[Shown]) -> list[Shown]:
+    """By label `job`, then `instance` (who has the label comes first), then by label set.
+
+    Of two label sets the one with fewer labels comes first. Otherwise the first difference
+    decides, names taken in alphabetical order: who lacks that name comes first, else the
+    smaller value (Alertmanager's AlertSlice and Prometheus' LabelSet.Before). Who lacks the
+    smaller name is whose next name is the greater one, hence the descending ranks.
+    """
+    names = sorted({name for alert, _ in entries for name, _ in alert.labels}, reverse=True)
+    rank = {name: index for index, name in enumerate(names)}
+
+    def key(entry: Shown) -> tuple[bool, str, bool, str, int, list[tuple[int, str]]]:
+        labels = entry[0].labels
+        job, instance = label(labels, "job"), label(labels, "instance")
+        ranked = [(rank[name], value) for name, value in labels]
+        return job == "", job, instance == "", instance, len(labels), ranked
+
+    return sorted(entries, key=key)

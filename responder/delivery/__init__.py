@@ -1,0 +1,30 @@
+"""Carries what was decided to the world: claims, pacing, retries, circuit breaking, endings.
+
+`engine` and `service` import its names from here. It decides nothing about alerts and opens no
+connection itself: `notify` does.
+"""
+
+from responder.delivery.dispatch import STOP_BUDGET, Delivery
+from responder.delivery.orders import (
+    Attempted,
+    DeliverySettings,
+    DeliveryStore,
+    DestinationStatus,
+    Ending,
+    Order,
+    Pace,
+    Snapshot,
+)
+
+__all__ = [
+    "STOP_BUDGET",
+    "Attempted",
+    "Delivery",
+    "DeliverySettings",
+    "DeliveryStore",
+    "DestinationStatus",
+    "Ending",
+    "Order",
+    "Pace",
+    "Snapshot",
+]

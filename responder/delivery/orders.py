@@ -1,0 +1,130 @@
+"""What delivery takes, gives back and asks for: orders, endings, and the store it leans on.
+
+`engine` makes Orders and gets Endings, `store` implements DeliveryStore, `service` fills the
+settings. Nothing here does anything.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from responder.core.model import MINUTE, SECOND, Nanoseconds
+from responder.core.notification import FailureReason, Notification
+from responder.core.rules import Integration
+
+State: TypeAlias = Literal["delivered", "dead", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One ledger row to be told.
+
+    `attempts`: how often it was tried before (by an earlier process). `claimed`: the row's claim
+    is durable, so that it may be sent at once.
+    """
+
+    notification: Notification
+    integration: Integration
+    attempts: int = 0
+    claimed: bool = False
+
+    @property
+    def row(self) -> int:
+        """The ledger row's id."""
+        return self.notification.row
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Delivery is done with a row.
+
+    `reason` says why it was not delivered. For a superseded row it is the last failure after
+    which the service may have understood it, if there was one, else the last failure.
+    `maybe_told`: after some attempt the service may have understood it, whatever came later.
+    `attempts` counts those of earlier processes too. `at` is wall clock.
+    """
+
+    row: int
+    state: State
+    reason: FailureReason | None
+    detail: str
+    attempts: int
+    at: Nanoseconds
+    maybe_told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """A row was tried in vain and waits until `next_at` (wall clock)."""
+
+    row: int
+    attempts: int
+    next_at: Nanoseconds
+    reason: FailureReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a destination may be told: `rate` a second, `burst` at once after a rest."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """`delivery:` in the configuration. Durations are nanoseconds, `jitter` a share of 1.
+
+    `per_destination` and `overall` bound the sends that are under way at one time.
+    """
+
+    first_retry: Nanoseconds = SECOND // 2
+    factor: float = 1.5
+    jitter: float = 0.5
+    max_retry: Nanoseconds = MINUTE
+    breaker_after: int = 10
+    breaker_probe: Nanoseconds = 5 * SECOND
+    breaker_max_probe: Nanoseconds = MINUTE
+    timeout: Nanoseconds = 10 * SECOND
+    per_destination: int = 8
+    overall: int = 64
+
+
+class DeliveryStore(Protocol):
+    """Delivery's own bookkeeping. Each call is one transaction; both raise StorageError."""
+
+    async def claim(self, rows: Sequence[int]) -> Collection[int]:
+        """Make the claims of `rows` durable; answers with those that could be claimed.
+
+        A row that is no longer pending cannot: delivery forgets it.
+        """
+        ...
+
+    async def attempts(self, attempted: Sequence[Attempted]) -> None:
+        """Record how often rows were tried and when they will be tried next."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationStatus:
+    """How one destination stands. `waiting` rows are not being sent; `in_flight` ones are."""
+
+    destination: str
+    kind: str
+    waiting: int
+    in_flight: int
+    breaker: Literal["closed", "open", "probing"]
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How delivery stands. `outcomes` counts attempts by (kind, receiver, `delivered` or reason).
+
+    `unreported` endings have not reached the inputs log yet.
+    """
+
+    destinations: tuple[DestinationStatus, ...]
+    outcomes: Mapping[tuple[str, str, str], int]
+    unreported: int

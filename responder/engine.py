@@ -1,0 +1,687 @@
+"""The engine: takes accepted inputs, decides them one at a time, commits, wakes delivery.
+
+`web` and `delivery` put Inputs in through `accept`, `command` and `report`; `service` starts and
+stops it. It alone changes the State and appends to the journal. It must never await the network,
+and nothing in memory may outlive a commit that failed.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from responder import __version__
+from responder.clock import Clock
+from responder.core.decide import (
+    decide,
+    decide_timer,
+    decide_timer_undecidable,
+    decide_undecidable,
+)
+from responder.core.draft import Decision
+from responder.core.messages import (
+    AlertsReceived,
+    Body,
+    BreakerTurned,
+    Closed,
+    Deliver,
+    DeliveryEnded,
+    Effect,
+    Event,
+    Input,
+    Lagging,
+    Noted,
+    Owed,
+    Resumed,
+    RulesLoaded,
+    Started,
+    Succeed,
+    kind_of,
+)
+from responder.core.model import MILLISECOND, SECOND, Nanoseconds, format_time
+from responder.core import receiving
+from responder.core.rules import Ruleset
+from responder.core.state import State
+from responder.delivery.orders import Ending, Order
+from responder.errors import Overloaded, StorageError
+from responder.settings.values import Limits
+from responder.store import outbox, records
+from responder.store.database import Database, Writer
+from responder.store.inputs import InputsLog, read_inputs
+from responder.store.journal import Chain, Head, HeadFile
+from responder.store.journal import append as append_journal
+from responder.telemetry import Metrics, logger
+
+_SLICE: Final = 4 * MILLISECOND
+"""How long deciding may go on before accepting gets its turn."""
+
+_BATCH: Final = 512
+"""Decisions in one commit at the most."""
+
+_REBUILD_WAITS: Final = (0.05, 0.2, 1.0, 2.0)
+
+log = logger("engine")
+
+
+class Delivers(Protocol):
+    """What the engine needs of delivery."""
+
+    def start_now(self, orders: list[Order]) -> set[int]:
+        """Rows that would be sent at once: they are claimed in the decision's own commit."""
+        ...
+
+    def hand(self, orders: list[Order]) -> None:
+        """Take over committed orders."""
+        ...
+
+    def succeed(self, row: int) -> None:
+        """A newer row waits behind this one."""
+        ...
+
+
+@dataclass(slots=True)
+class _Slice:
+    """Decisions that are made and applied, and not committed yet."""
+
+    batch: records.Batch = field(default_factory=records.Batch)
+    journal: list[tuple[int, int, int, bytes, str]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    replies: dict[int, object] = field(default_factory=dict)
+    decisions: int = 0
+    inputs: int = 0
+    alerts: int = 0
+    consumed: int = 0
+    at: Nanoseconds = 0
+    head: Head = field(default_factory=Head)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A command was accepted and is not decided yet: where to look for what comes of it."""
+
+    seq: int
+
+
+class Engine:
+    """One per process. `start` before anything else, `stop` last."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ruleset: Ruleset,
+        limits: Limits,
+        metrics: Metrics,
+        recompile: Callable[[Mapping[str, str]], Ruleset | None],
+    ) -> None:
+        """`recompile` makes a ruleset again from the sources that were stored with it."""
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self._metrics = metrics
+        self._recompile = recompile
+        self._head_file = HeadFile(database.path)
+        self._rulesets = {ruleset.hash: ruleset}
+        self._wanted = ruleset
+        self.ruleset = ruleset
+        self.state = State(ruleset)
+        self.log = InputsLog(database, clock, 0, 0)
+        self._chain = Chain(Head())
+        self._queue: deque[Input] = deque()
+        self._queued_seq = 0
+        self._queued_bytes = 0
+        self._queued_alerts = 0
+        self.consumed = 0
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._slice = _Slice()
+        self._commit: asyncio.Future[None] | None = None
+        self._committing: _Slice | None = None
+        self._commit_began = 0
+        self._by_body: dict[int, asyncio.Future[object]] = {}
+        self._waiters: dict[int, asyncio.Future[object]] = {}
+        self._suspects: set[int] = set()
+        self._attempted: dict[int, int] = {}
+        self._heard_at: Nanoseconds = 0
+        self._deaf = ""
+        self._ran_at = 0
+        self._task: asyncio.Task[None] | None = None
+        self._delivery: Delivers | None = None
+        self.deciding = False
+        self.head = Head()
+
+    # -- start and stop -------------------------------------------------------------------
+
+    async def start(self, delivery: Delivers) -> None:
+        """Load the state, append `Started`, begin to decide. Raises StorageError."""
+        self._delivery = delivery
+        last_seq, last_at = await self._load()
+        self.log = InputsLog(self._database, self._clock, last_seq, last_at)
+        self.log.on_appended = self._appended
+        self._heard_at = last_at
+        anchor = self._head_file.read()
+        restored = anchor is not None and (
+            anchor.n > self.head.n or (anchor.n == self.head.n and anchor.hash != self.head.hash)
+        )
+        if restored:
+            log.error("journal_older_than_anchor", anchor=str(anchor), head=str(self.head))
+        await self._keep_source(self._wanted)
+        started = Started(
+            rules=self._wanted.hash,
+            heard_at=last_at,
+            attempted=tuple(sorted(self._attempted)),
+            restored=restored,
+            version=__version__,
+        )
+        await self.log.append("responder", [started])
+        self._ran_at = self._clock.monotonic()
+        self._task = asyncio.create_task(self._run(), name="engine")
+
+    async def stop(self) -> None:
+        """Decide what is queued, commit, stop."""
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        self._wake.set()
+        try:
+            await asyncio.wait_for(asyncio.shield(task), 5)
+        except TimeoutError:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._head_file.close()
+
+    # -- putting in -----------------------------------------------------------------------
+
+    async def accept(self, actor: str, bodies: list[Body]) -> list[Input]:
+        """Make inputs durable; they are decided soon. Raises Overloaded: nothing was accepted."""
+        self._refuse_overload()
+        try:
+            inputs = await self.log.append(actor, bodies)
+        except StorageError as error:
+            self._go_deaf("storage")
+            raise Overloaded(str(error)) from error
+        if not self._deaf:
+            self._heard_at = inputs[-1].at
+        return inputs
+
+    async def command(self, actor: str, body: Body, wait: float = 2.5) -> object:
+        """Accept a command and wait for what it came to: Accepted, Declined or (too long) Pending."""
+        waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._by_body[id(body)] = waiter
+        try:
+            (given,) = await self.accept(actor, [body])
+        finally:
+            self._by_body.pop(id(body), None)
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiter), wait)
+        except TimeoutError:
+            self._waiters.pop(given.seq, None)
+            return Pending(given.seq)
+
+    async def report(self, ending: Ending) -> None:
+        """Delivery is done with a row. Raises StorageError: say it again."""
+        body = DeliveryEnded(
+            ending.row, ending.state, ending.reason, ending.detail, ending.attempts, ending.maybe_told
+        )
+        await self.log.append("delivery", [body])
+
+    async def breaker_turned(self, turned: BreakerTurned) -> None:
+        """A destination began or ceased to answer."""
+        await self.log.append("delivery", [turned])
+
+    async def load_rules(self, actor: str, ruleset: Ruleset) -> object:
+        """Put another ruleset in force."""
+        await self._keep_source(ruleset)
+        self._rulesets[ruleset.hash] = ruleset
+        self._wanted = ruleset
+        return await self.command(actor, RulesLoaded(ruleset.hash))
+
+    async def caught_up(self, wait: float = 1.0) -> bool:
+        """Wait until everything accepted before this call is decided; False after `wait` seconds."""
+        target = self.log.last_seq
+        deadline = asyncio.get_running_loop().time() + wait
+        while self.consumed < target:
+            self._progress.clear()
+            left = deadline - asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(self._progress.wait(), max(left, 0))
+            except TimeoutError:
+                return False
+        return True
+
+    # -- flow control ---------------------------------------------------------------------
+
+    def lag(self) -> Nanoseconds:
+        """Age of the oldest input that is accepted and not decided."""
+        if self._committing and self._committing.inputs:
+            return max(self.log.now() - self._committing.at, 0)
+        return max(self.log.now() - self._queue[0].at, 0) if self._queue else 0
+
+    def backlog(self) -> int:
+        """Bytes accepted and not decided."""
+        return self._queued_bytes + self.log.waiting_bytes
+
+    @property
+    def undecided_alerts(self) -> int:
+        """Alerts accepted and not decided."""
+        return self._queued_alerts
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be decided or committed, and no timer is due."""
+        due = self.state.next_due()
+        return not (
+            self._queue or self._commit or self._slice.decisions or (due and due[0] <= self.log.now())
+        )
+
+    def _refuse_overload(self) -> None:
+        lag = self.lag()
+        if lag <= self._limits.lag and self.backlog() <= self._limits.backlog:
+            return
+        if not self._deaf:
+            self._go_deaf("lag")
+            log.error("lagging", lag_seconds=lag / SECOND, backlog=self.backlog())
+            self._spawn_append("responder", Lagging(lag))
+        raise Overloaded("deciding is behind what was accepted; try again")
+
+    def _go_deaf(self, why: str) -> None:
+        if not self._deaf:
+            self._deaf = why
+            self._wake.set()
+
+    def _spawn_append(self, actor: str, body: Body) -> None:
+        async def append() -> None:
+            with contextlib.suppress(StorageError):  # the log itself cannot commit: told by 503
+                await self.log.append(actor, [body])
+
+        self._background = asyncio.create_task(append())
+
+    async def _hear_again(self) -> bool:
+        """After a time of 503: timers wait until `Resumed` is in the log. Whether it is."""
+        if self._deaf == "lag" and (self._queue or self._commit):
+            return False
+        why, self._deaf = self._deaf, ""
+        try:
+            await self.log.append("responder", [Resumed(self._heard_at, why)])
+        except StorageError:
+            self._deaf = why
+            return False
+        log.info("resumed", why=why)
+        return True
+
+    # -- the loop -------------------------------------------------------------------------
+
+    def _appended(self, inputs: list[Input]) -> None:
+        for given in inputs:
+            waiter = self._by_body.pop(id(given.body), None)
+            if waiter is not None:
+                self._waiters[given.seq] = waiter
+            self._enqueue(given)
+        self._metrics.inputs_accepted.inc(len(inputs))
+        self._wake.set()
+
+    def _enqueue(self, given: Input) -> None:
+        if given.seq <= self._queued_seq:
+            return
+        self._queued_seq = given.seq
+        self._queue.append(given)
+        if isinstance(given.body, AlertsReceived):
+            self._queued_bytes += len(given.body.raw)
+            self._queued_alerts += len(given.body.alerts)
+
+    async def _run(self) -> None:
+        self.deciding = True
+        try:
+            while True:
+                self._wake.clear()
+                self._notice_a_pause()
+                try:
+                    if self._commit is not None and self._commit.done():
+                        await self._end_commit()
+                    worked = self._decide_some()
+                    if self._commit is None and self._slice.decisions:
+                        self._begin_commit()
+                    elif self._commit is not None and (not worked or self._slice.decisions >= _BATCH):
+                        await self._end_commit()
+                        continue
+                except StorageError as error:
+                    await self._rebuild(error)
+                    continue
+                if worked:
+                    await asyncio.sleep(0)
+                elif self._commit is None:
+                    if self._task is None:
+                        return
+                    await self._wait()
+        except asyncio.CancelledError:
+            raise
+        finally:
+            self.deciding = False
+
+    async def _wait(self) -> None:
+        """Until something is accepted or the next timer is due, on the monotonic clock."""
+        if self._deaf:
+            if not await self._hear_again():
+                await self._sleep_or_wake(SECOND // 4)
+            return
+        due = self.state.next_due()
+        if due is None:
+            await self._wake.wait()
+            return
+        left = due[0] - self.log.now()
+        if left > 0:
+            # A second at the most: the clock may be set ahead meanwhile, and timers go with it.
+            await self._sleep_or_wake(min(left, SECOND))
+
+    async def _sleep_or_wake(self, duration: Nanoseconds) -> None:
+        sleep = asyncio.ensure_future(self._clock.sleep(duration))
+        wake = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleep, wake}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            wake.cancel()
+
+    def _notice_a_pause(self) -> None:
+        """A process that was stopped (SIGSTOP, a suspended machine) could not hear either."""
+        now = self._clock.monotonic()
+        paused, self._ran_at = now - self._ran_at, now
+        if paused > self._limits.lag and not self._deaf:
+            self._go_deaf("pause")
+
+    def _decide_some(self) -> bool:
+        """Decide for at most a slice of time; whether anything was decided."""
+        until = self._clock.monotonic() + _SLICE
+        worked = False
+        while self._slice.decisions < _BATCH:
+            head = self._queue[0] if self._queue else None
+            if head is not None and isinstance(head.body, Started | Resumed):
+                due = None  # overdue timers fire after it, at its time
+            else:
+                due = self.state.next_due()
+            if due is not None and due[0] <= self._time_known(head):
+                decided = self._decide_timer(*due)
+            elif head is not None:
+                decided = self._decide_input(head)
+            else:
+                break
+            if not decided:  # a suspect: what was decided before it is committed first
+                return worked or not (self._slice.decisions or self._commit)
+            worked = True
+            if self._clock.monotonic() >= until:
+                break
+        return worked
+
+    def _time_known(self, head: Input | None) -> Nanoseconds:
+        """Timers up to here may fire: nothing earlier can still come."""
+        if head is not None:
+            return head.at
+        return 0 if self._deaf else self.log.horizon()
+
+    def _decide_input(self, given: Input) -> bool:
+        """Decide the input at the front; False when it must first be alone in its commit."""
+        if given.seq in self._suspects and (self._slice.decisions or self._commit):
+            return False
+        if isinstance(given.body, RulesLoaded):
+            self._switch_rules(given.body.hash)
+        elif isinstance(given.body, Started):
+            self._switch_rules(given.body.rules)
+        try:
+            decision = decide(self.state, self.ruleset, given)
+        except Exception as error:  # decide is total: a bug must not stop what is behind it
+            if given.seq not in self._suspects:
+                self._suspects.add(given.seq)
+                return False
+            log.exception("undecidable", seq=given.seq, kind=kind_of(given.body))
+            self._metrics.undecidable.inc()
+            text = f"{type(error).__name__}: {error}"[:500]
+            decision = decide_undecidable(self.state, self.ruleset, given, text)
+        self._queue.popleft()
+        self._suspects.discard(given.seq)
+        piece = self._slice
+        if isinstance(given.body, AlertsReceived):
+            self._queued_bytes -= len(given.body.raw)
+            self._queued_alerts -= len(given.body.alerts)
+            piece.alerts += len(given.body.alerts)
+        piece.inputs += 1
+        piece.consumed = given.seq
+        if given.seq in self._waiters:
+            piece.replies[given.seq] = decision.reply
+        self._take(decision, given.at, given)
+        return True
+
+    def _decide_timer(self, at: Nanoseconds, group: int) -> bool:
+        suspect = -group
+        if suspect in self._suspects and (self._slice.decisions or self._commit):
+            return False
+        try:
+            decision = decide_timer(self.state, self.ruleset, group, at)
+        except Exception as error:  # as for inputs
+            if suspect not in self._suspects:
+                self._suspects.add(suspect)
+                return False
+            log.exception("undecidable", group=group)
+            self._metrics.undecidable.inc()
+            text = f"{type(error).__name__}: {error}"[:500]
+            decision = decide_timer_undecidable(self.state, self.ruleset, group, at, text)
+        self._suspects.discard(suspect)
+        self._take(decision, at, None)
+        return True
+
+    def _switch_rules(self, digest: str) -> None:
+        known = self._rulesets.get(digest)
+        if known is None:  # accepted by an earlier process, replaced since
+            known = self._wanted
+        self.ruleset = known
+
+    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None) -> None:
+        """Apply a decision and put it into the slice. A failure here means a rebuild."""
+        rules = self.state.rules
+        try:
+            self.state.apply(decision.changes)
+        except Exception as error:
+            if given is not None:
+                self._suspects.add(given.seq)
+            raise StorageError(f"a decision could not be applied: {error!r}") from error
+        if self.state.rules != rules:
+            self.state.replace_rules(self.ruleset)
+        piece = self._slice
+        piece.batch.add(decision.changes, at)
+        piece.decisions += 1
+        piece.at = piece.at or at
+        piece.effects.extend(decision.effects)
+        piece.events.extend(decision.events)
+        if given is not None:
+            body: dict[str, Any] = {"input": given.seq, "kind": kind_of(given.body), "actor": given.actor}
+            if not isinstance(given.body, AlertsReceived):
+                body["asked"] = given.body
+        elif decision.notable:
+            body = {"tick": format_time(at)}
+        else:
+            return
+        body["events"] = decision.events
+        piece.journal.append(self._chain.next_row(at, given.seq if given else 0, body))
+
+    # -- commit ---------------------------------------------------------------------------
+
+    def _begin_commit(self) -> None:
+        piece, self._slice = self._slice, _Slice()
+        piece.head = self._chain.head
+        orders, superseded = self._orders(piece.effects)
+        assert self._delivery is not None
+        fresh = [order for order in orders if not order.claimed and order.row not in superseded]
+        claims = sorted(self._delivery.start_now(fresh))
+        now = self._clock.now()
+        meta = piece.batch.meta
+        if piece.consumed:
+            meta["consumed"] = str(piece.consumed)
+        meta["clock"] = str(self.log.now())
+        head, head_file = piece.head, self._head_file
+
+        def job(writer: Writer) -> None:
+            piece.batch.write(writer)
+            append_journal(writer, piece.journal)
+            outbox.claim(writer, claims, now)
+            writer.after_commit.append(lambda: head_file.write(head))
+
+        self._committing = piece
+        self._commit_began = self._clock.monotonic()
+        self._commit = self._database.submit(job)
+        self._commit.add_done_callback(lambda _: self._wake.set())
+        started = set(claims)
+        self._handing = (
+            [
+                replace(order, claimed=True) if order.row in started else order
+                for order in orders
+            ],
+            superseded,
+        )
+
+    def _orders(self, effects: list[Effect]) -> tuple[list[Order], set[int]]:
+        orders: dict[int, Order] = {}
+        superseded: set[int] = set()
+        for effect in effects:
+            if isinstance(effect, Deliver):
+                row = effect.notification.row
+                attempts = self._attempted.pop(row, 0)
+                orders[row] = Order(effect.notification, effect.integration, attempts, attempts > 0)
+            elif isinstance(effect, Succeed):
+                superseded.add(effect.row)
+        return list(orders.values()), superseded
+
+    async def _end_commit(self) -> None:
+        """Wait for the commit under way; then, and only then, let the world hear of it."""
+        assert self._commit is not None
+        assert self._committing is not None
+        assert self._delivery is not None
+        await asyncio.wait({self._commit})
+        commit, piece = self._commit, self._committing
+        self._commit = self._committing = None
+        error = commit.exception()
+        if error is not None:
+            raise error if isinstance(error, StorageError) else StorageError(repr(error))
+        self.head = piece.head
+        if piece.consumed:
+            self.consumed = piece.consumed
+        orders, superseded = self._handing
+        self._delivery.hand(orders)
+        for row in superseded:
+            self._delivery.succeed(row)
+        for seq, reply in piece.replies.items():
+            waiter = self._waiters.pop(seq, None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(reply)
+        self._progress.set()
+        self._count(piece)
+
+    def _count(self, piece: _Slice) -> None:
+        metrics = self._metrics
+        metrics.commit_seconds.observe((self._clock.monotonic() - self._commit_began) / SECOND)
+        metrics.inputs_decided.inc(piece.inputs)
+        metrics.alerts_decided.inc(piece.alerts)
+        for event in piece.events:
+            match event:
+                case Owed():
+                    metrics.owed.labels(event.receiver, event.reason).inc()
+                    log.info(
+                        "notification_owed",
+                        row=event.row,
+                        group=event.group,
+                        receiver=event.receiver,
+                        reason=event.reason,
+                        firing=len(event.firing),
+                        resolved=len(event.resolved),
+                    )
+                case Closed():
+                    metrics.closed.labels(event.state, event.reason).inc()
+                    log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
+                case Noted():
+                    log.info("noted", what=event.what, detail=event.detail)
+                case _:
+                    pass
+
+    # -- after a failure ------------------------------------------------------------------
+
+    async def _rebuild(self, error: StorageError) -> None:
+        """Throw the memory away and build it from the store; decide again what was not committed."""
+        self._metrics.commit_failures.inc()
+        log.error("commit_failed", error=str(error))
+        self.deciding = False
+        self._go_deaf("storage")
+        attempt = 0
+        while True:
+            if self._commit is not None:
+                await asyncio.wait({self._commit})
+                self._commit = self._committing = None
+            await self._clock.sleep(int(_REBUILD_WAITS[min(attempt, 3)] * SECOND))
+            attempt += 1
+            try:
+                await self._load()
+                break
+            except StorageError as again:
+                log.error("rebuild_failed", error=str(again))
+        self.deciding = True
+
+    async def _load(self) -> tuple[int, Nanoseconds]:
+        """State, journal head and undecided inputs from the database; (last seq, last time)."""
+        limits = alert_limits(self._limits)
+
+        def query(connection: Any) -> tuple[State, Ruleset, dict[str, str], Head, list[Input], int, int, dict[int, int]]:
+            meta = records.read_meta(connection)
+            consumed = int(meta.get("consumed", "0"))
+            left = list(read_inputs(connection, consumed, limits))
+            ruleset = self._ruleset_for(connection, meta.get("rules", ""), bool(left))
+            state = records.load(connection, ruleset)
+            row = connection.execute("SELECT n, hash FROM journal ORDER BY n DESC LIMIT 1").fetchone()
+            if row is None:
+                row = connection.execute("SELECT n, hash FROM checkpoints ORDER BY n DESC LIMIT 1").fetchone()
+            head = Head(*row) if row else Head()
+            last = connection.execute("SELECT max(seq), max(at) FROM inputs").fetchone()
+            last_seq, last_at = max(last[0] or 0, consumed), max(last[1] or 0, int(meta.get("clock", "0")))
+            return state, ruleset, meta, head, left, last_seq, last_at, outbox.claimed(connection)
+
+        state, ruleset, meta, head, left, last_seq, last_at, attempted = await self._database.read(query)
+        self.state, self.ruleset = state, ruleset
+        self._attempted = attempted if self._task is None else {}
+        self._chain = Chain(head)
+        self.head = head
+        self._slice = _Slice()
+        self.consumed = int(meta.get("consumed", "0"))
+        since = [given for given in self._queue if given.seq > last_seq]
+        self._queue.clear()
+        self._queued_seq, self._queued_bytes, self._queued_alerts = self.consumed, 0, 0
+        for given in (*left, *since):
+            self._enqueue(given)
+        self._queued_seq = max(self._queued_seq, self.consumed)
+        return last_seq, last_at
+
+    def _ruleset_for(self, connection: Any, digest: str, needed: bool) -> Ruleset:
+        """The ruleset that the stored state was decided under, as far as it can still be had."""
+        known = self._rulesets.get(digest)
+        if known is None and digest and needed:
+            row = connection.execute("SELECT source FROM rulesets WHERE hash = ?", (digest,)).fetchone()
+            known = self._recompile(msgspec.json.decode(row[0])) if row else None
+        return known or self._wanted
+
+    async def _keep_source(self, ruleset: Ruleset) -> None:
+        source = msgspec.json.encode(dict(ruleset.source))
+        now = self._clock.now()
+
+        def job(writer: Writer) -> None:
+            writer.execute(
+                "INSERT INTO rulesets (hash, at, source) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING",
+                (ruleset.hash, now, source),
+            )
+
+        await self._database.submit(job)
+
+
+def alert_limits(limits: Limits) -> receiving.Limits:
+    """The part of the limits that concerns one alert."""
+    return receiving.Limits(limits.labels, limits.label_value, limits.annotations)

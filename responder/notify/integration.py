@@ -1,0 +1,72 @@
+"""What every kind of integration offers, and where delivery finds the one it needs.
+
+`delivery` calls a Senders for each attempt; `service` makes and closes it. It never retries and
+never looks into an integration's settings.
+"""
+
+from typing import Protocol
+
+from responder.clock import Clock, SystemClock
+from responder.core.model import Nanoseconds
+from responder.core.notification import Notification, Outcome, Rejected
+from responder.core.rules import Integration
+from responder.notify.http import Http
+
+
+class Sender(Protocol):
+    """One integration, able to tell."""
+
+    async def send(self, notification: Notification, timeout: Nanoseconds) -> Outcome:
+        """Tell once, within `timeout` nanoseconds unless the integration has its own.
+
+        What the service or the network did is the Outcome, with no secret in its detail; an
+        exception is a bug.
+        """
+        ...
+
+
+class Senders:
+    """The Sender of each integration, made on first use.
+
+    `external_url` is where people reach Responder; `mends` False repeats Alertmanager's faults.
+    """
+
+    def __init__(self, external_url: str, mends: bool, clock: Clock | None = None) -> None:
+        """Nothing is imported or connected yet."""
+        self._external_url = external_url
+        self._mends = mends
+        self._clock = clock or SystemClock()
+        self._http = Http()
+        self._senders: dict[str, tuple[Integration, Sender]] = {}
+
+    def __call__(self, integration: Integration) -> Sender:
+        """Its sender. One whose settings were changed by a reload is made anew."""
+        known = self._senders.get(integration.id)
+        if known and (known[0] is integration or known[0] == integration):
+            return known[1]
+        sender = self._make(integration)
+        self._senders[integration.id] = integration, sender
+        return sender
+
+    async def close(self) -> None:
+        """Close every connection. To be called when nothing is being sent any more."""
+        await self._http.close()
+
+    def _make(self, integration: Integration) -> Sender:
+        if integration.supported and integration.kind == "webhook":
+            from responder.notify.webhook import WebhookSender
+
+            return WebhookSender(integration, self._external_url, self._mends, self._clock, self._http)
+        return Unsupported(integration.kind)
+
+
+class Unsupported:
+    """Stands for an integration that Responder lacks, so that what it is owed is seen."""
+
+    def __init__(self, kind: str) -> None:
+        """`kind` is the name in the configuration, without `_configs`."""
+        self._kind = kind
+
+    async def send(self, notification: Notification, timeout: Nanoseconds) -> Outcome:
+        """Reject."""
+        return Rejected("unsupported", f"Responder has no {self._kind} integration")

@@ -1,0 +1,248 @@
+"""The composition root: builds every part, starts them in order, stops them in reverse.
+
+`cli.serve` and the sandbox run a Service. Wake-ups between parts are plain callables wired here;
+no part looks another one up. Nothing is decided here.
+"""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import random
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from responder import __version__
+from responder.clock import Clock, SystemClock
+from responder.core.decide import Declined
+from responder.core.messages import BreakerTurned
+from responder.core.model import MINUTE, SECOND
+from responder.core.rules import Ruleset
+from responder.delivery import Delivery
+from responder.delivery.orders import DeliverySettings, Ending
+from responder.engine import Engine
+from responder.errors import ProblemsError, Refused, ResponderError, UsageError
+from responder.notify.integration import Senders
+from responder.ruleset import Loaded, compile_ruleset, load_ruleset
+from responder.settings.values import Settings
+from responder.store.database import Database, size_of
+from responder.store.outbox import OutboxStore
+from responder.store.retention import prune
+from responder.telemetry import Metrics, logger
+from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
+from responder.web.api import Api
+from responder.web.app import Management, Operations, build
+from responder.web.intake import Intake
+
+log = logger("service")
+
+_PRUNE_EVERY = 10 * MINUTE
+
+
+class Service:
+    """One running Responder."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Build nothing yet: `start` does, and raises what is wrong."""
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self._stopping = False
+        self._running = contextlib.AsyncExitStack()
+        self._reported: dict[tuple[str, str, str], int] = {}
+
+    # -- life -----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load the rules, open the storage, decide, deliver, listen.
+
+        Raises ProblemsError, StorageError, UsageError (the port is taken).
+        """
+        settings = self.settings
+        loaded = self._load_rules()
+        self.database = Database(settings.storage.path)
+        self.database.open()
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self.database.close)
+            self.engine = Engine(
+                self.database, self.clock, loaded.ruleset, settings.limits, self.metrics, self._recompile
+            )
+            senders = Senders(settings.external_url, loaded.ruleset.mends, self.clock)
+            undo.push_async_callback(senders.close)
+            self.delivery = Delivery(
+                _delivery_settings(settings),
+                self.clock,
+                senders,
+                random.random,
+                OutboxStore(self.database, self.clock),
+                self._report,
+                self._breaker_turned,
+            )
+            await self.engine.start(self.delivery)
+            undo.push_async_callback(self.engine.stop)
+            undo.push_async_callback(self.delivery.stop)
+            await self._listen(undo)
+            housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
+            undo.push_async_callback(_cancel, housekeeping)
+            self._running = undo.pop_all()
+        self.metrics.reload_ok.set(1)
+        gc.collect()
+        gc.freeze()
+        log.info(
+            "listening",
+            address=str(settings.listen),
+            version=__version__,
+            rules=str(settings.rules),
+            anonymous=settings.auth is None,
+        )
+        if settings.auth is None:
+            log.warning(
+                "anonymous", meaning="no `auth:` is configured: whoever reaches this port may post and read"
+            )
+
+    async def stop(self) -> None:
+        """503 from now on; finish what is under way, flush, close. Done within 10 s."""
+        if self._stopping:
+            return
+        self._stopping = True
+        log.info("stopping")
+        await self._running.aclose()
+        log.info("stopped")
+
+    async def _listen(self, undo: contextlib.AsyncExitStack) -> None:
+        settings = self.settings
+        hosts = own_hosts(str(settings.listen), settings.external_url, settings.hosts)
+        access = Access(_tokens(settings), hosts, own_origins(hosts, settings.external_url))
+        operations = Operations(self._why_not_ready, self.reload, self._refresh, lambda: self._stopping)
+        metrics_open = settings.auth is None or settings.auth.metrics == "open"
+        app = build(
+            Management(access, operations, self.metrics.registry, metrics_open),
+            Intake(self.engine, self.database, access, settings.limits, self.clock, self.metrics),
+            Api(self.engine, self.database, access),
+            lambda: self._stopping,
+        )
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
+        await runner.setup()
+        undo.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.listen.host, settings.listen.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UsageError(
+                    f"listen: {settings.listen} is in use by another program; choose another address"
+                ) from None
+            raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
+
+    # -- rules ----------------------------------------------------------------------------
+
+    def _load_rules(self) -> Loaded:
+        loaded = load_ruleset(self.settings.rules, self.settings)
+        for problem in (*loaded.warnings, *loaded.unsupported):
+            log.warning("rules", problem=str(problem))
+        return loaded
+
+    def _recompile(self, source: Mapping[str, str]) -> Ruleset | None:
+        try:
+            return compile_ruleset(source, self.settings).ruleset
+        except ResponderError as error:
+            log.warning("stored_rules_unusable", error=str(error)[:500])
+            return None
+
+    async def reload(self, actor: str) -> None:
+        """Read the rules again. Raises ProblemsError or FileError: the old ones stay in force."""
+        try:
+            loaded = await asyncio.to_thread(self._load_rules)
+            reply = await self.engine.load_rules(actor, loaded.ruleset)
+            if isinstance(reply, Declined):
+                raise Refused(reply.reason)
+        except ResponderError as error:
+            self.metrics.reload_ok.set(0)
+            problems = len(error.problems) if isinstance(error, ProblemsError) else 1
+            log.error("reload_failed", problems=problems, error=str(error)[:2000])
+            raise
+        self.metrics.reload_ok.set(1)
+        log.info("reloaded", rules=loaded.ruleset.hash[:12])
+
+    # -- wiring ---------------------------------------------------------------------------
+
+    async def _report(self, ending: Ending) -> None:
+        await self.engine.report(ending)
+
+    async def _breaker_turned(self, turned: BreakerTurned) -> None:
+        await self.engine.breaker_turned(turned)
+
+    def _why_not_ready(self) -> str:
+        if not self.engine.deciding:
+            return "the engine does not decide"
+        lag = self.engine.lag()
+        if lag > self.settings.limits.lag:
+            return f"deciding is {lag / SECOND:.1f} s behind"
+        return ""
+
+    def _refresh(self) -> None:
+        metrics, state = self.metrics, self.engine.state
+        now = self.engine.log.now()
+        alerts = state.by_id.values()
+        resolved = sum(1 for alert in alerts if alert.resolved_at(now))
+        stale = sum(1 for alert in alerts if alert.stale)
+        metrics.alerts.labels("active").set(len(alerts) - resolved - stale)
+        metrics.alerts.labels("resolved").set(resolved)
+        metrics.alerts.labels("stale").set(stale)
+        metrics.groups.set(len(state.groups))
+        metrics.lag.set(self.engine.lag() / SECOND)
+        metrics.backlog.set(self.engine.backlog())
+        metrics.pending.set(len(state.rows))
+        metrics.journal_head.set(self.engine.head.n)
+        metrics.storage_bytes.set(size_of(self.database.path))
+        snapshot = self.delivery.snapshot()
+        metrics.breakers.set(sum(1 for d in snapshot.destinations if d.breaker != "closed"))
+        for key, count in snapshot.outcomes.items():
+            more = count - self._reported.get(key, 0)
+            if more:
+                metrics.attempts.labels(*key).inc(more)
+                self._reported[key] = count
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self.clock.sleep(_PRUNE_EVERY)
+            try:
+                gone = await prune(self.database, self.settings.retention, self.clock.now())
+            except ResponderError as error:
+                log.error("pruning_failed", error=str(error))
+                continue
+            if any(gone.values()):
+                log.info("pruned", **gone)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _tokens(settings: Settings) -> list[KnownToken] | None:
+    if settings.auth is None:
+        return None
+    known = []
+    for token in settings.auth.tokens:
+        roles: set[str] = set(token.roles)
+        if "respond" in roles:
+            roles |= {"acknowledge", "silence"}
+        known.append(KnownToken(token.sha256, Identity(token.name, frozenset(roles), token.person or "")))
+    return known
+
+
+def _delivery_settings(settings: Settings) -> DeliverySettings:
+    given = settings.delivery
+    return DeliverySettings(
+        first_retry=given.first_retry,
+        factor=given.factor,
+        jitter=given.jitter,
+        max_retry=given.max_retry,
+        breaker_after=given.breaker.after,
+        breaker_probe=given.breaker.probe,
+        breaker_max_probe=given.breaker.max_probe,
+        timeout=given.timeout,
+    )

@@ -1,0 +1,43 @@
+"""The settings: what is configured outside the rules, from one file and the environment.
+
+`load_settings` makes one frozen Settings, which `service` takes apart for everybody else.
+Never import this from the core: what a decision needs comes to it as values.
+"""
+
+from responder.settings.load import load_settings
+from responder.settings.values import (
+    ROLES,
+    Address,
+    Auth,
+    Breaker,
+    Delivery,
+    Intake,
+    Limits,
+    Overrides,
+    Person,
+    Retention,
+    Role,
+    Settings,
+    Storage,
+    Timers,
+    Token,
+)
+
+__all__ = [
+    "ROLES",
+    "Address",
+    "Auth",
+    "Breaker",
+    "Delivery",
+    "Intake",
+    "Limits",
+    "Overrides",
+    "Person",
+    "Retention",
+    "Role",
+    "Settings",
+    "Storage",
+    "Timers",
+    "Token",
+    "load_settings",
+]

@@ -1,0 +1,185 @@
+"""What the settings come to: frozen values that the rest of the house is given.
+
+`settings.load` builds one Settings at start; `service` hands its parts to whoever needs them.
+Durations are nanoseconds and sizes bytes. Nothing here holds the text of a secret.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from responder.core.model import DAY, HOUR, MILLISECOND, SECOND, Nanoseconds
+from responder.document.tree import Node
+from responder.errors import Problem
+
+Role: TypeAlias = Literal["ingest", "read", "respond", "approve", "admin"]
+ROLES: Final[tuple[Role, ...]] = ("ingest", "read", "respond", "approve", "admin")
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. Port 0 lets the system choose."""
+
+    host: str = "127.0.0.1"
+    port: int = 9095
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where everything durable is kept. A relative path counts from the working directory."""
+
+    path: Path = Path("var/responder.db")
+    dialect: Literal["sqlite"] = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may approve: a line of the people file."""
+
+    name: str
+    roles: frozenset[Role]
+    slack: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A line of the tokens file. `sha256` is the token's, in lower-case hex; the token is not known.
+
+    `roles` are the effective ones: what the token has and its person has too; without a person
+    what the token has, but never `approve`.
+    """
+
+    name: str
+    sha256: str
+    roles: frozenset[Role]
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Who may call. `metrics`: whether `/metrics` and the health paths are open or need `read`."""
+
+    tokens_file: Path
+    tokens: tuple[Token, ...] = ()
+    metrics: Literal["open", "read"] = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How alerts are taken in. A webhook alert that nobody renewed for `stale_after` is stale."""
+
+    stale_after: Nanoseconds = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request, one alert and all of them together may come to."""
+
+    body: int = 32 * MIB
+    alerts_per_request: int = 50_000
+    labels: int = 64
+    label_value: int = 4 * KIB
+    annotations: int = 64 * KIB
+    active_alerts: int = 250_000
+    alerts_per_name: int = 50_000
+    lag: Nanoseconds = 10 * SECOND
+    backlog: int = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a destination counts as down, and how often it is then tried."""
+
+    after: int = 10
+    probe: Nanoseconds = 5 * SECOND
+    max_probe: Nanoseconds = 60 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How sending is retried. `jitter` is a fraction of the wait, both ways: 0.5 for 50%."""
+
+    first_retry: Nanoseconds = 500 * MILLISECOND
+    factor: float = 1.5
+    jitter: float = 0.5
+    max_retry: Nanoseconds = 60 * SECOND
+    timeout: Nanoseconds = 10 * SECOND
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long rows are kept, and how large the database may grow."""
+
+    inputs: Nanoseconds = 7 * DAY
+    deliveries: Nanoseconds = 30 * DAY
+    journal: Nanoseconds = 400 * DAY
+    rejected: Nanoseconds = 7 * DAY
+    max_size: int = 10 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """Timers that replace every route's own; None leaves them."""
+
+    group_wait: Nanoseconds | None = None
+    group_interval: Nanoseconds | None = None
+    repeat_interval: Nanoseconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What wins over routing.yaml, in the sandbox only.
+
+    `receivers` maps a receiver's name to the integrations that replace its own, still as nodes:
+    `ruleset` reads them as it reads the file's, and reports problems at their places.
+    """
+
+    timers: Timers = field(default_factory=Timers)
+    receivers: Mapping[str, Node] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configured outside the rules.
+
+    `auth` None: callers are anonymous (loopback only). `secrets_dir`: where files that the rules
+    name must lie. `unused`: settings of later versions, checked as far as they are documented.
+    `warnings`: what the author should know.
+    """
+
+    listen: Address = field(default_factory=Address)
+    external_url: str = "http://127.0.0.1:9095"
+    hosts: tuple[str, ...] = ()
+    storage: Storage = field(default_factory=Storage)
+    rules: Path = Path("rules")
+    secrets_dir: Path | None = None
+    compatibility: Literal["responder", "alertmanager"] = "responder"
+    auth: Auth | None = None
+    people: tuple[Person, ...] = ()
+    intake: Intake = field(default_factory=Intake)
+    limits: Limits = field(default_factory=Limits)
+    delivery: Delivery = field(default_factory=Delivery)
+    retention: Retention = field(default_factory=Retention)
+    sandbox: bool = False
+    overrides: Overrides | None = None
+    unused: Mapping[str, object] = field(default_factory=dict, repr=False)
+    warnings: tuple[Problem, ...] = ()

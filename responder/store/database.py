@@ -1,0 +1,279 @@
+"""One SQLite database: its lock, its migrations, its single writer thread.
+
+`inputs`, `records`, `journal` and `outbox` hand it jobs; whoever waits gets the job's result once
+it is durable. Jobs queued while a commit is under way share the next one (group commit, with no
+fixed window), so an fsync serves many. Never await the network inside a job.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+from responder.errors import StorageError, StorageLocked
+from responder.store.migrations import MIGRATIONS
+
+T = TypeVar("T")
+
+_CHUNKS: Final = (256, 64, 16, 4, 1)
+"""Rows per statement, largest first: few distinct texts, so that SQLite's statement cache holds
+them, and few trips through the interpreter's lock, which a busy event loop gives up slowly."""
+
+
+class Writer:
+    """What a job may do inside its transaction. Texts use `?` and standard SQL alone."""
+
+    __slots__ = ("_connection", "after_commit")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Wrap the writer thread's connection."""
+        self._connection = connection
+        self.after_commit: list[Callable[[], None]] = []
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; how many rows it changed."""
+        return self._connection.execute(sql, parameters).rowcount
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a query, as this transaction sees them."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add new rows."""
+        self._many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ", len(columns), rows, "")
+
+    def upsert(
+        self, table: str, key: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Add rows, or replace the values of those whose key exists; `columns` begins with `key`."""
+        values = ", ".join(f"{c} = excluded.{c}" for c in columns[len(key) :])
+        tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {values}"
+        self._many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ", len(columns), rows, tail)
+
+    def delete(self, table: str, key: str, values: Sequence[int]) -> None:
+        """Remove rows by an integer key."""
+        self._many(f"DELETE FROM {table} WHERE {key} IN (VALUES ", 1, [(v,) for v in values], ")")
+
+    def _many(self, head: str, width: int, rows: Sequence[tuple[Any, ...]], tail: str) -> None:
+        one = "(" + ", ".join("?" * width) + ")"
+        start, left = 0, len(rows)
+        for size in _CHUNKS:
+            while left >= size:
+                chunk = rows[start : start + size]
+                parameters = [value for row in chunk for value in row]
+                self._connection.execute(head + ", ".join([one] * size) + tail, parameters)
+                start, left = start + size, left - size
+
+
+Job = Callable[[Writer], Any]
+
+
+class Database:
+    """The database of one deployment. Make it with `open`; one process at a time holds it."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the path; nothing is touched before `open`."""
+        self.path = path
+        self._queue: SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock_fd = -1
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self.commits = 0
+
+    def open(self) -> None:
+        """Take the lock, bring the schema up to date, start the writer thread.
+
+        Raises StorageLocked when another process holds the database, StorageError when it cannot
+        be opened or was written by a newer version.
+        """
+        self._loop = asyncio.get_running_loop()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            connection = self._connect()
+            migrate(connection, self.path)
+        except sqlite3.Error as error:
+            self._release_lock()
+            raise StorageError(f"{self.path}: {error}") from error
+        except OSError as error:
+            raise StorageError(f"{self.path}: {error.strerror}") from error
+        self._thread = threading.Thread(
+            target=self._write_forever, args=(connection,), name="store-writer", daemon=True
+        )
+        self._thread.start()
+
+    def _take_lock(self) -> None:
+        # An OS lock goes with its process, so that a crash never leaves one behind.
+        self._lock_fd = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+            raise StorageLocked(
+                f"{self.path} is in use by another responder; stop it, or give this one its own `storage:`"
+            ) from None
+
+    def _release_lock(self) -> None:
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        return connection
+
+    def submit(self, job: Callable[[Writer], T]) -> "asyncio.Future[T]":
+        """Queue a job; the future resolves after the commit that made it durable.
+
+        Raises (through the future) StorageError when the database refused, or what the job raised.
+        """
+        assert self._loop is not None
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put((job, future))
+        return future
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a reader on a connection of its own, beside the writer, on a consistent snapshot."""
+        assert self._loop is not None
+        return await self._loop.run_in_executor(self._reader, self._read, query)
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        with reading(self.path) as connection:
+            return query(connection)
+
+    async def close(self) -> None:
+        """Finish what is queued, stop the thread, release the lock."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+        self._reader.shutdown(wait=True)
+        self._release_lock()
+
+    # -- the writer thread ----------------------------------------------------------------
+
+    def _write_forever(self, connection: sqlite3.Connection) -> None:
+        closing = False
+        while not closing:
+            batch = [self._queue.get()]
+            while not self._queue.empty():
+                batch.append(self._queue.get())
+            jobs = [entry for entry in batch if entry is not None]
+            closing = len(jobs) != len(batch)
+            if jobs:
+                self._run(connection, jobs)
+        connection.close()
+
+    def _run(self, connection: sqlite3.Connection, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:
+        try:
+            results: list[Any] = _transact(connection, [job for job, _ in jobs])
+        except Exception as error:  # whatever a job raises belongs to whoever waits for it
+            if len(jobs) > 1:  # one of them spoils the rest: each alone, in order
+                for entry in jobs:
+                    self._run(connection, [entry])
+                return
+            results = [_as_storage_error(self.path, error)]
+        self.commits += 1
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve, [future for _, future in jobs], results)
+
+
+def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
+    writer = Writer(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = [job(writer) for job in jobs]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    for action in writer.after_commit:
+        action()
+    return results
+
+
+def _as_storage_error(path: Path, error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error):
+        wrapped = StorageError(f"{path}: {error}")
+        wrapped.__cause__ = error
+        return wrapped
+    return error
+
+
+def _resolve(futures: list["asyncio.Future[Any]"], results: list[Any]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection on one consistent snapshot, beside or without a running service.
+
+    Raises StorageError when there is no database at `path`.
+    """
+    if not path.exists():
+        raise StorageError(f"{path}: no database there; has this service run yet?")
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    try:
+        connection.execute("BEGIN")
+        yield connection
+    except sqlite3.Error as error:
+        raise StorageError(f"{path}: {error}") from error
+    finally:
+        connection.close()
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema to the newest version, one transaction per step.
+
+    The version is SQLite's own `user_version`. A database from a newer release is refused: an
+    older program must not write what it does not know.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StorageError(
+            f"{path}: written by a newer version (schema {version}, this one knows {len(MIGRATIONS)})"
+        )
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def size_of(path: Path) -> int:
+    """Bytes on disk: the database and its write-ahead log."""
+    total = 0
+    for name in (path, Path(f"{path}-wal")):
+        with contextlib.suppress(FileNotFoundError):
+            total += name.stat().st_size
+    return total
+
+
+def placeholders(values: Iterable[Any]) -> str:
+    """`?, ?, ?` for an IN list."""
+    return ", ".join("?" for _ in values)

@@ -1,0 +1,45 @@
+"""The schema, as the list of steps that led to it.
+
+`store.database` runs the steps that a database has not seen. A released step is never edited:
+what must change becomes a new step, and databases of earlier releases are kept as fixtures.
+"""
+
+from typing import Final
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        # What was accepted, exactly as it came. seq order is commit order.
+        "CREATE TABLE inputs (seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, kind TEXT NOT NULL,"
+        " actor TEXT NOT NULL, body BLOB NOT NULL)",
+        # The state as of `consumed`; bodies are arrays, see core.model.Alert, core.state.Group,
+        # core.ledger.Told.
+        "CREATE TABLE alerts (id BIGINT PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE groups (id BIGINT PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE told (group_id BIGINT NOT NULL, integration TEXT NOT NULL, body BLOB NOT NULL,"
+        " PRIMARY KEY (group_id, integration))",
+        # The ledger, which is also the outbox. state: pending -> delivered | suppressed |
+        # superseded | dead. claimed_at, attempts, next_at, last_*: delivery's own bookkeeping.
+        "CREATE TABLE deliveries (id BIGINT PRIMARY KEY, group_id BIGINT NOT NULL, group_key TEXT NOT NULL,"
+        " receiver TEXT NOT NULL, integration TEXT NOT NULL, at BIGINT NOT NULL, reason TEXT NOT NULL,"
+        " content BLOB NOT NULL, state TEXT NOT NULL, closed_at BIGINT NOT NULL, close_reason TEXT NOT NULL,"
+        " detail TEXT NOT NULL, closed_by TEXT NOT NULL, listed BIGINT NOT NULL,"
+        " claimed_at BIGINT NOT NULL DEFAULT 0, attempts BIGINT NOT NULL DEFAULT 0,"
+        " next_at BIGINT NOT NULL DEFAULT 0, last_reason TEXT NOT NULL DEFAULT '',"
+        " last_detail TEXT NOT NULL DEFAULT '',"
+        " CHECK (state IN ('pending', 'delivered', 'suppressed', 'superseded', 'dead')))",
+        "CREATE INDEX deliveries_open ON deliveries (id) WHERE state = 'pending'",
+        "CREATE INDEX deliveries_listed ON deliveries (id) WHERE listed = 1",
+        "CREATE INDEX deliveries_closed ON deliveries (closed_at) WHERE state <> 'pending'",
+        # One row per decision, hash-chained, gapless n.
+        "CREATE TABLE journal (n BIGINT PRIMARY KEY, at BIGINT NOT NULL, seq BIGINT NOT NULL,"
+        " body BLOB NOT NULL, hash TEXT NOT NULL)",
+        "CREATE TABLE checkpoints (n BIGINT PRIMARY KEY, at BIGINT NOT NULL, hash TEXT NOT NULL)",
+        "CREATE TABLE snapshots (seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, body BLOB NOT NULL)",
+        "CREATE TABLE rejected (id BIGINT PRIMARY KEY, at BIGINT NOT NULL, sender TEXT NOT NULL,"
+        " status BIGINT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL)",
+        "CREATE TABLE rulesets (hash TEXT PRIMARY KEY, at BIGINT NOT NULL, source BLOB NOT NULL)",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        # The ledger's sums, kept in the transactions that open and close rows.
+        "CREATE TABLE sums (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+    ),
+)

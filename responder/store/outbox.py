@@ -1,0 +1,162 @@
+"""The ledger as delivery and people see it: claims, attempts, sums, lists.
+
+`delivery` claims rows and records attempts through OutboxStore, `service` and the CLI read.
+Opening and closing rows is the engine's alone (`store.records`).
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from responder.clock import Clock
+from responder.core.model import Nanoseconds, format_time
+from responder.store.database import Database, Writer, placeholders
+
+CLOSED_STATES: Final = ("delivered", "suppressed", "superseded", "dead")
+
+
+class Attempted(Protocol):
+    """What delivery notes down about a row that was tried in vain and waits until `next_at`."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def next_at(self) -> Nanoseconds: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class OutboxStore:
+    """Delivery's own transactions."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Work on the writer's queue."""
+        self._database = database
+        self._clock = clock
+
+    async def claim(self, rows: Sequence[int]) -> set[int]:
+        """Make it durable that these rows may be sent from now on; those that still can be."""
+        now = self._clock.now()
+
+        def job(writer: Writer) -> set[int]:
+            claim(writer, rows, now)
+            query = f"SELECT id FROM deliveries WHERE state = 'pending' AND id IN ({placeholders(rows)})"
+            return {row for (row,) in writer.query(query, rows)}
+
+        return await self._database.submit(job)
+
+    async def attempts(self, attempted: Sequence[Attempted]) -> None:
+        """Record failed attempts, in one transaction."""
+
+        def job(writer: Writer) -> None:
+            for one in attempted:
+                writer.execute(
+                    "UPDATE deliveries SET attempts = ?, next_at = ?, last_reason = ?, last_detail = ?"
+                    " WHERE id = ?",
+                    (one.attempts, one.next_at, one.reason, one.detail, one.row),
+                )
+
+        await self._database.submit(job)
+
+
+def claim(writer: Writer, rows: Sequence[int], now: Nanoseconds) -> None:
+    """The claim itself; the engine calls it inside its commit for rows that start at once."""
+    if rows:
+        writer.execute(
+            f"UPDATE deliveries SET claimed_at = ? WHERE id IN ({placeholders(rows)})", (now, *rows)
+        )
+
+
+def claimed(connection: sqlite3.Connection) -> dict[int, int]:
+    """Pending rows that were claimed, and how often they were attempted (at least once, maybe)."""
+    query = "SELECT id, attempts FROM deliveries WHERE state = 'pending' AND claimed_at > 0"
+    return {row: max(attempts, 1) for row, attempts in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Law and count: what was owed ever, and how it was closed."""
+
+    owed: int
+    closed: dict[str, int]
+    pending: int
+    reasons: dict[str, int]
+    problems: tuple[str, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether owed = delivered + suppressed + superseded + dead + pending, counted twice."""
+        return not self.problems
+
+
+def sums(connection: sqlite3.Connection) -> Sums:
+    """Count the ledger in two ways: the sums kept since the beginning, and the rows that are kept."""
+    kept = dict(connection.execute("SELECT name, value FROM sums"))
+    owed = kept.get("owed", 0)
+    closed = {state: kept.get(f"closed.{state}", 0) for state in CLOSED_STATES}
+    rows = dict(connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state"))
+    pending = rows.get("pending", 0)
+    problems = []
+    total = sum(closed.values()) + pending
+    if owed != total:
+        problems.append(f"owed {owed}, but {total} closed or pending")
+    for state in CLOSED_STATES:
+        counted = rows.get(state, 0) + kept.get(f"pruned.{state}", 0)
+        if counted != closed[state]:
+            problems.append(f"{state}: {closed[state]} closed, but {counted} rows kept or pruned")
+    query = (
+        "SELECT state || '(' || close_reason || ')', count(*) FROM deliveries"
+        " WHERE state IN ('suppressed', 'dead') GROUP BY 1 ORDER BY 1"
+    )
+    return Sums(owed, closed, pending, dict(connection.execute(query)), tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A ledger row as people see it. Times in nanoseconds; `count`: how many alike, for dead rows."""
+
+    id: int
+    group_key: str
+    receiver: str
+    integration: str
+    at: Nanoseconds
+    reason: str
+    state: str
+    close_reason: str
+    detail: str
+    attempts: int
+    next_at: Nanoseconds
+    last_reason: str
+    last_detail: str
+    count: int = 1
+
+
+_VIEW = (
+    "id, group_key, receiver, integration, at, reason, state, close_reason, detail, attempts, next_at,"
+    " last_reason, last_detail"
+)
+
+
+def list_rows(connection: sqlite3.Connection, *, dead: bool, limit: int = 1000) -> list[DeliveryRow]:
+    """Dead rows that nobody has dealt with, one line per (group, integration); or the newest of all."""
+    if dead:
+        query = (
+            f"SELECT {_VIEW}, n FROM deliveries JOIN (SELECT max(id) AS last, count(*) AS n FROM deliveries"
+            " WHERE listed = 1 GROUP BY group_id, integration) ON id = last ORDER BY id DESC LIMIT ?"
+        )
+    else:
+        query = f"SELECT {_VIEW}, 1 FROM deliveries ORDER BY id DESC LIMIT ?"
+    return [DeliveryRow(*row) for row in connection.execute(query, (limit,))]
+
+
+def as_shown(row: DeliveryRow) -> dict[str, object]:
+    """A row as JSON for people and programs: times as RFC 3339, empty fields left out."""
+    shown: dict[str, object] = {name: getattr(row, name) for name in row.__slots__}
+    shown["at"] = format_time(row.at)
+    shown["next_at"] = format_time(row.next_at) if row.next_at else ""
+    return {name: value for name, value in shown.items() if value != ""}

@@ -1,0 +1,190 @@
+"""The state as rows: written with each decision, read back at start.
+
+`engine` merges the changes of one commit into a Batch and writes it in one transaction;
+`load` builds the same State from the rows. It decides nothing, and a State that was loaded equals
+the one that was in memory.
+"""
+
+import sqlite3
+from dataclasses import dataclass, field
+
+import msgspec
+
+from responder.core.ledger import Told
+from responder.core.model import Alert, Nanoseconds, intern_pairs
+from responder.core.rules import Ruleset
+from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, State
+from responder.store.database import Writer
+
+_ALERT = msgspec.json.Decoder(Alert)
+_GROUP = msgspec.json.Decoder(Group)
+_TOLD = msgspec.json.Decoder(Told)
+_encode = msgspec.json.Encoder().encode
+
+_DELIVERY_COLUMNS = (
+    "id",
+    "group_id",
+    "group_key",
+    "receiver",
+    "integration",
+    "at",
+    "reason",
+    "content",
+    "state",
+    "closed_at",
+    "close_reason",
+    "detail",
+    "closed_by",
+    "listed",
+)
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Which alerts a ledger row names."""
+
+    firing: list[int]
+    resolved: list[int]
+    stale: list[int]
+
+
+@dataclass(slots=True)
+class Batch:
+    """The changes of several decisions, the later over the earlier, as one write."""
+
+    alerts: dict[int, Alert | None] = field(default_factory=dict)
+    groups: dict[int, Group | None] = field(default_factory=dict)
+    told: dict[tuple[int, str], Told] = field(default_factory=dict)
+    opened: dict[int, LedgerRow] = field(default_factory=dict)
+    revised: dict[int, LedgerRow] = field(default_factory=dict)
+    closed: dict[int, tuple[ClosedRow, Nanoseconds]] = field(default_factory=dict)
+    dead: set[int] = field(default_factory=set)
+    unlisted: set[int] = field(default_factory=set)
+    sums: dict[str, int] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+
+    def add(self, changes: Changes, at: Nanoseconds) -> None:
+        """Merge one decision's changes."""
+        self.alerts.update(changes.alerts)
+        for alert in changes.dropped:
+            self.alerts[alert] = None
+        self.groups.update(changes.groups)
+        self.told.update(changes.told)
+        for group in changes.closed_groups:
+            self.groups[group] = None
+        for row in changes.opened:
+            self.opened[row.id] = row
+            self._sum("owed")
+        for row in changes.revised:
+            (self.opened if row.id in self.opened else self.revised)[row.id] = row
+        for closed in changes.closed:
+            self.closed[closed.id] = (closed, at)
+            self._sum(f"closed.{closed.state}")
+        self.dead.update(changes.dead)
+        self.unlisted.update(changes.unlisted)
+        if changes.rules:
+            self.meta["rules"] = changes.rules
+        if changes.collect_at:
+            self.meta["collect_at"] = str(changes.collect_at)
+        if changes.next_row:
+            self.meta["next_ids"] = f"{changes.next_alert} {changes.next_group} {changes.next_row}"
+
+    def _sum(self, name: str) -> None:
+        self.sums[name] = self.sums.get(name, 0) + 1
+
+    def write(self, writer: Writer) -> None:
+        """Write everything, inside the transaction of the decisions."""
+        alerts = [(key, _encode(alert)) for key, alert in self.alerts.items() if alert is not None]
+        writer.upsert("alerts", ("id",), ("id", "body"), alerts)
+        writer.delete("alerts", "id", [key for key, alert in self.alerts.items() if alert is None])
+        groups = [(key, _encode(group)) for key, group in self.groups.items() if group is not None]
+        writer.upsert("groups", ("id",), ("id", "body"), groups)
+        told = [
+            (*key, _encode(told))
+            for key, told in self.told.items()
+            if self.groups.get(key[0], told) is not None
+        ]
+        writer.upsert("told", ("group_id", "integration"), ("group_id", "integration", "body"), told)
+        gone = [key for key, group in self.groups.items() if group is None]
+        writer.delete("groups", "id", gone)
+        writer.delete("told", "group_id", gone)
+        self._write_deliveries(writer)
+        writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
+        for name, more in self.sums.items():
+            if not writer.execute("UPDATE sums SET value = value + ? WHERE name = ?", (more, name)):
+                writer.insert("sums", ("name", "value"), [(name, more)])
+
+    def _write_deliveries(self, writer: Writer) -> None:
+        rows = []
+        for row in self.opened.values():
+            closed, at = self.closed.pop(row.id, (None, 0))
+            content = _encode(Content(row.firing, row.resolved, row.stale))
+            end: tuple[object, ...] = ("pending", 0, "", "", "")
+            if closed:
+                end = (closed.state, at, closed.reason, closed.detail, closed.by)
+            listed = int(row.id in self.dead and row.id not in self.unlisted)
+            rows.append(
+                (row.id, row.group, row.group_key, row.receiver, row.integration, row.at, row.reason)
+                + (content, *end, listed)
+            )
+        writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
+        for row in self.revised.values():
+            content = _encode(Content(row.firing, row.resolved, row.stale))
+            writer.execute(
+                "UPDATE deliveries SET reason = ?, content = ? WHERE id = ?", (row.reason, content, row.id)
+            )
+        for closed, at in self.closed.values():
+            listed = int(closed.id in self.dead and closed.id not in self.unlisted)
+            writer.execute(
+                "UPDATE deliveries SET state = ?, closed_at = ?, close_reason = ?, detail = ?, closed_by = ?,"
+                " listed = ? WHERE id = ?",
+                (closed.state, at, closed.reason, closed.detail, closed.by, listed, closed.id),
+            )
+        for row_id in self.unlisted - set(self.opened):
+            writer.execute("UPDATE deliveries SET listed = 0 WHERE id = ?", (row_id,))
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """The single values: `consumed`, `clock`, `rules`, `collect_at`, `next_ids`."""
+    return dict(connection.execute("SELECT name, value FROM meta"))
+
+
+def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
+    """The State that the rows describe."""
+    state = State(ruleset)
+    changes = Changes()
+    for (body,) in connection.execute("SELECT body FROM groups ORDER BY id"):
+        group = _GROUP.decode(body)
+        changes.groups[group.id] = msgspec.structs.replace(group, labels=intern_pairs(group.labels))
+    for group_id, integration, body in connection.execute("SELECT group_id, integration, body FROM told"):
+        changes.told[group_id, integration] = _TOLD.decode(body)
+    for (body,) in connection.execute("SELECT body FROM alerts ORDER BY id"):
+        alert = _ALERT.decode(body)
+        changes.alerts[alert.id] = _shared(alert)
+    query = "SELECT id, group_id, integration FROM deliveries WHERE listed = 1"
+    for row, group_id, integration in connection.execute(query):
+        changes.dead[row] = DeadRow(group_id, integration)
+    meta = read_meta(connection)
+    changes.rules = meta.get("rules", ruleset.hash)
+    changes.collect_at = int(meta.get("collect_at", "0"))
+    ids = [int(text) for text in meta.get("next_ids", "1 1 1").split()]
+    changes.next_alert, changes.next_group, changes.next_row = ids
+    state.apply(changes)
+    return state
+
+
+def _shared(alert: Alert) -> Alert:
+    """The same alert with its strings interned: they repeat in thousands of others."""
+    return Alert(
+        alert.id,
+        intern_pairs(alert.labels),
+        intern_pairs(alert.annotations),
+        alert.starts_at,
+        alert.ends_at,
+        alert.updated_at,
+        alert.generator_url,
+        alert.episode,
+        alert.source,
+        alert.ends_by_timeout,
+        alert.stale,
+        alert.groups,
+    )

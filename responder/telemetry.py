@@ -1,0 +1,113 @@
+"""What Responder says of itself while it runs: log lines and metrics.
+
+`service` sets it up; `engine`, `delivery` and `web` count and log through it. The core never
+logs: the engine logs the events that it committed. No label here is unbounded: receivers and
+integrations come from the rules, destinations and senders stay out.
+"""
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from responder import __version__
+
+
+def configure_logging(*, json: bool, level: str = "info") -> None:
+    """Send structlog, and the standard library's warnings, to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
+    last: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]
+        if json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=shared + last,
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def logger(name: str) -> Any:
+    """A logger for one part of the house."""
+    return structlog.get_logger(part=name)
+
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Metrics:
+    """Everything on `/metrics`, in a registry of its own."""
+
+    def __init__(self) -> None:
+        """Register every metric at zero."""
+        registry = self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "responder_http_requests", "Requests answered.", ["entrance", "code"], registry=registry
+        )
+        self.inputs_accepted = Counter("responder_inputs_accepted", "Inputs made durable.", registry=registry)
+        self.inputs_decided = Counter("responder_inputs_decided", "Inputs decided.", registry=registry)
+        self.undecidable = Counter(
+            "responder_inputs_undecidable", "Inputs on which deciding failed twice.", registry=registry
+        )
+        self.alerts_received = Counter(
+            "responder_alerts_received", "Alerts accepted.", ["entrance"], registry=registry
+        )
+        self.alerts_decided = Counter("responder_alerts_decided", "Alerts decided.", registry=registry)
+        self.alerts_rejected = Counter(
+            "responder_alerts_rejected", "Alerts that could not be used.", ["entrance"], registry=registry
+        )
+        self.commit_seconds = Histogram(
+            "responder_commit_seconds", "Time a decision's commit took.", buckets=_SECONDS, registry=registry
+        )
+        self.commit_failures = Counter(
+            "responder_commit_failures", "Commits that failed and were decided again.", registry=registry
+        )
+        self.owed = Counter(
+            "responder_notifications_owed",
+            "Ledger rows opened.",
+            ["receiver", "reason"],
+            registry=registry,
+        )
+        self.closed = Counter(
+            "responder_notifications_closed",
+            "Ledger rows closed, by state and named reason.",
+            ["state", "reason"],
+            registry=registry,
+        )
+        self.ledger_difference = Gauge(
+            "responder_ledger_difference",
+            "Owed less delivered, suppressed, superseded, dead and pending; anything but 0 is a bug.",
+            registry=registry,
+        )
+        self.alerts = Gauge("responder_alerts", "Alerts known, by state.", ["state"], registry=registry)
+        self.groups = Gauge("responder_groups", "Groups that live.", registry=registry)
+        self.lag = Gauge("responder_lag_seconds", "Age of the oldest undecided input.", registry=registry)
+        self.backlog = Gauge("responder_backlog_bytes", "Bytes accepted and not decided.", registry=registry)
+        self.pending = Gauge(
+            "responder_deliveries_pending", "Ledger rows that are not closed.", registry=registry
+        )
+        self.attempts = Counter(
+            "responder_delivery_attempts",
+            "Attempts to deliver, by how they ended.",
+            ["integration", "receiver", "outcome"],
+            registry=registry,
+        )
+        self.breakers = Gauge(
+            "responder_delivery_breakers_open", "Destinations whose breaker is open.", registry=registry
+        )
+        self.journal_head = Gauge("responder_journal_head", "Number of the newest row.", registry=registry)
+        self.storage_bytes = Gauge("responder_storage_bytes", "Size of the database.", registry=registry)
+        self.reload_ok = Gauge(
+            "responder_config_last_reload_successful", "Whether the last reload worked.", registry=registry
+        )
+        build = Gauge("responder_build_info", "Always 1.", ["version"], registry=registry)
+        build.labels(__version__).set(1)

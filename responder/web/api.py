@@ -1,0 +1,140 @@
+"""Responder's own API, `/api/v1`: the ledger, deliveries, the journal, and why.
+
+Routes of `web.app`, read by the CLI. Answers are made from committed rows (or the state that
+equals them); a GET first waits until what was accepted before it is decided.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from responder.core.decide import Accepted, Declined
+from responder.core.explain import explain_alert
+from responder.core.messages import Command, DismissDelivery, ResendDelivery
+from responder.core.model import fingerprint, labels_from
+from responder.engine import Engine, Pending
+from responder.errors import NotFound, Refused, UsageError
+from responder.store import journal, outbox
+from responder.store.database import Database
+from responder.web.access import Access
+
+
+class Declination(Refused):
+    """A command that the decision declined; carries the decision's own status."""
+
+    def __init__(self, declined: Declined) -> None:
+        """Answer as the decision says."""
+        super().__init__(declined.reason)
+        self.status = declined.status
+
+
+class Api:
+    """`/api/v1`."""
+
+    def __init__(self, engine: Engine, database: Database, access: Access) -> None:
+        """Read from `database`, command through `engine`."""
+        self._engine = engine
+        self._database = database
+        self._access = access
+
+    def add_routes(self, app: web.Application) -> None:
+        """Put the paths of this version into `app`."""
+        app.router.add_get("/api/v1/ledger", self.ledger)
+        app.router.add_get("/api/v1/deliveries", self.deliveries)
+        app.router.add_post("/api/v1/deliveries/{row:\\d+}/resend", self.resend)
+        app.router.add_post("/api/v1/deliveries/{row:\\d+}/dismiss", self.dismiss)
+        app.router.add_get("/api/v1/audit", self.audit)
+        app.router.add_get("/api/v1/explain", self.explain)
+
+    async def _read(self, query: Callable[[sqlite3.Connection], Any]) -> Any:
+        await self._engine.caught_up()
+        return await self._database.read(query)
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """The sums: owed = delivered + suppressed + superseded + dead + pending."""
+        self._access.check(request, "read")
+        sums = await self._read(outbox.sums)
+        return _json({"balanced": sums.balanced, **_fields(sums)})
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """Ledger rows, newest first; `?dead=1`: what was refused and nobody dealt with."""
+        self._access.check(request, "read")
+        dead = request.query.get("dead", "") in ("1", "true")
+        limit = _number(request, "limit", 100, 1000)
+        rows = await self._read(lambda c: outbox.list_rows(c, dead=dead, limit=limit))
+        return _json([outbox.as_shown(row) for row in rows])
+
+    async def resend(self, request: web.Request) -> web.Response:
+        """Tell again what a dead row would have told, as things are now."""
+        return await self._command(request, ResendDelivery(int(request.match_info["row"])))
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        """Take a dead row off the list."""
+        return await self._command(request, DismissDelivery(int(request.match_info["row"])))
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """Journal rows, oldest first: `?since=N&limit=M`; without `since`, the newest."""
+        self._access.check(request, "read")
+        limit = _number(request, "limit", 100, 10_000)
+        since = _number(request, "since", 0, 1 << 62)
+
+        def query(connection: sqlite3.Connection) -> list[journal.Entry]:
+            first = since or max(self._engine.head.n - limit + 1, 1)
+            return list(journal.entries(connection, first, first + limit - 1))
+
+        entries = await self._read(query)
+        body = b"[" + b",".join(entry.line() for entry in entries) + b"]"
+        return web.Response(body=body, content_type="application/json")
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """Why an alert is told or not: `?fingerprint=HEX`, or `?label=NAME=VALUE` repeated."""
+        self._access.check(request, "read")
+        await self._engine.caught_up()
+        state, now = self._engine.state, self._engine.log.now()
+        wanted = request.query.get("fingerprint")
+        if wanted is not None:
+            found = next((a.labels for a in state.by_id.values() if fingerprint(a.labels) == wanted), None)
+            if found is None:
+                raise NotFound(f"no alert with fingerprint {wanted[:32]!r} is known")
+        else:
+            pairs = [text.partition("=") for text in request.query.getall("label", [])]
+            if not pairs or not all(name and equals for name, equals, _ in pairs):
+                raise UsageError("say ?fingerprint=HEX or ?label=NAME=VALUE, once per label")
+            found = labels_from({name: value for name, _, value in pairs})
+        return _json(explain_alert(state, self._engine.ruleset, found, now))
+
+    async def _command(self, request: web.Request, body: Command) -> web.Response:
+        identity = self._access.check(request, "respond")
+        reply = await self._engine.command(identity.name, body)
+        match reply:
+            case Accepted():
+                return _json({"status": "done", "detail": reply.detail})
+            case Declined():
+                raise Declination(reply)
+            case Pending():
+                where = {"status": "accepted", "input": reply.seq, "look": "/api/v1/audit"}
+                return _json(where, 202)
+            case _:
+                raise AssertionError(f"{reply!r} is no reply to a command")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _number(request: web.Request, name: str, default: int, most: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or not text.isascii() or int(text) > most:
+        raise UsageError(f"{name}: {text[:20]!r} is not a whole number up to {most}")
+    return int(text)
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+

@@ -1,0 +1,149 @@
+"""The HTTP application: every path, the errors' one place, the plain front page.
+
+`service` runs it. Each route checks access first; whatever is raised on purpose becomes a JSON
+answer with its status, and anything else a 500 without a traceback for the caller.
+"""
+
+import html
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from responder import __version__
+from responder.errors import Overloaded, ResponderError, Unauthenticated
+from responder.telemetry import logger
+from responder.web.access import Access
+from responder.web.api import Api
+from responder.web.intake import Intake
+
+log = logger("web")
+
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What the management paths ask the service."""
+
+    ready: Callable[[], str]
+    """Why it is not ready, or an empty text."""
+    reload: Callable[[str], Awaitable[None]]
+    """Read the rules again, for the person or program named."""
+    refresh: Callable[[], None]
+    """Bring the gauges up to date before they are read."""
+    stopping: Callable[[], bool]
+
+
+class Management:
+    """`/-/healthy`, `/-/ready`, `/-/reload`, `/metrics` and `/`."""
+
+    def __init__(self, access: Access, operations: Operations, registry: object, metrics_open: bool) -> None:
+        """Answer from `operations`; `/metrics` needs the role `read` unless it is open."""
+        self._access = access
+        self._operations = operations
+        self._registry = registry
+        self._metrics_open = metrics_open
+
+    async def healthy(self, request: web.Request) -> web.Response:
+        """The process answers."""
+        return web.Response(text="Responder is healthy.\n")
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """The engine decides, and is not behind."""
+        reason = "stopping" if self._operations.stopping() else self._operations.ready()
+        if reason:
+            return web.Response(status=503, text=f"Responder is not ready: {reason}.\n")
+        return web.Response(text="Responder is ready.\n")
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Read the rules again; a bad file changes nothing and is answered with its problems."""
+        identity = self._access.check(request, "admin")
+        await self._operations.reload(identity.name)
+        return web.Response(text="Reloaded.\n")
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus' text format."""
+        if not self._metrics_open:
+            self._access.check(request, "read")
+        self._operations.refresh()
+        body = generate_latest(self._registry)  # type: ignore[arg-type]
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def front(self, request: web.Request) -> web.Response:
+        """A plain page: what this is, how it is, where the API is."""
+        self._access.check(request, "read")
+        reason = self._operations.ready()
+        state = f"not ready: {html.escape(reason)}" if reason else "ready"
+        return web.Response(text=_PAGE.format(version=__version__, state=state), content_type="text/html")
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Responder</title>
+<meta name="viewport" content="width=device-width">
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:2em auto;padding:0 1em}}
+@media (prefers-color-scheme:dark){{body{{background:#111;color:#ddd}}a{{color:#8bf}}}}</style></head>
+<body><h1>Responder {version}</h1><p>This instance is <strong>{state}</strong>.</p><ul>
+<li><code>POST /webhooks/alertmanager</code>: Alertmanager's webhook, version 4</li>
+<li><code>POST /api/v2/alerts</code>: Alertmanager's API, for Prometheus</li>
+<li><a href="/api/v1/ledger">/api/v1/ledger</a>: what was owed, and how it ended</li>
+<li><a href="/api/v1/deliveries">/api/v1/deliveries</a>: notifications, newest first</li>
+<li><a href="/api/v1/audit">/api/v1/audit</a>: what was decided, and why</li>
+<li><a href="/metrics">/metrics</a></li></ul></body></html>
+"""
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
+    """Turn what is raised into an answer: the one place where errors become HTTP."""
+    try:
+        return await handler(request)
+    except ResponderError as error:
+        headers = {}
+        if isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, Overloaded):
+            headers["Retry-After"] = "1"
+        return _error(error.status, str(error), headers)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _error(error.status, error.reason, dict(error.headers))
+    except ConnectionError:
+        raise  # the caller is gone
+    except Exception:  # a bug: whoever called gets no traceback, the log does
+        log.exception("request_failed", method=request.method, path=request.path)
+        return _error(500, "something went wrong here; the log says what", {})
+
+
+def _error(status: int, message: str, headers: dict[str, str]) -> web.Response:
+    headers.pop("Content-Type", None)
+    headers.pop("Content-Length", None)
+    body = msgspec.json.encode({"code": status, "message": message})
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def build(management: Management, intake: Intake, api: Api, stopping: Callable[[], bool]) -> web.Application:
+    """The application with every route of this version."""
+
+    @web.middleware
+    async def refuse_while_stopping(request: web.Request, handler: Serve) -> web.StreamResponse:
+        if stopping() and not request.path.startswith("/-/"):
+            response = _error(503, "stopping; try again", {"Retry-After": "1"})
+            response.force_close()
+            return response
+        return await handler(request)
+
+    app = web.Application(middlewares=[errors, refuse_while_stopping], client_max_size=1 << 40)
+    app.router.add_post("/webhooks/alertmanager", intake.webhook)
+    app.router.add_post("/api/v2/alerts", intake.api)
+    app.router.add_get("/-/healthy", management.healthy)
+    app.router.add_get("/-/ready", management.ready)
+    app.router.add_post("/-/reload", management.reload)
+    app.router.add_get("/metrics", management.metrics)
+    app.router.add_get("/", management.front)
+    api.add_routes(app)
+    return app

@@ -1,0 +1,184 @@
+"""The two entrances for alerts, on one accept path: answered once what they carry is durable.
+
+Routes of `web.app`. 200 only after the inputs log's commit; 400, 413 only for what can never
+succeed; 503 whenever trying again may help, because Alertmanager drops an alert on any 4xx.
+"""
+
+from collections import Counter
+from typing import Final, Literal
+
+import msgspec
+from aiohttp import web
+
+from responder.clock import Clock
+from responder.core.messages import AlertsReceived, BadRequest, Body, LimitReached, ReceivedAlert
+from responder.core.model import HOUR, label
+from responder.core.receiving import EnvelopeError, Parsed, parse_api, parse_webhook, select, split
+from responder.engine import Engine, alert_limits
+from responder.errors import Overloaded, StorageError, TooLarge
+from responder.settings.values import Limits
+from responder.store.database import Database
+from responder.store.rejected import keep_rejected
+from responder.telemetry import Metrics, logger
+from responder.web.access import Access, Identity
+
+SPLIT: Final = 1_000
+"""Alerts in one Input at the most: a larger request becomes several, accepted together."""
+
+log = logger("intake")
+
+
+class Intake:
+    """Both alert entrances."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        database: Database,
+        access: Access,
+        limits: Limits,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Put what arrives into `engine`; what is refused for good into `database`."""
+        self._engine = engine
+        self._database = database
+        self._access = access
+        self._limits = limits
+        self._alert = alert_limits(limits)
+        self._clock = clock
+        self._metrics = metrics
+        self._alerted: dict[tuple[str, str], int] = {}
+        self._received = {
+            source: metrics.alerts_received.labels(source) for source in ("webhook", "api")
+        }
+
+    async def webhook(self, request: web.Request) -> web.Response:
+        """`POST /webhooks/alertmanager`: payload version 4."""
+        return await self._receive(request, "webhook")
+
+    async def api(self, request: web.Request) -> web.Response:
+        """`POST /api/v2/alerts`: as Alertmanager's, so that Prometheus can send here."""
+        return await self._receive(request, "api")
+
+    async def _receive(self, request: web.Request, source: Literal["webhook", "api"]) -> web.Response:
+        identity = self._access.check(request, "ingest")
+        body = await self._read(request, identity)
+        parse = parse_webhook if source == "webhook" else parse_api
+        try:
+            parsed = parse(body, self._alert)
+        except EnvelopeError as error:
+            await self._refuse(identity, 400, str(error), body)
+            return _answer(400, {"code": 400, "message": str(error)})
+        count = len(parsed[0]) + len(parsed[1])
+        if count > self._limits.alerts_per_request:
+            text = f"{count} alerts in one request; at most {self._limits.alerts_per_request} are taken"
+            await self._refuse(identity, 413, text, b"")
+            raise TooLarge(text)
+        admitted = self._admit(parsed[0])
+        if admitted is not None:
+            return await self._receive_known(identity, source, body, parsed, admitted)
+        if count:
+            await self._engine.accept(identity.name, self._inputs(source, body, parsed))
+            self._received[source].inc(len(parsed[0]))
+        rejected = parsed[1]
+        if not rejected:
+            return web.Response()
+        self._metrics.alerts_rejected.labels(source).inc(len(rejected))
+        reasons = [f"alert {one.index}: {one.reason}" for one in rejected[:20]]
+        if source == "api":  # Alertmanager stores the valid ones and answers 400
+            return _answer(400, "; ".join(reasons))
+        return _answer(200, {"accepted": len(parsed[0]), "quarantined": len(rejected), "reasons": reasons})
+
+    async def _read(self, request: web.Request, identity: Identity) -> bytes:
+        limit = self._limits.body
+        try:
+            if (request.content_length or 0) > limit:
+                raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            text = f"the body is larger than {limit} bytes"
+            await self._refuse(identity, 413, text, b"")
+            raise TooLarge(text) from None
+
+    def _inputs(self, source: Literal["webhook", "api"], body: bytes, parsed: Parsed) -> list[Body]:
+        alerts, rejected = parsed
+        if len(alerts) + len(rejected) <= SPLIT:
+            return [AlertsReceived(source, body, alerts, rejected)]
+        webhook = source == "webhook"
+        parse = parse_webhook if webhook else parse_api
+        pieces = split(body, SPLIT, webhook=webhook)
+        return [AlertsReceived(source, piece, *parse(piece, self._alert)) for piece in pieces]
+
+    # -- limits on counts -----------------------------------------------------------------
+
+    def _admit(self, alerts: tuple[ReceivedAlert, ...]) -> set[int] | None:
+        """Indexes that may come in, or None for all: known alerts always may, new ones up to the limits."""
+        state, limits = self._engine.state, self._limits
+        known = len(state.by_id) + self._engine.undecided_alerts
+        if known + len(alerts) <= min(limits.active_alerts, limits.alerts_per_name):
+            return None
+        names: Counter[str] = Counter()
+        admitted = set()
+        for index, alert in enumerate(alerts):
+            if alert.labels in state.alerts:
+                admitted.add(index)
+                continue
+            name = label(alert.labels, "alertname")
+            if (
+                known + names.total() < limits.active_alerts
+                and state.names.get(name, 0) + names[name] < limits.alerts_per_name
+            ):
+                names[name] += 1
+                admitted.add(index)
+        return None if len(admitted) == len(alerts) else admitted
+
+    async def _receive_known(
+        self,
+        identity: Identity,
+        source: Literal["webhook", "api"],
+        body: bytes,
+        parsed: Parsed,
+        admitted: set[int],
+    ) -> web.Response:
+        bad = {one.index for one in parsed[1]}
+        places = [index for index in range(len(parsed[0]) + len(bad)) if index not in bad]
+        webhook = source == "webhook"
+        kept = select(body, {places[index] for index in admitted}, webhook=webhook)
+        parse = parse_webhook if webhook else parse_api
+        bodies: list[Body] = []
+        if admitted:
+            bodies = self._inputs(source, kept, parse(kept, self._alert))
+        if self._first_in_an_hour("limit", identity.name):
+            reached = f"limits.active_alerts ({self._limits.active_alerts}) or limits.alerts_per_name"
+            log.error("alert_limit", sender=identity.name, refused=len(parsed[0]) - len(admitted))
+            bodies.append(LimitReached(f"{reached} ({self._limits.alerts_per_name})", identity.name))
+        if bodies:
+            await self._engine.accept(identity.name, bodies)
+            self._received[source].inc(len(admitted))
+        raise Overloaded(f"{len(parsed[0]) - len(admitted)} new alerts are over the limits; known ones are stored")
+
+    # -- what cannot be taken -------------------------------------------------------------
+
+    async def _refuse(self, identity: Identity, status: int, reason: str, body: bytes) -> None:
+        """Note a request that can never succeed; an alert says so once per sender and hour."""
+        log.warning("request_refused", sender=identity.name, status=status, reason=reason)
+        try:
+            if identity.authenticated and body:
+                await keep_rejected(self._database, self._clock.now(), identity.name, status, reason, body)
+            if self._first_in_an_hour(str(status), identity.name):
+                await self._engine.accept("responder", [BadRequest(identity.name, status, reason[:500])])
+        except (StorageError, Overloaded):
+            self._alerted.pop((str(status), identity.name), None)
+
+    def _first_in_an_hour(self, what: str, sender: str) -> bool:
+        now = self._clock.monotonic()
+        last = self._alerted.get((what, sender))
+        if last is not None and now - last < HOUR:
+            return False
+        self._alerted[what, sender] = now
+        return True
+
+
+def _answer(status: int, value: object) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
