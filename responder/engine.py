@@ -56,8 +56,11 @@ from responder.store.journal import Chain, Head, HeadFile
 from responder.store.journal import append as append_journal
 from responder.telemetry import Metrics, logger
 
-_SLICE: Final = 4 * MILLISECOND
-"""How long deciding may go on before accepting gets its turn."""
+_SLICE: Final = MILLISECOND
+_LONG_SLICE: Final = 8 * MILLISECOND
+_CATCH_UP: Final = SECOND
+"""How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
+fast, unless what is accepted waits for longer than `_CATCH_UP`."""
 
 _BATCH: Final = 512
 """Decisions in one commit at the most."""
@@ -397,7 +400,8 @@ class Engine:
 
     def _decide_some(self) -> bool:
         """Decide for at most a slice of time; whether anything was decided."""
-        until = self._clock.monotonic() + _SLICE
+        behind = self._queue and self.log.now() - self._queue[0].at > _CATCH_UP
+        until = self._clock.monotonic() + (_LONG_SLICE if behind else _SLICE)
         worked = False
         while self._slice.decisions < _BATCH:
             head = self._queue[0] if self._queue else None

@@ -31,6 +31,11 @@ Source: TypeAlias = Literal["webhook", "api", "responder"]
 """Which entrance an alert came by: it decides how its end is known."""
 
 
+def share(labels: Labels) -> Labels:
+    """The same label set with strings that it has in common with thousands of others."""
+    return tuple([(intern(name), intern(value)) for name, value in labels])
+
+
 def intern_pairs(pairs: Iterable[tuple[str, str]]) -> Labels:
     """Sort pairs by name, drop empty values, share the strings."""
     return tuple(sorted((intern(name), intern(value)) for name, value in pairs if value))

@@ -18,7 +18,7 @@ from responder.core.messages import (
     GroupOpened,
     ReceivedAlert,
 )
-from responder.core.model import Alert, Labels, Nanoseconds, Source, labels_from
+from responder.core.model import Alert, Labels, Nanoseconds, Source, labels_from, share
 from responder.core.routing import Route
 from responder.core.state import Group
 
@@ -67,7 +67,7 @@ def _begin(
     starts_at, ends_at, by_timeout = span(received, source, at, draft.ruleset.resolve_timeout)
     alert = Alert(
         id=draft.new_alert_id(),
-        labels=received.labels,
+        labels=share(received.labels),
         annotations=received.annotations,
         starts_at=starts_at,
         ends_at=ends_at,

@@ -5,6 +5,7 @@ is always counted.
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Final, Literal, TypeAlias
 
 from responder.core.model import Alert, Labels, label
@@ -77,16 +78,29 @@ def _in_order(entries: list[Shown]) -> list[Shown]:
 
     Of two label sets the one with fewer labels comes first. Otherwise the first difference
     decides, names taken in alphabetical order: who lacks that name comes first, else the
-    smaller value (Alertmanager's AlertSlice and Prometheus' LabelSet.Before). Who lacks the
-    smaller name is whose next name is the greater one, hence the descending ranks.
+    smaller value (Alertmanager's AlertSlice and Prometheus' LabelSet.Before).
     """
+    out: list[Shown] = []
+    # Most alerts differ in these two; the whole label set is costly and rarely needed.
+    for _, alike in groupby(sorted(entries, key=_by_job), key=_by_job):
+        run = list(alike)
+        out += run if len(run) == 1 else _by_labels(run)
+    return out
+
+
+def _by_job(entry: Shown) -> tuple[bool, str, bool, str]:
+    labels = entry[0].labels
+    job, instance = label(labels, "job"), label(labels, "instance")
+    return job == "", job, instance == "", instance
+
+
+def _by_labels(entries: list[Shown]) -> list[Shown]:
+    # Who has the smaller name at the first difference comes last, hence the descending ranks.
     names = sorted({name for alert, _ in entries for name, _ in alert.labels}, reverse=True)
     rank = {name: index for index, name in enumerate(names)}
 
-    def key(entry: Shown) -> tuple[bool, str, bool, str, int, list[tuple[int, str]]]:
+    def key(entry: Shown) -> tuple[int, list[tuple[int, str]]]:
         labels = entry[0].labels
-        job, instance = label(labels, "job"), label(labels, "instance")
-        ranked = [(rank[name], value) for name, value in labels]
-        return job == "", job, instance == "", instance, len(labels), ranked
+        return len(labels), [(rank[name], value) for name, value in labels]
 
     return sorted(entries, key=key)

@@ -4,7 +4,6 @@
 a redirect by itself, keeps no cookies, and lets no secret out.
 """
 
-import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -16,8 +16,8 @@ from responder.notify.http import Http
 class Sender(Protocol):
     """One integration, able to tell."""
 
-    async def send(self, notification: Notification, timeout: Nanoseconds) -> Outcome:
-        """Tell once, within `timeout` nanoseconds unless the integration has its own.
+    async def send(self, notification: Notification, within: Nanoseconds) -> Outcome:
+        """Tell once, within so many nanoseconds unless the integration has its own.
 
         What the service or the network did is the Outcome, with no secret in its detail; an
         exception is a bug.
@@ -67,6 +67,6 @@ class Unsupported:
         """`kind` is the name in the configuration, without `_configs`."""
         self._kind = kind
 
-    async def send(self, notification: Notification, timeout: Nanoseconds) -> Outcome:
+    async def send(self, notification: Notification, within: Nanoseconds) -> Outcome:
         """Reject."""
         return Rejected("unsupported", f"Responder has no {self._kind} integration")

@@ -24,11 +24,12 @@ _EARLY: Final = 10 * SECOND
 """A token is renewed so long before it expires."""
 
 _LONGEST: Final = 65_536
+_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 class _Granted(msgspec.Struct):
     access_token: str
-    token_type: str = "Bearer"
+    token_type: str = ""
     expires_in: float | str = 0
 
 
@@ -86,14 +87,12 @@ class Tokens:
         except (msgspec.DecodeError, ValueError, OverflowError):
             raise NoToken(Retry("server_error", "token endpoint: the answer is not a token")) from None
         self._expires = self._clock.monotonic() + max(lifetime - _EARLY, 0) if lifetime > 0 else None
-        kind = "Bearer" if granted.token_type.lower() == "bearer" else granted.token_type
+        kind = "Bearer" if granted.token_type.lower() in ("", "bearer") else granted.token_type
         return f"{kind} {granted.access_token}"
 
     async def _ask(self, in_form: bool) -> Answer:
         settings = self._settings
-        headers = CIMultiDict(
-            {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        )
+        headers = CIMultiDict(_HEADERS)
         form = [("grant_type", "client_credentials")]
         if settings.scopes:
             form.append(("scope", " ".join(settings.scopes)))
@@ -106,26 +105,19 @@ class Tokens:
             headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
         progress = Progress()
         try:
-            request = Request(
-                "POST",
-                URL(settings.token_url),
-                headers,
-                urlencode(form).encode(),
-                settings.tls,
-                settings.proxy_url,
-            )
+            url, body = URL(settings.token_url), urlencode(form).encode()
+            request = Request("POST", url, headers, body, settings.tls, settings.proxy_url)
             return await self._http.ask(request, progress, _LONGEST)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             outcome = failure(error, progress)
             detail = f"token endpoint: {outcome.detail}"
             if isinstance(outcome, Rejected):
                 raise NoToken(Rejected(outcome.reason, detail)) from None
-            raise NoToken(
-                Retry("network" if isinstance(outcome, Unknown) else outcome.reason, detail)
-            ) from None
+            # That a token may have been granted is no matter: nobody was told anything.
+            reason = "network" if isinstance(outcome, Unknown) else outcome.reason
+            raise NoToken(Retry(reason, detail)) from None
 
     def _redactor(self) -> Redactor:
-        params = [value for _, value in self._settings.endpoint_params]
-        return Redactor(
-            [self._settings.client_secret.reveal(), *url_secrets(URL(self._settings.token_url)), *params]
-        )
+        settings = self._settings
+        params = [value for _, value in settings.endpoint_params]
+        return Redactor([settings.client_secret.reveal(), *url_secrets(URL(settings.token_url)), *params])

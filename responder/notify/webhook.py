@@ -57,9 +57,9 @@ class WebhookSender:
         self._tokens = Tokens(settings.oauth2, http, clock) if settings.oauth2 else None
         self._target: _Target | None = None
 
-    async def send(self, notification: Notification, timeout: Nanoseconds) -> Outcome:
+    async def send(self, notification: Notification, within: Nanoseconds) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
-        limit = self._settings.timeout or timeout
+        limit = self._settings.timeout or within
         body = await self._render(notification)
         progress = Progress()
         try:
@@ -87,7 +87,7 @@ class WebhookSender:
             headers = CIMultiDict(_HEADERS)
             headers["Idempotency-Key"] = key
             if _trusted(target.url, url):
-                for name in target.headers.keys():
+                for name in set(target.headers):
                     headers.popall(name, None)
                 headers.extend(target.headers)
                 if token:

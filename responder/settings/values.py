@@ -75,7 +75,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Who may call. `metrics`: whether `/metrics` and the health paths are open or need `read`."""
+    """Who may call. `metrics`: whether `/metrics` is open to everybody or needs the role `read`."""
 
     tokens_file: Path
     tokens: tuple[Token, ...] = ()

@@ -27,6 +27,13 @@ _CHUNKS: Final = (256, 64, 16, 4, 1)
 them, and few trips through the interpreter's lock, which a busy event loop gives up slowly."""
 
 
+_CHECKPOINT_EVERY: Final = 0.5
+_WAL_SMALL: Final = 16 << 20
+_WAL_LARGE: Final = 512 << 20
+"""Bytes of write-ahead log: below the first nothing is moved, above the second commits wait until
+all of it is, since readers might otherwise let it grow for ever."""
+
+
 class Writer:
     """What a job may do inside its transaction. Texts use `?` and standard SQL alone."""
 
@@ -86,6 +93,8 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock_fd = -1
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._checkpoints: threading.Thread | None = None
+        self._closing = threading.Event()
         self.commits = 0
 
     def open(self) -> None:
@@ -109,6 +118,10 @@ class Database:
             target=self._write_forever, args=(connection,), name="store-writer", daemon=True
         )
         self._thread.start()
+        self._checkpoints = threading.Thread(
+            target=self._checkpoint_forever, name="store-checkpoints", daemon=True
+        )
+        self._checkpoints.start()
 
     def _take_lock(self) -> None:
         # An OS lock goes with its process, so that a crash never leaves one behind.
@@ -135,7 +148,7 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA busy_timeout = 5000")
         connection.execute("PRAGMA cache_size = -65536")
-        connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint_forever
         return connection
 
     def submit(self, job: Callable[[Writer], T]) -> "asyncio.Future[T]":
@@ -159,12 +172,30 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is queued, stop the thread, release the lock."""
+        self._closing.set()
+        if self._checkpoints is not None:
+            await asyncio.to_thread(self._checkpoints.join)
+            self._checkpoints = None
         if self._thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
             self._thread = None
         self._reader.shutdown(wait=True)
         self._release_lock()
+
+    # -- the checkpoint thread --------------------------------------------------------------
+
+    def _checkpoint_forever(self) -> None:
+        """Move the write-ahead log into the database, beside the writer: never in a commit's way."""
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        wal = Path(f"{self.path}-wal")
+        while not self._closing.wait(_CHECKPOINT_EVERY):
+            with contextlib.suppress(OSError, sqlite3.Error):  # a full disk: the writer will say so
+                size = wal.stat().st_size
+                if size > _WAL_SMALL:
+                    mode = "PASSIVE" if size < _WAL_LARGE else "RESTART"
+                    connection.execute(f"PRAGMA wal_checkpoint({mode})")
+        connection.close()
 
     # -- the writer thread ----------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 `store.database` runs the steps that a database has not seen. A released step is never edited:
 what must change becomes a new step, and databases of earlier releases are kept as fixtures.
+`INTEGER PRIMARY KEY` is SQLite's name for a table that is stored in the order of its key (a plain
+BIGINT key is a second tree beside the table); another database would say BIGINT.
 """
 
 from typing import Final
@@ -9,17 +11,17 @@ from typing import Final
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         # What was accepted, exactly as it came. seq order is commit order.
-        "CREATE TABLE inputs (seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, kind TEXT NOT NULL,"
+        "CREATE TABLE inputs (seq INTEGER PRIMARY KEY, at BIGINT NOT NULL, kind TEXT NOT NULL,"
         " actor TEXT NOT NULL, body BLOB NOT NULL)",
         # The state as of `consumed`; bodies are arrays, see core.model.Alert, core.state.Group,
         # core.ledger.Told.
-        "CREATE TABLE alerts (id BIGINT PRIMARY KEY, body BLOB NOT NULL)",
-        "CREATE TABLE groups (id BIGINT PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE alerts (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE groups (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE told (group_id BIGINT NOT NULL, integration TEXT NOT NULL, body BLOB NOT NULL,"
         " PRIMARY KEY (group_id, integration))",
         # The ledger, which is also the outbox. state: pending -> delivered | suppressed |
         # superseded | dead. claimed_at, attempts, next_at, last_*: delivery's own bookkeeping.
-        "CREATE TABLE deliveries (id BIGINT PRIMARY KEY, group_id BIGINT NOT NULL, group_key TEXT NOT NULL,"
+        "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, group_id BIGINT NOT NULL, group_key TEXT NOT NULL,"
         " receiver TEXT NOT NULL, integration TEXT NOT NULL, at BIGINT NOT NULL, reason TEXT NOT NULL,"
         " content BLOB NOT NULL, state TEXT NOT NULL, closed_at BIGINT NOT NULL, close_reason TEXT NOT NULL,"
         " detail TEXT NOT NULL, closed_by TEXT NOT NULL, listed BIGINT NOT NULL,"
@@ -31,11 +33,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX deliveries_listed ON deliveries (id) WHERE listed = 1",
         "CREATE INDEX deliveries_closed ON deliveries (closed_at) WHERE state <> 'pending'",
         # One row per decision, hash-chained, gapless n.
-        "CREATE TABLE journal (n BIGINT PRIMARY KEY, at BIGINT NOT NULL, seq BIGINT NOT NULL,"
+        "CREATE TABLE journal (n INTEGER PRIMARY KEY, at BIGINT NOT NULL, seq BIGINT NOT NULL,"
         " body BLOB NOT NULL, hash TEXT NOT NULL)",
-        "CREATE TABLE checkpoints (n BIGINT PRIMARY KEY, at BIGINT NOT NULL, hash TEXT NOT NULL)",
-        "CREATE TABLE snapshots (seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, body BLOB NOT NULL)",
-        "CREATE TABLE rejected (id BIGINT PRIMARY KEY, at BIGINT NOT NULL, sender TEXT NOT NULL,"
+        "CREATE TABLE checkpoints (n INTEGER PRIMARY KEY, at BIGINT NOT NULL, hash TEXT NOT NULL)",
+        "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, at BIGINT NOT NULL, body BLOB NOT NULL)",
+        "CREATE TABLE rejected (id INTEGER PRIMARY KEY, at BIGINT NOT NULL, sender TEXT NOT NULL,"
         " status BIGINT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL)",
         "CREATE TABLE rulesets (hash TEXT PRIMARY KEY, at BIGINT NOT NULL, source BLOB NOT NULL)",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",

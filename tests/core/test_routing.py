@@ -264,7 +264,7 @@ def test_routes_are_listed_node_before_children() -> None:
 
 def test_matchers_in_a_key_are_sorted_and_print_as_written() -> None:
     router = root(
-        node('{owner="team-A"},{level!="critical"}'.replace("},{", ","), node('env="testing",baz!~".*quux"')),
+        node('owner="team-A",level!="critical"', node('env="testing",baz!~".*quux"')),
         node('owner=~"team-(B|C)"'),
     )
     assert [route.key for route in router.routes] == [
@@ -388,8 +388,11 @@ def test_a_group_key_prints_as_alertmanagers() -> None:
 
 
 def test_label_values_are_go_quoted_and_matcher_values_only_escaped() -> None:
-    route = root(node('a="x\\ty\\\\z\\"\u0007"'.replace("\\t", "\t"))).routes[1]
-    assert route.group_key((("a", 'x\ty\\z"\u0007'),)) == '{}/{a="x\ty\\\\z\\"\u0007"}:{a="x\\ty\\\\z\\"\\a"}'
+    value = 'tab\t bell\a quote" back\\slash line\n'
+    route = Router(RouteSpec("r", routes=(RouteSpec(matchers=(Matcher("a", "=", value),)),))).routes[1]
+    in_matcher = 'tab\t bell\a quote\\" back\\\\slash line\\n'
+    in_label = r"tab\t bell\a quote\" back\\slash line\n"
+    assert route.group_key((("a", value),)) == f'{{}}/{{a="{in_matcher}"}}:{{a="{in_label}"}}'
 
 
 def test_the_groups_of_alertmanagers_own_test() -> None:
@@ -493,7 +496,7 @@ def specs(routes: st.SearchStrategy[tuple[RouteSpec, ...]]) -> st.SearchStrategy
 
 trees = st.recursive(
     specs(st.just(())), lambda inner: specs(st.lists(inner, max_size=6).map(tuple)), max_leaves=25
-).map(lambda spec: Router(RouteSpec("root", routes=spec.routes + (spec,))))
+).map(lambda spec: Router(RouteSpec("root", routes=(*spec.routes, spec))))
 label_sets = st.dictionaries(st.sampled_from([*NAMES, "z"]), st.sampled_from(VALUES), max_size=4).map(
     labels_from
 )

@@ -1,0 +1,139 @@
+"""Secrets in the rules: where they come from, and what is written down in their place.
+
+Every reader of this package takes secrets through a Reading, which reads `*_file` contents, warns
+of inline ones, and remembers by what each is replaced in the text that the journal keeps. No
+secret, and nothing that a secret might be, ever stands in a problem.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from responder.core.catalogue import MASK, Secret
+from responder.document.fields import Fields, split_url
+from responder.document.tree import Place, Problems, ScalarNode
+
+_MASKED: Final = re.compile(r"<secret(?::(?P<digest>[0-9a-f]{12}))?>")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one reading of the rules has found so far.
+
+    `read_files` False: files with secrets are not opened and their secrets are empty, for those
+    who only ask where alerts go and for replay. `secrets_dir`: where such files must lie, if set.
+    `unsupported` holds what cannot be honoured by this version. `masks` maps a scalar to what is
+    written down in its place.
+    """
+
+    problems: Problems = field(default_factory=Problems)
+    unsupported: Problems = field(default_factory=Problems)
+    masks: dict[ScalarNode, str] = field(default_factory=dict)
+    read_files: bool = True
+    secrets_dir: Path | None = None
+
+    def secret(self, fields: Fields, key: str) -> Secret | None:
+        """The secret under `key` or in the file under `key_file`; None when neither is given."""
+        fields.at_most_one(key, f"{key}_file")
+        content = self.content(fields, f"{key}_file")
+        inline = fields.scalar(key)
+        if inline is None:
+            return content
+        self.warn_inline(inline, key, has_file=True)
+        self.masks[inline] = MASK
+        return Secret(inline.text)
+
+    def identity(self, fields: Fields, key: str) -> str:
+        """What tells a destination from others, without telling the secret that it hangs on.
+
+        For an inline secret its digest, for a file the file's name: a key that is changed in its
+        file is still the same destination. "" when neither is given.
+        """
+        inline = fields.scalar(key)
+        if inline is not None:
+            return f"{key}={digest(inline.text)}"
+        file = fields.scalar(f"{key}_file")
+        return "" if file is None else f"{key}_file={file.text}"
+
+    def mask_identity(self, node: ScalarNode) -> None:
+        """Write a digest down in a secret's place, so that its destination can still be told."""
+        self.masks[node] = f"<secret:{digest(node.text)}>"
+
+    def mask_url(self, node: ScalarNode) -> None:
+        """Write down only where a URL leads; path, query and user are the secret part."""
+        try:
+            parts = split_url(node.text)
+        except ValueError:
+            self.masks[node] = MASK
+            return
+        host = parts.netloc.rpartition("@")[2]
+        self.masks[node] = f"{parts.scheme}://{host}/<secret:{digest(node.text)}>"
+
+    def warn_inline(self, node: ScalarNode, key: str, has_file: bool) -> None:
+        """Tell the author of a secret that stands in the rules themselves."""
+        better = f"put it in a file and name that in {key}_file" if has_file else "keep this file from others"
+        self.problems.warning(node.place, f"{key}: an inline secret; {better}")
+
+    def content(self, fields: Fields, key: str) -> Secret | None:
+        """The content of the file under `key` without its last line's end; None when not given."""
+        node = fields.scalar(key)
+        if node is None:
+            return None
+        return Secret(self.file(node, key).rstrip("\r\n"))
+
+    def file(self, node: ScalarNode, key: str) -> str:
+        """The content of a file that a node names; "" when it cannot or is not to be read."""
+        path = self.path(node, key)
+        if path is None or not self.read_files:
+            return ""
+        try:
+            content = path.read_text("utf-8")
+        except OSError as error:
+            self.problems.error(node.place, f"{key}: {path} cannot be read: {error.strerror}")
+            return ""
+        except UnicodeDecodeError:
+            self.problems.error(node.place, f"{key}: {path} is not UTF-8 text")
+            return ""
+        if not content.strip():
+            self.problems.error(node.place, f"{key}: {path} is empty")
+        return content
+
+    def path(self, node: ScalarNode, key: str) -> Path | None:
+        """The absolute path that a node names, from its own file's directory; None if not allowed."""
+        path = (Path(node.place.file).parent / node.text).absolute()
+        if self.secrets_dir is None or path.resolve().is_relative_to(self.secrets_dir.resolve()):
+            return path
+        self.problems.error(node.place, f"{key}: {path} does not lie in secrets_dir {self.secrets_dir}")
+        return None
+
+    def unsupport(self, place: Place, message: str) -> None:
+        """Record something that is right and that this version cannot do."""
+        self.unsupported.warning(place, message)
+
+
+def digest(text: str) -> str:
+    """Twelve hex digits that stand for a secret; of a masked one, those that it was given."""
+    masked = _MASKED.search(text)
+    if masked and masked["digest"]:
+        return masked["digest"]
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+_PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
+
+
+def masked_text(text: str, masks: dict[ScalarNode, str], file: str) -> str:
+    """A source text with its inline secrets replaced; everything else stays where it is written."""
+    spans = sorted(
+        {(node.span, mask) for node, mask in masks.items() if node.place.file == file}, reverse=True
+    )
+    for (start, end), mask in spans:
+        written = text[start:end]
+        properties = _PROPERTIES.match(written)
+        kept = properties.group() if properties else ""
+        line_end = written[len(written.rstrip("\r\n")) :]
+        text = f"{text[:start]}{kept}{json.dumps(mask)}{line_end}{text[end:]}"
+    return text
