@@ -21,12 +21,12 @@ build() {
     # pip and the build backend stay in an environment that is thrown away.
     "$python" -m venv "$work/tools"
     pip="$work/tools/bin/python -m pip"
-    $pip install --quiet --require-hashes --requirement requirements/build.txt
-    $pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/wheels" .
+    $pip install -qq --require-hashes --requirement requirements/build.txt
+    $pip wheel -qq --no-deps --no-build-isolation --wheel-dir "$work/wheels" .
 
     "$python" -m venv --without-pip "$dir"
-    $pip --python "$dir/bin/python" install --quiet --require-hashes --only-binary :all: --requirement requirements/runtime.txt
-    $pip --python "$dir/bin/python" install --quiet --no-deps --no-index "$work"/wheels/*.whl
+    $pip --python "$dir/bin/python" install -qq --require-hashes --only-binary :all: --requirement requirements/runtime.txt
+    $pip --python "$dir/bin/python" install -qq --no-deps --no-index "$work"/wheels/*.whl
 }
 
 verify() {

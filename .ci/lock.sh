@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 if [ ! -x .venv-tools/bin/uv ]; then
     .venv/bin/python -m venv .venv-tools
-    .venv-tools/bin/python -m pip install --quiet uv==0.13.9
+    .venv-tools/bin/python -m pip install -qq uv==0.13.9
 fi
 
 lock() {

@@ -35,6 +35,6 @@ echo "setup: .venv with the locked dependencies ($("$python" -V))"
 rm -f $stamp
 "$python" -m venv --clear .venv
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
-.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+.venv/bin/python -m pip install -qq --require-hashes --requirement requirements/dev.txt
+.venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 echo "$made_from" > $stamp

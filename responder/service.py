@@ -9,6 +9,7 @@ import contextlib
 import errno
 import gc
 import random
+import sys
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -87,8 +88,7 @@ class Service:
             undo.push_async_callback(_cancel, housekeeping)
             self._running = undo.pop_all()
         self.metrics.reload_ok.set(1)
-        gc.collect()
-        gc.freeze()
+        _spare_the_collector()
         log.info(
             "listening",
             address=str(settings.listen),
@@ -214,6 +214,16 @@ class Service:
                 continue
             if any(gone.values()):
                 log.info("pruned", **gone)
+
+
+def _spare_the_collector() -> None:
+    """What lives for good is never looked at again, and new objects rarely: nearly all are values."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    # The writer thread gives up the interpreter's lock at each statement; the event loop, which
+    # is busy in a storm, must not keep it for the default 5 ms each time.
+    sys.setswitchinterval(0.0005)
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -65,9 +65,11 @@ def group_verdict(draft: Draft, route: Route) -> Verdict | None:
         reason = "mute_time_interval"
     if not names:
         return None
-    watched = route.active_time_intervals + route.mute_time_intervals
-    change = timeintervals.next_change([intervals[name] for name in watched], draft.at)
-    return Verdict(reason, ",".join(names), change or 0)
+    changes = (
+        timeintervals.next_change([intervals[name] for name in watched], draft.at)
+        for watched in (route.active_time_intervals, route.mute_time_intervals)
+    )
+    return Verdict(reason, ",".join(names), min((at for at in changes if at), default=0))
 
 
 def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:

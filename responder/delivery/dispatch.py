@@ -180,14 +180,14 @@ class Delivery:
         if self._stopping:
             return
         now = self._clock.monotonic()
-        while entry := lane.to_send(now, len(self._sends) >= self._settings.overall):
-            task = asyncio.create_task(self._send(entry), name="delivery send")
-            self._sends[task] = entry
+        for entry in lane.to_claim(now):
+            self._claims.put(entry.order.row, entry)
+        while sent := lane.to_send(now, len(self._sends) >= self._settings.overall):
+            task = asyncio.create_task(self._send(sent), name="delivery send")
+            self._sends[task] = sent
             task.add_done_callback(self._sent)
         if lane.sendable and len(self._sends) >= self._settings.overall:
             self._starved[lane] = None
-        for entry in lane.to_claim(now):
-            self._claims.put(entry.order.row, entry)
         wake = lane.next_wake(now)
         if wake is not None and (lane.wake_at is None or wake < lane.wake_at):
             lane.wake_at = wake
@@ -258,7 +258,8 @@ class Delivery:
         self._count(entry, outcome)
         if lane.breaker.opened != was_open:
             self._turned(lane)
-        for starved in list(self._starved):
+        while self._starved and len(self._sends) < self._settings.overall:
+            starved = next(iter(self._starved))
             del self._starved[starved]
             self._pump(starved)
         self._pump(lane)

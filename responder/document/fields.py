@@ -166,6 +166,11 @@ class Fields:
         """Whether the key has a value other than null. Does not count as asking."""
         return key in self._entries and not _null(self._entries[key].value)
 
+    @property
+    def where(self) -> Place:
+        """Where the mapping begins."""
+        return self.node.place if self.node is not None else Place("", 0, 0)
+
     def key_place(self, key: str) -> Place:
         """Where the key stands."""
         return self._entries[key].key

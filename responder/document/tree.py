@@ -5,8 +5,10 @@ Scalars stay the text that was written (PyYAML would make 1020 of `17:00`), noth
 executed or guessed, and no value is repeated in a problem: it might be a secret.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 import yaml
@@ -31,6 +33,11 @@ class Place(NamedTuple):
     file: str
     line: int
     column: int
+
+    @property
+    def short(self) -> str:
+        """`file:line` without directories: the same from wherever the file was read."""
+        return f"{PurePath(self.file).name}:{self.line}"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -153,7 +160,7 @@ def decode(data: bytes, file: str, problems: Problems) -> str | None:
         return None
 
 
-def to_plain(node: Node, replaced: dict[Node, str] | None = None) -> object:
+def to_plain(node: Node, replaced: Mapping[ScalarNode, str] | None = None) -> object:
     """The node as dicts, lists, texts and None; `replaced` gives other texts for some scalars."""
     if isinstance(node, MappingNode):
         return {key: to_plain(entry.value, replaced) for key, entry in node.entries.items()}
@@ -162,6 +169,22 @@ def to_plain(node: Node, replaced: dict[Node, str] | None = None) -> object:
     if node.null:
         return None
     return (replaced or {}).get(node, node.text)
+
+
+def to_flow(node: Node, replaced: Mapping[ScalarNode, str] | None = None) -> str:
+    """The node as one line of YAML that reads back the same; `replaced` as in `to_plain`."""
+    if isinstance(node, MappingNode):
+        pairs = (
+            f"{json.dumps(key)}: {to_flow(entry.value, replaced)}" for key, entry in node.entries.items()
+        )
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(node, SequenceNode):
+        return "[" + ", ".join(to_flow(item, replaced) for item in node.items) + "]"
+    if node.null:
+        return "null"
+    text = (replaced or {}).get(node, node.text)
+    # Only where nothing but letters and digits is left out of quotes does it matter to be plain.
+    return text if node.plain and text.isascii() and text.isalnum() else json.dumps(text)
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:

@@ -99,7 +99,7 @@ class WebhookSender:
                 progress.reset()
                 token, renewed = await self._tokens.header(refused=token), True
             elif location and self._settings.follow_redirects:
-                url = url.join(URL(location)).with_user(None)
+                url = url.join(_url(location)).with_user(None)
                 if answer.status == 303:
                     method, body = "GET", b""
             else:
@@ -137,7 +137,7 @@ class _Target:
 
 
 def _target(settings: WebhookSettings) -> _Target:
-    url = URL(settings.url.reveal())
+    url = _url(settings.url.reveal())
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in settings.headers:
         headers.add(name, value.reveal())
@@ -153,6 +153,11 @@ def _target(settings: WebhookSettings) -> _Target:
     if settings.basic_auth:
         secrets.append(settings.basic_auth.password.reveal())
     return _Target(url.with_user(None), headers, tuple(secrets))
+
+
+def _url(text: str) -> URL:
+    """The URL as it was written: a signature over it must hold, so `%2F` is not made `/`."""
+    return URL(text, encoded=text.isascii() and text.isprintable() and " " not in text)
 
 
 def _basic(username: str, password: str) -> str:

@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Final, cast
 
-from responder.core.catalogue import MASK, Authorization, BasicAuth, OAuth2, Secret, Tls, TlsVersion
+from responder.core.catalogue import Authorization, BasicAuth, OAuth2, Secret, Tls, TlsVersion
 from responder.document.fields import Fields, choice, flag, split_url, text, url
 from responder.document.tree import Node, ScalarNode
 from responder.ruleset.secrets import Reading
@@ -144,7 +144,7 @@ def _proxy(fields: Fields, reading: Reading) -> Secret | None:
     if parts.password:
         reading.warn_inline(node, "proxy_url", has_file=False)
     reading.mask_url(node)
-    return Secret(node.text)
+    return reading.given(node.text)
 
 
 def read_tls(fields: Fields, key: str, reading: Reading) -> Tls | None:
@@ -156,7 +156,7 @@ def read_tls(fields: Fields, key: str, reading: Reading) -> Tls | None:
         tls.at_most_one(name, f"{name}_file")
     for name in ("cert", "key"):
         if (inline := tls.scalar(name)) is not None:
-            reading.masks[inline] = MASK
+            reading.mask(inline)
             reading.unsupport(tls.place(name), f"{name}: not supported inline; write {name}_file")
     for one, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
         if one in tls and other not in tls and other.removesuffix("_file") not in tls:
@@ -195,7 +195,10 @@ def _authorities(tls: Fields, reading: Reading) -> str:
 
 def _path(tls: Fields, key: str, reading: Reading) -> str:
     node = tls.scalar(key)
-    path = reading.path(node, key) if node is not None else None
+    if node is None:
+        return ""
+    reading.withheld += not reading.read_files
+    path = reading.path(node, key)
     return "" if path is None else str(path)
 
 
@@ -241,16 +244,16 @@ def _header_values(header: Fields, reading: Reading) -> list[Secret]:
             if not isinstance(node, ScalarNode) or node.null:
                 reading.problems.error(node.place, f"{key}: must be a text")
                 continue
-            value = node.text
+            value = Secret(node.text)
             if key == "secrets":
                 reading.problems.warning(
                     node.place, "secrets: an inline secret; put it in a file under files"
                 )
-                reading.masks[node] = MASK
+                value = reading.inline(node)
             elif key == "files":
-                value = reading.file(node, key).strip()
-            if any(ord(char) < 32 and char != "\t" for char in value):
+                value = Secret(reading.file(node, key).strip())
+            if any(ord(char) < 32 and char != "\t" for char in value.reveal()):
                 reading.problems.error(node.place, f"{key}: a header's value is one line of text")
-            values.append(Secret(value))
+            values.append(value)
     header.close()
     return values

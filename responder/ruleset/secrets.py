@@ -26,7 +26,8 @@ class Reading:
     `read_files` False: files with secrets are not opened and their secrets are empty, for those
     who only ask where alerts go and for replay. `secrets_dir`: where such files must lie, if set.
     `unsupported` holds what cannot be honoured by this version. `masks` maps a scalar to what is
-    written down in its place.
+    written down in its place. `withheld` counts secrets that were asked for and are not there:
+    not read, or masked when these rules were stored; `lacking` what was found unsupported.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -34,6 +35,8 @@ class Reading:
     masks: dict[ScalarNode, str] = field(default_factory=dict)
     read_files: bool = True
     secrets_dir: Path | None = None
+    withheld: int = 0
+    lacking: int = 0
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""
@@ -43,8 +46,21 @@ class Reading:
         if inline is None:
             return content
         self.warn_inline(inline, key, has_file=True)
-        self.masks[inline] = MASK
-        return Secret(inline.text)
+        return self.inline(inline)
+
+    def inline(self, node: ScalarNode) -> Secret:
+        """A secret that stands in the rules themselves."""
+        self.mask(node)
+        return self.given(node.text)
+
+    def given(self, text: str) -> Secret:
+        """A secret's text, unless it is one that was masked when these rules were stored."""
+        self.withheld += _MASKED.search(text) is not None
+        return Secret(text)
+
+    def mask(self, node: ScalarNode) -> None:
+        """Write nothing of a secret down."""
+        self.masks[node] = MASK
 
     def identity(self, fields: Fields, key: str) -> str:
         """What tells a destination from others, without telling the secret that it hangs on.
@@ -67,7 +83,7 @@ class Reading:
         try:
             parts = split_url(node.text)
         except ValueError:
-            self.masks[node] = MASK
+            self.mask_identity(node)
             return
         host = parts.netloc.rpartition("@")[2]
         self.masks[node] = f"{parts.scheme}://{host}/<secret:{digest(node.text)}>"
@@ -87,7 +103,10 @@ class Reading:
     def file(self, node: ScalarNode, key: str) -> str:
         """The content of a file that a node names; "" when it cannot or is not to be read."""
         path = self.path(node, key)
-        if path is None or not self.read_files:
+        if path is None:
+            return ""
+        if not self.read_files:
+            self.withheld += 1
             return ""
         try:
             content = path.read_text("utf-8")
@@ -111,6 +130,7 @@ class Reading:
 
     def unsupport(self, place: Place, message: str) -> None:
         """Record something that is right and that this version cannot do."""
+        self.lacking += 1
         self.unsupported.warning(place, message)
 
 

@@ -85,7 +85,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         delivery=_delivery(fields),
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
-        overrides=_overrides(fields),
+        overrides=read_overrides(fields),
         unused=_later(fields),
     )
     fields.close()
@@ -181,7 +181,8 @@ def _auth(fields: Fields, people: Any, sandbox: bool) -> Auth | None:
     return Auth(path, read_tokens(path, place, people, fields.problems), metrics)
 
 
-def _overrides(fields: Fields) -> Overrides | None:
+def read_overrides(fields: Fields) -> Overrides | None:
+    """The section `overrides`; `ruleset` reads those that were stored with old rules by it."""
     section = fields.fields("overrides", "overrides")
     if section is None:
         return None

@@ -22,10 +22,11 @@ from responder.store.migrations import MIGRATIONS
 
 T = TypeVar("T")
 
-_CHUNKS: Final = (256, 64, 16, 4, 1)
-"""Rows per statement, largest first: few distinct texts, so that SQLite's statement cache holds
-them, and few trips through the interpreter's lock, which a busy event loop gives up slowly."""
-
+_EXACT: Final = 64
+_SIZES: Final = (96, 128, 192, 256, 384, 512, 768, 1024)
+"""Rows per statement: any number up to the first, then these. Few distinct texts, so that SQLite's
+statement cache holds them; and few statements, because each gives up the interpreter's lock and a
+busy event loop gives it back slowly."""
 
 _CHECKPOINT_EVERY: Final = 0.5
 _WAL_SMALL: Final = 16 << 20
@@ -54,29 +55,51 @@ class Writer:
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         """Add new rows."""
-        self._many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ", len(columns), rows, "")
+        head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
+        for start in range(0, len(rows), _EXACT):
+            self._run(head, rows[start : start + _EXACT], "")
 
     def upsert(
-        self, table: str, key: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+        self,
+        table: str,
+        key: tuple[str, ...],
+        columns: tuple[str, ...],
+        rows: Sequence[tuple[Any, ...]],
+        values: str = "",
     ) -> None:
-        """Add rows, or replace the values of those whose key exists; `columns` begins with `key`."""
-        values = ", ".join(f"{c} = excluded.{c}" for c in columns[len(key) :])
+        """Add rows, or replace the values of those whose key exists; `columns` begins with `key`.
+
+        `values`: what to set instead of the new values, in SQL (`excluded` is the new row).
+        """
+        values = values or ", ".join(f"{c} = excluded.{c}" for c in columns[len(key) :])
+        head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
         tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {values}"
-        self._many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ", len(columns), rows, tail)
+        start, most = 0, _SIZES[-1]
+        while start < len(rows):
+            piece = list(rows[start : start + most])
+            start += most
+            if len(piece) > _EXACT:  # the last row again: the same values under the same key
+                size = next(size for size in _SIZES if size >= len(piece))
+                piece += [piece[-1]] * (size - len(piece))
+            self._run(head, piece, tail)
+
+    def update(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Set columns of rows that exist; `columns` begins with the key."""
+        values = ", ".join(f"{c} = new.{c}" for c in columns[1:])
+        tail = f") UPDATE {table} SET {values} FROM new WHERE {table}.{columns[0]} = new.{columns[0]}"
+        for start in range(0, len(rows), _EXACT):
+            self._run(f"WITH new ({', '.join(columns)}) AS (VALUES ", rows[start : start + _EXACT], tail)
 
     def delete(self, table: str, key: str, values: Sequence[int]) -> None:
         """Remove rows by an integer key."""
-        self._many(f"DELETE FROM {table} WHERE {key} IN (VALUES ", 1, [(v,) for v in values], ")")
+        for start in range(0, len(values), _EXACT):
+            piece = [(value,) for value in values[start : start + _EXACT]]
+            self._run(f"DELETE FROM {table} WHERE {key} IN (VALUES ", piece, ")")
 
-    def _many(self, head: str, width: int, rows: Sequence[tuple[Any, ...]], tail: str) -> None:
-        one = "(" + ", ".join("?" * width) + ")"
-        start, left = 0, len(rows)
-        for size in _CHUNKS:
-            while left >= size:
-                chunk = rows[start : start + size]
-                parameters = [value for row in chunk for value in row]
-                self._connection.execute(head + ", ".join([one] * size) + tail, parameters)
-                start, left = start + size, left - size
+    def _run(self, head: str, rows: Sequence[tuple[Any, ...]], tail: str) -> None:
+        one = "(" + ", ".join("?" * len(rows[0])) + ")"
+        parameters = [value for row in rows for value in row]
+        self._connection.execute(head + ", ".join([one] * len(rows)) + tail, parameters)
 
 
 Job = Callable[[Writer], Any]
@@ -141,7 +164,9 @@ class Database:
             self._lock_fd = -1
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, cached_statements=1024
+        )
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -6,6 +6,7 @@ the one that was in memory.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -109,9 +110,7 @@ class Batch:
         writer.delete("told", "group_id", gone)
         self._write_deliveries(writer)
         writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
-        for name, more in self.sums.items():
-            if not writer.execute("UPDATE sums SET value = value + ? WHERE name = ?", (more, name)):
-                writer.insert("sums", ("name", "value"), [(name, more)])
+        add_to_sums(writer, self.sums)
 
     def _write_deliveries(self, writer: Writer) -> None:
         rows = []
@@ -127,20 +126,25 @@ class Batch:
                 + (content, *end, listed)
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
-        for row in self.revised.values():
-            content = _encode(Content(row.firing, row.resolved, row.stale))
-            writer.execute(
-                "UPDATE deliveries SET reason = ?, content = ? WHERE id = ?", (row.reason, content, row.id)
-            )
-        for closed, at in self.closed.values():
-            listed = int(closed.id in self.dead and closed.id not in self.unlisted)
-            writer.execute(
-                "UPDATE deliveries SET state = ?, closed_at = ?, close_reason = ?, detail = ?, closed_by = ?,"
-                " listed = ? WHERE id = ?",
-                (closed.state, at, closed.reason, closed.detail, closed.by, listed, closed.id),
-            )
-        for row_id in self.unlisted - set(self.opened):
-            writer.execute("UPDATE deliveries SET listed = 0 WHERE id = ?", (row_id,))
+        revised = [
+            (row.id, row.reason, _encode(Content(row.firing, row.resolved, row.stale)))
+            for row in self.revised.values()
+        ]
+        writer.update("deliveries", ("id", "reason", "content"), revised)
+        ends = [
+            (c.id, c.state, at, c.reason, c.detail, c.by, int(c.id in self.dead - self.unlisted))
+            for c, at in self.closed.values()
+        ]
+        columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed")
+        writer.update("deliveries", columns, ends)
+        unlisted = [(row, 0) for row in self.unlisted.difference(self.opened)]
+        writer.update("deliveries", ("id", "listed"), unlisted)
+
+
+def add_to_sums(writer: Writer, more: Mapping[str, int]) -> None:
+    """Add to the ledger's sums."""
+    value = "value = sums.value + excluded.value"
+    writer.upsert("sums", ("name",), ("name", "value"), list(more.items()), value)
 
 
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:

@@ -15,6 +15,7 @@ import msgspec
 from responder.core.model import HOUR, Nanoseconds
 from responder.settings.values import Retention
 from responder.store.database import Database, Writer, size_of
+from responder.store.records import add_to_sums
 
 _ROWS_AT_ONCE: Final = 5_000
 """Rows deleted in one transaction: accepting must not wait for housekeeping."""
@@ -122,10 +123,7 @@ def _prune_deliveries(writer: Writer, before: Nanoseconds) -> int:
     counts: dict[str, int] = {}
     for _, state in rows:
         counts[state] = counts.get(state, 0) + 1
-    for state, count in counts.items():
-        name = f"pruned.{state}"
-        if not writer.execute("UPDATE sums SET value = value + ? WHERE name = ?", (count, name)):
-            writer.insert("sums", ("name", "value"), [(name, count)])
+    add_to_sums(writer, {f"pruned.{state}": count for state, count in counts.items()})
     writer.delete("deliveries", "id", [row for row, _ in rows])
     return len(rows)
 

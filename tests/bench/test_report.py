@@ -1,7 +1,7 @@
 """How figures become tables and verdicts."""
 
 from tests.bench.cases import Bound, Case, Figures, Row, Stage
-from tests.bench.report import report
+from tests.bench.report import Measured, report
 from tests.bench.subjects import Name
 
 
@@ -15,18 +15,18 @@ PLAIN = Case("plain", nothing, bounds=(Bound("start", "seconds", "s", 0.5), Boun
 
 
 def test_medians_are_compared_and_misses_named() -> None:
-    rates = {
+    rates: Measured = {
         "responder": [
             {"alerts": rate, "decided": rate / 2, "late": late, "refused": 0.0, "fdatasync": 0.5}
             for rate, late in ((60_000.0, 0.5), (10.0, 2.5), (50_000.0, 0.1))
         ],
         "alertmanager": [{"alerts": 40_000.0, "refused": 0.0, "fdatasync": 0.5}],
     }
-    times = {
+    times: Measured = {
         "responder": [{"seconds": 1.0, "fdatasync": 0.25}],
         "alertmanager": [{"seconds": 1.0, "fdatasync": 0.25}],
     }
-    plain = {"responder": [{"seconds": 0.25, "n": 7.0, "fdatasync": 0.5}]}
+    plain: Measured = {"responder": [{"seconds": 0.25, "n": 7.0, "fdatasync": 0.5}]}
     text, missed = report([(RATES, rates), (TIMES, times), (PLAIN, plain)])
     assert text.splitlines() == [
         "ratio to Alertmanager  target  ratio        responder  alertmanager  fdatasync",

@@ -185,7 +185,9 @@ def test_replaced_scalars() -> None:
     problems = Problems()
     node = parse("a: one\nb: one\n", "f.yaml", problems)
     assert isinstance(node, MappingNode)
-    assert to_plain(node, {node.entries["b"].value: "other"}) == {"a": "one", "b": "other"}
+    second = node.entries["b"].value
+    assert isinstance(second, ScalarNode)
+    assert to_plain(node, {second: "other"}) == {"a": "one", "b": "other"}
 
 
 def test_spans_cut_the_values_out_of_the_text() -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.model import SECOND, Alert, labels_from
-from responder.core.notification import Notification, ToldReason
+from responder.core.notification import Notification, Outcome, ToldReason
 from responder.core.rules import Integration
+from responder.notify.integration import Senders
 
 MONDAY = 1_767_571_200 * SECOND
 """2026-01-05T00:00:00Z."""
@@ -60,3 +61,9 @@ def webhook(url: str, *, max_alerts: int = 0, identity: str = "i1", **settings: 
         settings=WebhookSettings(url=Secret(url), **settings),
         max_alerts=max_alerts,
     )
+
+
+async def tell(
+    senders: Senders, url: str, *, row: int = 7, within: int = 10 * SECOND, **settings: Any
+) -> Outcome:
+    return await senders(webhook(url, **settings)).send(notification(row), within)

@@ -40,7 +40,7 @@ class Sink:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.received.append(Received(request.method, request.path_qs, dict(request.headers), body))
+        self.received.append(Received(request.method, request.raw_path, dict(request.headers), body))
         self.open_requests += 1
         self.most_at_once = max(self.most_at_once, self.open_requests)
         try:

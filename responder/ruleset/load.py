@@ -1,0 +1,216 @@
+"""The way in: from a rules directory or file to a compiled Ruleset, with every problem at once.
+
+`service` and the commands call `load_ruleset`; whoever has a Ruleset's `source` gets the same one
+back from `compile_ruleset`. What is kept in `source` holds no secret.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import Final
+
+from responder.core.model import MINUTE, format_duration
+from responder.core.routing import Router
+from responder.core.rules import Ruleset
+from responder.document.fields import Fields, choice, duration
+from responder.document.tree import MappingNode, Place, Problems, SequenceNode, decode, parse, to_flow
+from responder.errors import FileError, Problem, ProblemsError
+from responder.ruleset.entries import incoming_webhook, read_keys
+from responder.ruleset.inhibit import read_inhibit_rules
+from responder.ruleset.intervals import read_intervals
+from responder.ruleset.kinds import GLOBAL
+from responder.ruleset.receivers import Defaults, read_receivers, stored_secrets
+from responder.ruleset.routes import read_route, unused_receivers
+from responder.ruleset.secrets import Reading, masked_text
+from responder.settings.load import read_overrides
+from responder.settings.values import Intake, Overrides, Settings
+
+ROUTING: Final = "routing.yaml"
+
+SETTINGS: Final = "(settings)"
+"""The name in `Ruleset.source` of the settings that decisions depend on."""
+
+_LATER: Final = frozenset({"suppression.yaml", "runbooks"})
+_NOT_OURS: Final = frozenset({"prometheus", "tests"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A Ruleset, and what its author should know. `unsupported`: what this version cannot do."""
+
+    ruleset: Ruleset
+    warnings: tuple[Problem, ...] = ()
+    unsupported: tuple[Problem, ...] = ()
+
+
+def load_ruleset(
+    path: Path, settings: Settings, *, read_files: bool = True, allow_unsupported: bool = True
+) -> Loaded:
+    """Read and compile a rules directory, or one file with the routing (an alertmanager.yml).
+
+    `read_files` False leaves files with secrets alone, for those who only ask where alerts go.
+    `allow_unsupported` False makes errors of integrations that this version lacks.
+    Raises FileError if there is nothing to read, and ProblemsError with every problem.
+    """
+    reading = Reading(read_files=read_files, secrets_dir=settings.secrets_dir)
+    if path.is_dir():
+        _look_around(path, reading.problems)
+        path /= ROUTING
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    text = decode(data, str(path), reading.problems)
+    return _compile(path, text, settings, reading, allow_unsupported)
+
+
+def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Ruleset | None = None) -> Loaded:
+    """The Ruleset of a `source`: equal in hash, and in everything that decisions depend on.
+
+    The settings that were stored with it win over `settings`. Its secrets were never stored:
+    integrations that `live` has too get theirs from it, others have no settings. No file is read.
+    Raises ProblemsError.
+    """
+    name, text = next((name, text) for name, text in sources.items() if name != SETTINGS)
+    reading = Reading(read_files=False)
+    if SETTINGS in sources:
+        settings = _stored_settings(sources[SETTINGS], settings, reading.problems)
+    loaded = _compile(Path(name), text, settings, reading, allow_unsupported=True)
+    if live is None:
+        return loaded
+    receivers = stored_secrets(loaded.ruleset.receivers, live.receivers)
+    return replace(loaded, ruleset=replace(loaded.ruleset, receivers=receivers))
+
+
+def _look_around(directory: Path, problems: Problems) -> None:
+    """What lies in the directory beside the routing."""
+    for entry in sorted(directory.iterdir()):
+        # A name that begins with a dot is a tool's; Kubernetes mounts have several.
+        if entry.name in _LATER:
+            problems.warning(Place(str(entry), 0, 0), "not read by this version")
+        elif entry.name != ROUTING and entry.name not in _NOT_OURS and not entry.name.startswith("."):
+            problems.warning(
+                Place(str(entry), 0, 0),
+                "not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ and tests/",
+            )
+
+
+# -- compiling ----------------------------------------------------------------------------------
+
+
+def _compile(
+    path: Path, text: str | None, settings: Settings, reading: Reading, allow_unsupported: bool
+) -> Loaded:
+    root = parse(text, str(path), reading.problems) if text is not None else None
+    ruleset = None
+    if text is not None and root is not None:
+        if not isinstance(root, MappingNode):
+            root = _no_mapping(root.place, reading.problems)
+        fields = Fields(root, "the rules", reading.problems)
+        ruleset = _ruleset(fields, path, text, settings, reading)
+    unsupported = reading.unsupported.listed()
+    if not allow_unsupported:
+        unsupported = [replace(problem, severity="error") for problem in unsupported]
+    problems = reading.problems.listed() + unsupported
+    if ruleset is None or any(problem.severity == "error" for problem in problems):
+        raise ProblemsError(problems)
+    return Loaded(ruleset, tuple(reading.problems.listed()), tuple(unsupported))
+
+
+def _no_mapping(place: Place, problems: Problems) -> MappingNode:
+    problems.error(place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is")
+    return MappingNode(place, {})
+
+
+def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading: Reading) -> Ruleset | None:
+    """Everything in the file; None if some of it is wrong."""
+    overrides = settings.overrides or Overrides()
+    defaults, resolve_timeout = _global(fields, reading)
+    receivers, named_at = read_receivers(fields, defaults, overrides.receivers, reading)
+    intervals = read_intervals(fields)
+    inhibit_rules = read_inhibit_rules(fields)
+    root = None
+    if fields.require("route") and (route := fields.fields("route", "a route")):
+        root = read_route(route, receivers, intervals, overrides.timers)
+        for name, place in unused_receivers(root, named_at):
+            reading.problems.warning(place, f'no route names the receiver "{name}"')
+    _unused_sections(fields, reading)
+    fields.close()
+    if root is None or reading.problems.failed:
+        return None
+    source = {
+        path.name: masked_text(text, reading.masks, str(path)),
+        SETTINGS: _settings_source(settings, reading),
+    }
+    return Ruleset(
+        hash=sha256(dumps(source, sort_keys=True).encode()).hexdigest(),
+        router=Router(root),
+        receivers=receivers,
+        inhibit_rules=inhibit_rules,
+        time_intervals=intervals,
+        compatibility=settings.compatibility,
+        resolve_timeout=resolve_timeout,
+        stale_after=settings.intake.stale_after,
+        source=source,
+    )
+
+
+def _global(root: Fields, reading: Reading) -> tuple[Defaults, int]:
+    """What `global` says for the rest of the file, and its resolve_timeout."""
+    fields = root.fields("global", "global")
+    if fields is None:
+        return Defaults(), 5 * MINUTE
+    resolve_timeout = fields.read("resolve_timeout", duration, 5 * MINUTE)
+    # Files that it names are read where a webhook inherits them.
+    read_keys(fields, GLOBAL, replace(reading, read_files=False))
+    if slack := fields.scalar("slack_api_url"):
+        incoming_webhook(slack, "slack_api_url", reading)
+    fields.close()
+    identity = reading.identity(fields, "slack_api_url").removeprefix("slack_")
+    return Defaults(fields.take("http_config"), identity), resolve_timeout
+
+
+def _unused_sections(fields: Fields, reading: Reading) -> None:
+    """Sections of Alertmanager's that have no counterpart here."""
+    for key in ("templates", "tracing", "event_recorder"):
+        node = fields.take(key)
+        if node is not None and not (isinstance(node, SequenceNode) and not node.items):
+            reading.problems.warning(fields.key_place(key), f"{key}: not used by this version")
+
+
+# -- the settings that decisions depend on ------------------------------------------------------
+
+
+def _settings_source(settings: Settings, reading: Reading) -> str:
+    lines = [
+        f"compatibility: {settings.compatibility}",
+        f"stale_after: {format_duration(settings.intake.stale_after)}",
+    ]
+    if settings.overrides is not None:
+        timers = settings.overrides.timers
+        waits = (
+            f"{name}: {format_duration(value)}"
+            for name in ("group_wait", "group_interval", "repeat_interval")
+            if (value := getattr(timers, name)) is not None
+        )
+        receivers = (
+            f"{dumps(name)}: {to_flow(node, reading.masks)}"
+            for name, node in settings.overrides.receivers.items()
+        )
+        lines.append(f"overrides: {{timers: {{{', '.join(waits)}}}, receivers: {{{', '.join(receivers)}}}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _stored_settings(text: str, settings: Settings, problems: Problems) -> Settings:
+    fields = Fields(parse(text, SETTINGS, problems), "the stored settings", problems)
+    compatibility = fields.read("compatibility", choice("responder", "alertmanager"), "responder")
+    stored = replace(
+        settings,
+        compatibility="alertmanager" if compatibility == "alertmanager" else "responder",
+        intake=Intake(fields.read("stale_after", duration, settings.intake.stale_after)),
+        overrides=read_overrides(fields),
+    )
+    fields.close()
+    return stored

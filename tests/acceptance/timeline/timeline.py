@@ -1,0 +1,227 @@
+"""A timeline: what happens when, and who is told what in answer, to the instant and in full.
+
+Tests write one as `at("0s").post(...)` and `at("30s").expect(...)` and run it. Whatever arrives
+that was not expected fails it, and so does a ledger that does not balance or a broken journal.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from responder.core.model import Nanoseconds, format_time, parse_duration
+from responder.core.rules import Ruleset
+from responder.store import journal, outbox
+from responder.store.database import reading
+from tests.acceptance.timeline.clock import TimelineClock
+from tests.acceptance.timeline.sink import Mood, Sink, Told
+from tests.acceptance.timeline.world import World
+from tests.peers.payloads import ZERO, webhook_alert, webhook_payload
+
+Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a sender says of an alert; the timeline fills in the times."""
+
+    name: str
+    status: str
+    labels: Labels
+
+
+def firing(name: str, **labels: str) -> Said:
+    """It fires, since now or since it was first said to."""
+    return Said(name, "firing", labels)
+
+
+def resolved(name: str, **labels: str) -> Said:
+    """It is over, since now."""
+    return Said(name, "resolved", labels)
+
+
+@dataclass
+class Ledger:
+    """The ledger's totals in words: how many rows were owed, and how each was closed."""
+
+    owed: int
+    closed: dict[str, int]
+
+
+@dataclass
+class Timeline:
+    """One story on a virtual clock that begins on a Monday at midnight UTC.
+
+    `rules` makes the ruleset when it is known where the sinks listen.
+    """
+
+    directory: Path
+    rules: Callable[[Mapping[str, str]], Ruleset]
+    sink_names: tuple[str, ...] = ("main",)
+    clock: TimelineClock = field(default_factory=TimelineClock)
+    sinks: dict[str, Sink] = field(default_factory=dict)
+    expected: list[Told] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock.now()
+        self._steps: list[tuple[Nanoseconds, Callable[[], Awaitable[None]]]] = []
+        self._started: dict[tuple[tuple[str, str], ...], str] = {}
+        self._ran = False
+        self.path = self.directory / "responder.db"
+        self.sinks = {name: Sink(self.elapsed) for name in self.sink_names}
+
+    def elapsed(self) -> Nanoseconds:
+        """Virtual time since the beginning."""
+        return self.clock.now() - self._began
+
+    def at(self, when: str) -> "Moment":
+        """The moment so long after the beginning, such as `1h30m`."""
+        return Moment(self, parse_duration(when))
+
+    def add(self, when: Nanoseconds, step: Callable[[], Awaitable[None]]) -> None:
+        """Do something at a moment, after whatever is due then."""
+        self._steps.append((when, step))
+
+    async def run(self, until: str) -> None:
+        """Let time pass; then everything must have been as expected."""
+        await self.let_pass(until)
+        told = sorted(one for sink in self.sinks.values() for one in sink.told)
+        assert told == sorted(self.expected)
+        twice = {key: n for sink in self.sinks.values() for key, n in sink.keys.items() if n > 1}
+        assert twice == {}
+
+    async def let_pass(self, until: str) -> None:
+        """Do every step in order of time and stop the process at the end."""
+        # Debug mode keeps a traceback of every task: most of the time that a whole day would take.
+        asyncio.get_running_loop().set_debug(False)
+        for sink in self.sinks.values():
+            await sink.up()
+        self.ruleset = self.rules({name: f"http://127.0.0.1:{s.port}" for name, s in self.sinks.items()})
+        await self._build()
+        for when, step in sorted(self._steps, key=lambda entry: entry[0]):
+            await self._advance_to(when)
+            await step()
+            await self.clock.settle()
+        await self._advance_to(parse_duration(until))
+        await self.world.stop()
+        for sink in self.sinks.values():
+            await sink.down()
+        self._check_journal()
+
+    def ledger(self) -> Ledger:
+        """How the ledger stands, which must balance: closed as `delivered`, `suppressed(inhibition)`..."""
+        with reading(self.path) as connection:
+            sums = outbox.sums(connection)
+        assert sums.problems == ()
+        plain = {state: sums.closed[state] for state in ("delivered", "superseded")}
+        closed = {**plain, "pending": sums.pending, **sums.reasons}
+        return Ledger(sums.owed, {name: count for name, count in closed.items() if count})
+
+    async def _build(self) -> None:
+        hanging = lambda: sum(sink.hanging for sink in self.sinks.values())  # noqa: E731
+        self.world = World(self.path, self.ruleset, self.clock, hanging)
+        await self.world.start()
+
+    async def _advance_to(self, when: Nanoseconds) -> None:
+        await self.clock.advance(when - self.elapsed())
+
+    def _check_journal(self) -> None:
+        with reading(self.path) as connection:
+            anchor = journal.HeadFile(self.path).read()
+            found = journal.verify(journal.checkpoint(connection), journal.entries(connection), anchor)
+        assert (found.broken, found.head) == ("", anchor)
+
+    # -- steps ----------------------------------------------------------------------------
+
+    async def post(self, *said: Said, webhook: bool) -> None:
+        """Send alerts in one request."""
+        alerts = [self._alert(one) for one in said]
+        if webhook:
+            body = msgspec.json.encode(webhook_payload(alerts))
+        else:
+            for alert in alerts:
+                over = alert.pop("status") == "resolved"
+                if not over:
+                    del alert["endsAt"]
+            body = msgspec.json.encode(alerts)
+        await self.world.post(body, webhook=webhook)
+
+    def _alert(self, said: Said) -> dict[str, Any]:
+        now = format_time(self.clock.now())
+        key = (("alertname", said.name), *sorted(said.labels.items()))
+        if said.status == "resolved":
+            starts_at, ends_at = self._started.pop(key, now), now
+        else:
+            starts_at, ends_at = self._started.setdefault(key, now), ZERO
+        return webhook_alert(
+            said.name, status=said.status, starts_at=starts_at, ends_at=ends_at, **said.labels
+        )
+
+    async def stop(self) -> None:
+        """The process ends."""
+        await self.world.stop()
+
+    async def start(self) -> None:
+        """The process starts on what an earlier one left."""
+        await self._build()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What happens, or must happen, at one instant."""
+
+    line: Timeline
+    when: Nanoseconds
+
+    def post(self, *said: Said) -> "Moment":
+        """Alertmanager calls the webhook with these alerts."""
+        return self._do(lambda: self.line.post(*said, webhook=True))
+
+    def post_api(self, *said: Said) -> "Moment":
+        """Prometheus posts these alerts to the API."""
+        return self._do(lambda: self.line.post(*said, webhook=False))
+
+    def expect(
+        self,
+        receiver: str,
+        reason: str,
+        *,
+        firing: tuple[str, ...] | list[str] = (),
+        resolved: tuple[str, ...] | list[str] = (),
+        stale: tuple[str, ...] | list[str] = (),
+    ) -> "Moment":
+        """A receiver is told exactly this, at this instant."""
+        told = Told(self.when, receiver, reason, tuple(firing), tuple(resolved), tuple(stale))
+        self.line.expected.append(told)
+        return self
+
+    def sink_down(self, name: str = "main") -> "Moment":
+        """The sink refuses connections."""
+        return self._do(self.line.sinks[name].down)
+
+    def sink_up(self, name: str = "main") -> "Moment":
+        """The sink listens again."""
+        return self._do(self.line.sinks[name].up)
+
+    def sink(self, mood: Mood, name: str = "main", *, times: int = 0, retry_after: int = 0) -> "Moment":
+        """The sink answers so from now on, or the next `times` requests."""
+
+        async def behave() -> None:
+            self.line.sinks[name].behave(mood, times=times, retry_after=retry_after)
+
+        return self._do(behave)
+
+    def stop(self) -> "Moment":
+        """The process ends."""
+        return self._do(self.line.stop)
+
+    def start(self) -> "Moment":
+        """The process starts on what an earlier one left."""
+        return self._do(self.line.start)
+
+    def _do(self, step: Callable[[], Awaitable[None]]) -> "Moment":
+        self.line.add(self.when, step)
+        return self
