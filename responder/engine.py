@@ -120,9 +120,9 @@ class Engine:
         ruleset: Ruleset,
         limits: Limits,
         metrics: Metrics,
-        recompile: Callable[[Mapping[str, str]], Ruleset | None],
+        recompile: Callable[[Mapping[str, str], Ruleset], Ruleset | None],
     ) -> None:
-        """`recompile` makes a ruleset again from the sources that were stored with it."""
+        """`recompile` makes a ruleset again from the sources that were stored, and secrets of a live one."""
         self._database = database
         self._clock = clock
         self._limits = limits
@@ -604,7 +604,10 @@ class Engine:
                     )
                 case Closed():
                     metrics.closed.labels(event.state, event.reason).inc()
-                    log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
+                    if event.state != "delivered":  # delivery has its own line for that
+                        log.info(
+                            "notification_closed", row=event.row, state=event.state, reason=event.reason
+                        )
                 case Noted():
                     log.info("noted", what=event.what, detail=event.detail)
                 case _:
@@ -670,7 +673,7 @@ class Engine:
         known = self._rulesets.get(digest)
         if known is None and digest and needed:
             row = connection.execute("SELECT source FROM rulesets WHERE hash = ?", (digest,)).fetchone()
-            known = self._recompile(msgspec.json.decode(row[0])) if row else None
+            known = self._recompile(msgspec.json.decode(row[0]), self._wanted) if row else None
         return known or self._wanted
 
     async def _keep_source(self, ruleset: Ruleset) -> None:

@@ -143,9 +143,9 @@ class Service:
             log.warning("rules", problem=str(problem))
         return loaded
 
-    def _recompile(self, source: Mapping[str, str]) -> Ruleset | None:
+    def _recompile(self, source: Mapping[str, str], live: Ruleset) -> Ruleset | None:
         try:
-            return compile_ruleset(source, self.settings).ruleset
+            return compile_ruleset(source, self.settings, live).ruleset
         except ResponderError as error:
             log.warning("stored_rules_unusable", error=str(error)[:500])
             return None

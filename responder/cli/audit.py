@@ -4,22 +4,19 @@ Called by the CLI's table. It reads the journal from the storage, a service or a
 it never writes to any of them.
 """
 
-import sqlite3
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, Protocol, TypeVar
+from typing import Any, BinaryIO, Final, Literal
 
 import click
 import msgspec
 
 from responder.cli.client import (
     DEFAULT_CONFIG,
-    Client,
     config_option,
     output_option,
     place_to_look,
@@ -30,20 +27,15 @@ from responder.cli.client import (
     stored,
     url_options,
 )
+from responder.cli.journalcheck import verify_file, verify_storage
+from responder.cli.journalsource import PRUNED, Source, newest_row, opened, watched
 from responder.cli.journaltext import KINDS, Names, describe
 from responder.errors import FileError, UsageError
 from responder.store import journal
-from responder.store.journal import Entry, Head, HeadFile
-
-T = TypeVar("T")
-
-_MANY: Final = 50_000
-"""Rows from which on a person at a terminal wants to see that something happens."""
+from responder.store.journal import Entry
 
 _BEFORE: Final = 5_000
 """Rows before the wanted ones that are looked through for the names of their alerts."""
-
-_PAGE: Final = 10_000
 
 
 @click.group(
@@ -96,7 +88,7 @@ def list_(
     if unknown:
         raise UsageError(f"--kind {unknown[0]!r} is none of: {', '.join(sorted(KINDS))}")
     wanted = _Wanted(since, limit, frozenset(alerts), frozenset(kinds))
-    with _opened(place_to_look(config, url, token, otherwise=DEFAULT_CONFIG)) as source:
+    with opened(place_to_look(config, url, token, otherwise=DEFAULT_CONFIG)) as source:
         found = _select(source, wanted)
     if output == "json":
         print_json([msgspec.json.decode(entry.line()) for entry in found.entries])
@@ -131,31 +123,18 @@ class _Found:
     more: bool = False
 
 
-class _Source(Protocol):
-    """A journal that can be read."""
-
-    def head(self) -> int:
-        """The number of the newest row; 0: there is none."""
-        ...
-
-    def rows(self, first: int, last: int) -> Iterator[Entry]:
-        """Rows with first <= n <= last, in order."""
-        ...
-
-
-def _select(source: _Source, wanted: _Wanted) -> _Found:
+def _select(source: Source, wanted: _Wanted) -> _Found:
     """The wanted rows; those before them are read too, for the names of alerts stand in few rows."""
     most = wanted.limit if wanted.since is None else None
-    found = _Found(deque(maxlen=most), deque(maxlen=most), Names())
     head = source.head()
+    found = _Found(deque(maxlen=most), deque(maxlen=most), Names(), looked=head > 0)
     start = wanted.since or (1 if wanted.alerts or wanted.kinds else max(head - wanted.limit + 1, 1))
     first = 1 if wanted.alerts else max(start - _BEFORE, 1)
-    for entry in _watched(source.rows(first, head), head - first + 1, "reading"):
-        body: dict[str, Any] = msgspec.json.decode(entry.body)
+    for entry in watched(source.rows(first, head), head - first + 1, "reading"):
+        body = _body(entry)
         found.names.learn(body)
         if entry.n < start:
             continue
-        found.looked = True
         if not _matches(body, wanted, found.names):
             continue
         if wanted.since is not None and len(found.entries) == wanted.limit:
@@ -166,6 +145,13 @@ def _select(source: _Source, wanted: _Wanted) -> _Found:
     return found
 
 
+def _body(entry: Entry) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(entry.body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise FileError(f"row {entry.n} is damaged; see `responder audit verify`") from None
+
+
 def _matches(body: dict[str, Any], wanted: _Wanted, names: Names) -> bool:
     if wanted.kinds and not wanted.kinds & {
         body.get("kind", "tick"),
@@ -173,49 +159,6 @@ def _matches(body: dict[str, Any], wanted: _Wanted, names: Names) -> bool:
     }:
         return False
     return not wanted.alerts or bool(wanted.alerts & names.concerned(body))
-
-
-@contextmanager
-def _opened(place: Client | Path) -> Iterator[_Source]:
-    if isinstance(place, Client):
-        yield _FromService(place)
-        return
-    with stored(storage_of(place)) as connection:
-        yield _FromStorage(connection)
-
-
-class _FromStorage:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def head(self) -> int:
-        return _head(self._connection).n
-
-    def rows(self, first: int, last: int) -> Iterator[Entry]:
-        return journal.entries(self._connection, first, last)
-
-
-def _head(connection: sqlite3.Connection) -> Head:
-    newest = connection.execute("SELECT n, hash FROM journal ORDER BY n DESC LIMIT 1").fetchone()
-    return Head(*newest) if newest else journal.checkpoint(connection)
-
-
-class _FromService:
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def head(self) -> int:
-        newest = self._page([("limit", "1")])
-        return newest[-1].n if newest else 0
-
-    def rows(self, first: int, last: int) -> Iterator[Entry]:
-        for start in range(first, last + 1, _PAGE):
-            size = min(_PAGE, last - start + 1)
-            yield from self._page([("since", str(start)), ("limit", str(size))])
-
-    def _page(self, query: list[tuple[str, str]]) -> list[Entry]:
-        rows = self._client.get("/api/v1/audit", query)
-        return [Entry(row["n"], row["at"], journal.canonical(row["body"]), row["hash"]) for row in rows]
 
 
 # -- verify -------------------------------------------------------------------------------------
@@ -247,18 +190,18 @@ def verify(
         given = journal.parse_anchor(anchor) if anchor is not None else None
     except ValueError as error:
         raise UsageError(f"--anchor: {error}") from None
-    checked = _verify_storage(config or DEFAULT_CONFIG, given) if file is None else _verify_file(file, given)
+    if file is None:
+        checked = verify_storage(storage_of(config or DEFAULT_CONFIG), given)
+    else:
+        checked = verify_file(file, given)
     if output == "json":
         print_json(checked.document())
     else:
-        checked.print()
+        click.echo("\n".join(checked.lines()))
     context.exit(1 if checked.broken else 0)
 
 
 # -- export -------------------------------------------------------------------------------------
-
-_PRUNED: Final = b"null"
-"""The body of the first line where rows were pruned: only their last one's number and hash are left."""
 
 
 @audit.command(
@@ -277,12 +220,13 @@ _PRUNED: Final = b"null"
 def export(out: Path | None, config: Path | None) -> None:
     """Copy the journal."""
     with stored(storage_of(config or DEFAULT_CONFIG)) as connection:
-        start, head = journal.checkpoint(connection), _head(connection)
+        start, head = journal.checkpoint(connection), newest_row(connection)
         kept = journal.entries(connection)
-        rows = chain([Entry(start.n, "", _PRUNED, start.hash)] if start.n else [], kept)
-        lines = (entry.line() + b"\n" for entry in _watched(rows, head.n - start.n, "exporting"))
+        pruned = [Entry(start.n, "", PRUNED, start.hash)] if start.n else []
+        rows: Iterable[Entry] = chain(pruned, kept)
+        lines = (entry.line() + b"\n" for entry in watched(rows, head.n - start.n, "exporting"))
         if out is None:
-            stream = click.get_binary_stream("stdout")
+            stream = sys.stdout.buffer
             stream.writelines(lines)
             stream.flush()
         else:
@@ -303,14 +247,3 @@ def _write(out: Path, lines: Iterable[bytes]) -> None:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _watched(rows: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """`rows`, with a progress bar where that takes a while and somebody is watching."""
-    if total < _MANY or not sys.stderr.isatty():
-        yield from rows
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(rows, what, total, console=Console(stderr=True), transient=True)

@@ -404,7 +404,7 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
         if not alert.groups:
             continue
         if alert.firing_at(draft.at):
-            groups = join(draft, alert, opened)
+            groups = join(draft, alert.labels, alert.starts_at, opened)
         else:
             groups = tuple(g for g in alert.groups if state.groups[g].route in router.by_id)
         kept.update(groups)

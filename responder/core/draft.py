@@ -29,9 +29,9 @@ class Decision:
 
 
 class Draft:
-    """The working copy that one decision writes into."""
+    """The working copy that one decision writes into. `new`: ids of label sets not known before."""
 
-    __slots__ = ("_by_labels", "at", "changes", "effects", "events", "ruleset", "state")
+    __slots__ = ("at", "changes", "effects", "events", "new", "ruleset", "state")
 
     def __init__(self, state: State, ruleset: Ruleset, at: Nanoseconds) -> None:
         """Begin a decision at `at`."""
@@ -43,21 +43,19 @@ class Draft:
         )
         self.events: list[Event] = []
         self.effects: list[Effect] = []
-        self._by_labels: dict[Labels, Alert] = {}
+        self.new: dict[Labels, int] = {}
 
     def alert(self, labels: Labels) -> Alert | None:
         """The alert with these labels, as decided so far."""
-        return self._by_labels.get(labels) or self.state.alerts.get(labels)
+        known = self.state.alerts.get(labels)
+        if known is not None:
+            return self.changes.alerts.get(known.id, known)
+        new = self.new.get(labels)
+        return None if new is None else self.changes.alerts[new]
 
     def put_alert(self, alert: Alert) -> None:
         """Record an alert's new value."""
         self.changes.alerts[alert.id] = alert
-        self._by_labels[alert.labels] = alert
-
-    def new_alert_id(self) -> int:
-        """The next alert id."""
-        self.changes.next_alert += 1
-        return self.changes.next_alert - 1
 
     def new_group_id(self) -> int:
         """The next group id."""

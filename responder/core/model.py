@@ -5,16 +5,15 @@ Times are whole nanoseconds since the Unix epoch and durations whole nanoseconds
 Alertmanager speaks RFC 3339 with up to nine fractional digits and nothing may be rounded away.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from sys import intern
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
-"""A label set: (name, value) pairs sorted by name, none empty, strings interned.
+"""A label set: (name, value) pairs sorted by name, none empty.
 
 It is an alert's identity: Alertmanager drops labels whose value is empty before it compares.
 """
@@ -31,19 +30,23 @@ Source: TypeAlias = Literal["webhook", "api", "responder"]
 """Which entrance an alert came by: it decides how its end is known."""
 
 
-def share(labels: Labels) -> Labels:
-    """The same label set with strings that it has in common with thousands of others."""
-    return tuple([(intern(name), intern(value)) for name, value in labels])
+_SHARED: Final[dict[tuple[str, str], tuple[str, str]]] = {}
+_SHARED_MOST: Final = 1 << 17
 
 
-def intern_pairs(pairs: Iterable[tuple[str, str]]) -> Labels:
-    """Sort pairs by name, drop empty values, share the strings."""
-    return tuple(sorted((intern(name), intern(value)) for name, value in pairs if value))
+def share(pairs: Labels) -> Labels:
+    """The same pairs, made of objects that thousands of other alerts have too.
+
+    Saves memory and nothing else; the pool is emptied when it has grown large.
+    """
+    if len(_SHARED) > _SHARED_MOST:
+        _SHARED.clear()
+    return tuple(map(_SHARED.setdefault, pairs, pairs))
 
 
 def labels_from(mapping: Mapping[str, str]) -> Labels:
-    """The label set of a mapping of name to value."""
-    return intern_pairs(mapping.items())
+    """The label set of a mapping of name to value: sorted by name, without empty values."""
+    return share(tuple(sorted(pair for pair in mapping.items() if pair[1])))
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False, array_like=True):

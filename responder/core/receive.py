@@ -29,21 +29,32 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
     fired: list[tuple[int, dict[str, str], tuple[int, ...]]] = []
     told_of: dict[str, list[int]] = {"resolved": [], "changed": [], "ignored": []}
     opened: dict[tuple[str, Labels], int] = {}
+    known, changes, new = draft.state.alerts, draft.changes, draft.new
     for received in alerts:
         labels = received.labels
-        old = draft.alert(labels)
-        if old is None:
-            alert = _begin(draft, source, received, opened)
-            if alert.groups:
-                fired.append((alert.id, dict(labels), alert.groups))
-            continue
+        old = known.get(labels)
+        if old is not None:
+            old = changes.alerts.get(old.id, old)
+        else:
+            # Hashing a label set is what costs here: one look-up tells new from seen before.
+            fresh = changes.next_alert
+            first = new.setdefault(labels, fresh)
+            if first == fresh:
+                changes.next_alert = fresh + 1
+                alert = _begin(draft, fresh, source, received, opened)
+                changes.alerts[fresh] = alert
+                if alert.groups:
+                    fired.append((fresh, dict(labels), alert.groups))
+                continue
+            old = changes.alerts[first]
         alert, change = update(old, received, source, at, timeout, mends=mends)
         if change == "ignored":
             told_of["ignored"].append(old.id)
             continue
         if change == "fired" or (not alert.groups and not alert.resolved_at(at)):
-            alert = msgspec.structs.replace(alert, groups=join(draft, alert, opened))
-            fired.append((alert.id, dict(labels), alert.groups))
+            groups = join(draft, labels, alert.starts_at, opened)
+            alert = msgspec.structs.replace(alert, groups=groups)
+            fired.append((alert.id, dict(labels), groups))
         elif change in told_of:
             told_of[change].append(alert.id)
         if change == "resolved" and mends and draft.state.inhibitor.is_source(labels):
@@ -60,46 +71,52 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
 
 
 def _begin(
-    draft: Draft, source: Source, received: ReceivedAlert, opened: dict[tuple[str, Labels], int]
+    draft: Draft,
+    alert_id: int,
+    source: Source,
+    received: ReceivedAlert,
+    opened: dict[tuple[str, Labels], int],
 ) -> Alert:
     """A label set that is not known. One that is over already joins no group: nobody heard of it."""
-    at = draft.at
+    at, labels = draft.at, share(received.labels)
     starts_at, ends_at, by_timeout = span(received, source, at, draft.ruleset.resolve_timeout)
-    alert = Alert(
-        id=draft.new_alert_id(),
-        labels=share(received.labels),
-        annotations=received.annotations,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        updated_at=at,
-        generator_url=received.generator_url,
-        source=source,
-        ends_by_timeout=by_timeout,
+    over = 0 < ends_at <= at
+    return Alert(
+        alert_id,
+        labels,
+        share(received.annotations),
+        starts_at,
+        ends_at,
+        at,
+        received.generator_url,
+        1,
+        source,
+        by_timeout,
+        False,
+        () if over else join(draft, labels, starts_at, opened),
     )
-    if not 0 < ends_at <= at:
-        alert = msgspec.structs.replace(alert, groups=join(draft, alert, opened))
-    draft.put_alert(alert)
-    return alert
 
 
-def join(draft: Draft, alert: Alert, opened: dict[tuple[str, Labels], int]) -> tuple[int, ...]:
-    """The ids of the groups that the alert belongs to, opening those that do not exist."""
+def join(
+    draft: Draft, labels: Labels, starts_at: Nanoseconds, opened: dict[tuple[str, Labels], int]
+) -> tuple[int, ...]:
+    """The ids of the groups that an alert belongs to, opening those that do not exist."""
     index = draft.state.group_index
     groups = []
-    for route in draft.ruleset.router.match(alert.labels):
-        labels = route.group_labels(alert.labels)
-        key = (route.id, labels)
+    for route in draft.ruleset.router.match(labels):
+        group_labels = route.group_labels(labels)
+        key = (route.id, group_labels)
         group = index.get(key) or opened.get(key)
         if group is None:
-            group = opened[key] = _open(draft, route, labels, alert)
+            group = opened[key] = _open(draft, route, group_labels, starts_at)
         groups.append(group)
     return tuple(groups)
 
 
-def _open(draft: Draft, route: Route, labels: Labels, first: Alert) -> int:
+def _open(draft: Draft, route: Route, labels: Labels, starts_at: Nanoseconds) -> int:
     """A new group waits group_wait, unless its first alert has been firing for longer than that."""
     at = draft.at
-    waited = first.starts_at + route.group_wait < at
+    waited = starts_at + route.group_wait < at
     group = Group(
         id=draft.new_group_id(),
         route=route.id,

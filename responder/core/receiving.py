@@ -185,7 +185,7 @@ def _check_labels(labels: Labels, limits: Limits) -> None:
 
 def _pairs(mapping: dict[str, str]) -> Labels:
     pairs = tuple(sorted(mapping.items()))
-    return tuple(pair for pair in pairs if pair[1]) if "" in mapping.values() else pairs
+    return pairs if all(mapping.values()) else tuple(pair for pair in pairs if pair[1])
 
 
 def _time(field: str, text: str) -> int:

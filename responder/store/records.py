@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from responder.core.ledger import Told
-from responder.core.model import Alert, Nanoseconds, intern_pairs
+from responder.core.model import Alert, Nanoseconds, share
 from responder.core.rules import Ruleset
 from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, State
 from responder.store.database import Writer
@@ -158,7 +158,7 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
     changes = Changes()
     for (body,) in connection.execute("SELECT body FROM groups ORDER BY id"):
         group = _GROUP.decode(body)
-        changes.groups[group.id] = msgspec.structs.replace(group, labels=intern_pairs(group.labels))
+        changes.groups[group.id] = msgspec.structs.replace(group, labels=share(group.labels))
     for group_id, integration, body in connection.execute("SELECT group_id, integration, body FROM told"):
         changes.told[group_id, integration] = _TOLD.decode(body)
     for (body,) in connection.execute("SELECT body FROM alerts ORDER BY id"):
@@ -180,8 +180,8 @@ def _shared(alert: Alert) -> Alert:
     """The same alert with its strings interned: they repeat in thousands of others."""
     return Alert(
         alert.id,
-        intern_pairs(alert.labels),
-        intern_pairs(alert.annotations),
+        share(alert.labels),
+        share(alert.annotations),
         alert.starts_at,
         alert.ends_at,
         alert.updated_at,

@@ -1,15 +1,17 @@
-"""Timelines on a virtual clock: the real engine, database, delivery and webhooks, to the instant."""
+"""What is told when, to the instant and in full, by the real engine, database, delivery and webhooks."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.timeline.rules import Hook, inhibit, route, rules
+from responder.core.model import MINUTE, SECOND
+from tests.acceptance.timeline.rules import inhibit, route, rules
 from tests.acceptance.timeline.timeline import Ledger, Timeline, firing, resolved
 
 pytestmark = pytest.mark.acceptance
 
-SHIPPED = rules(
+PAIRS = rules(
     route(
         "root",
         "",
@@ -19,10 +21,14 @@ SHIPPED = rules(
     ),
     inhibit_rules=[inhibit('severity="critical"', 'severity="warning"', "alertname", "service")],
 )
+ONE = rules(route("team", group_by=("alertname",)))
+
+
+# -- told, inhibited, resolved ----------------------------------------------------------------
 
 
 async def test_told_inhibited_resolved(tmp_path: Path) -> None:
-    line = Timeline(tmp_path, SHIPPED)
+    line = Timeline(tmp_path, PAIRS)
     line.at("0s").post(firing("HighErrorRate", severity="critical", service="shop"))
     line.at("10s").post(firing("HighErrorRate", severity="warning", service="shop"))
     line.at("30s").expect("critical", "first_notification", firing=["HighErrorRate"])
@@ -33,3 +39,193 @@ async def test_told_inhibited_resolved(tmp_path: Path) -> None:
     line.at("10m30s").expect("critical", "all_resolved", resolved=["HighErrorRate"])
     await line.run("8h")
     assert line.ledger() == Ledger(3, {"delivered": 2, "suppressed(inhibition)": 1})
+
+
+async def test_what_was_inhibited_is_announced_when_its_source_ends(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, PAIRS)
+    line.at("0s").post(
+        firing("HighErrorRate", severity="critical", service="shop"),
+        firing("HighErrorRate", severity="warning", service="shop"),
+    )
+    line.at("30s").expect("critical", "first_notification", firing=["HighErrorRate"])
+    line.at("7m").post(resolved("HighErrorRate", severity="critical", service="shop"))
+    # group_wait after the source's end, in which the target may end as well; not a group_interval.
+    line.at("7m30s").expect("warning", "unmuted", firing=["HighErrorRate"])
+    line.at("10m30s").expect("critical", "all_resolved", resolved=["HighErrorRate"])
+    line.at("20m").post(resolved("HighErrorRate", severity="warning", service="shop"))
+    line.at("20m30s").expect("warning", "all_resolved", resolved=["HighErrorRate"])
+    await line.run("2h")
+    assert line.ledger() == Ledger(5, {"delivered": 4, "suppressed(inhibition)": 1})
+
+
+async def test_who_was_told_before_the_source_came_is_told_of_the_end(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, PAIRS)
+    line.at("0s").post(firing("HighErrorRate", severity="warning", service="shop"))
+    line.at("30s").expect("warning", "first_notification", firing=["HighErrorRate"])
+    line.at("1m").post(firing("HighErrorRate", severity="critical", service="shop"))
+    line.at("1m30s").expect("critical", "first_notification", firing=["HighErrorRate"])
+    line.at("2m").post(resolved("HighErrorRate", severity="warning", service="shop"))
+    line.at("5m30s").expect("warning", "all_resolved", resolved=["HighErrorRate"])
+    line.at("8m").post(resolved("HighErrorRate", severity="critical", service="shop"))
+    line.at("11m30s").expect("critical", "all_resolved", resolved=["HighErrorRate"])
+    await line.run("1h")
+    assert line.ledger() == Ledger(4, {"delivered": 4})
+
+
+async def test_another_service_is_not_inhibited(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, PAIRS)
+    line.at("0s").post(
+        firing("HighErrorRate", severity="critical", service="shop"),
+        firing("HighErrorRate", severity="warning", service="search"),
+    )
+    line.at("30s").expect("critical", "first_notification", firing=["HighErrorRate"])
+    line.at("30s").expect("warning", "first_notification", firing=["HighErrorRate"])
+    await line.run("1h")
+    assert line.ledger() == Ledger(2, {"delivered": 2})
+
+
+# -- grouping and repeating -------------------------------------------------------------------
+
+
+async def test_alerts_that_come_together_are_told_together(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("HighCPU", instance="a"))
+    line.at("29s").post(firing("HighCPU", instance="b"))
+    line.at("30s").expect("team", "first_notification", firing=["HighCPU/a", "HighCPU/b"])
+    line.at("1m").post(firing("HighCPU", instance="c"), resolved("HighCPU", instance="a"))
+    line.at("5m30s").expect(
+        "team", "new_alerts", firing=["HighCPU/b", "HighCPU/c"], resolved=["HighCPU/a"]
+    )
+    line.at("6m").post(resolved("HighCPU", instance="b"))
+    line.at("10m30s").expect("team", "some_resolved", firing=["HighCPU/c"], resolved=["HighCPU/b"])
+    line.at("11m").post(resolved("HighCPU", instance="c"))
+    line.at("15m30s").expect("team", "all_resolved", resolved=["HighCPU/c"])
+    await line.run("2h")
+    assert line.ledger() == Ledger(4, {"delivered": 4})
+
+
+async def test_an_alert_that_ends_before_its_group_is_looked_at_is_told_to_nobody(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("Blip"))
+    line.at("20s").post(resolved("Blip"))
+    await line.run("1h")
+    assert line.ledger() == Ledger(0, {})
+
+
+async def test_an_alert_that_ends_and_fires_again_between_two_looks_is_news(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("HighCPU"))
+    line.at("30s").expect("team", "first_notification", firing=["HighCPU"])
+    line.at("2m").post(resolved("HighCPU"))
+    line.at("3m").post(firing("HighCPU"))
+    line.at("5m30s").expect("team", "new_alerts", firing=["HighCPU"])
+    await line.run("1h")
+    assert line.ledger() == Ledger(2, {"delivered": 2})
+
+
+async def test_three_days_of_repeats(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("DiskFilling"))
+    line.at("30s").expect("team", "first_notification", firing=["DiskFilling"])
+    for hour in range(4, 72, 4):
+        line.at(f"{hour}h").post(firing("DiskFilling"))  # as Alertmanager does every repeat_interval
+        line.at(f"{hour}h30s").expect("team", "repeat", firing=["DiskFilling"])
+    line.at("71h").post(resolved("DiskFilling"))
+    line.at("71h30s").expect("team", "all_resolved", resolved=["DiskFilling"])
+    await line.run("4d")
+    assert line.ledger() == Ledger(19, {"delivered": 19})
+
+
+async def test_an_alert_that_nobody_renews_goes_stale_and_is_forgotten(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("DiskFilling"))
+    line.at("30s").expect("team", "first_notification", firing=["DiskFilling"])
+    for hour in range(4, 24, 4):
+        line.at(f"{hour}h30s").expect("team", "repeat", firing=["DiskFilling"])
+    line.at("24h30s").expect("team", "stale", stale=["DiskFilling"])
+    await line.run("3d")
+    assert line.ledger() == Ledger(7, {"delivered": 7})
+
+
+async def test_the_api_ends_alerts_by_resolve_timeout(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    for minute in range(10):
+        line.at(f"{minute}m").post_api(firing("HighCPU"))
+    line.at("30s").expect("team", "first_notification", firing=["HighCPU"])
+    # Last heard of after 9m, so it ends after 14m: the look after that tells it.
+    line.at("15m30s").expect("team", "all_resolved", resolved=["HighCPU"])
+    await line.run("1h")
+    assert line.ledger() == Ledger(2, {"delivered": 2})
+
+
+async def test_a_night_in_a_mute_time_interval(tmp_path: Path) -> None:
+    night = {"times": [{"start_time": "00:00", "end_time": "06:00"}]}
+    muted = rules(
+        route("root", "", route("team", 'alertname=~".+"', mute=("night",)), group_by=("alertname",)),
+        intervals={"night": night},
+    )
+    line = Timeline(tmp_path, muted)
+    line.at("1h").post(firing("DiskFilling"))
+    line.at("2h").post(firing("Blip"))
+    line.at("3h").post(resolved("Blip"))
+    line.at("5h").post(firing("DiskFilling"))
+    line.at("6h").expect("team", "unmuted", firing=["DiskFilling"])
+    line.at("7h").post(resolved("DiskFilling"))
+    line.at("7h").expect("team", "all_resolved", resolved=["DiskFilling"])
+    await line.run("2d")
+    # At night: one for each, and after 4h the repeat of the one that was still firing.
+    assert line.ledger() == Ledger(5, {"delivered": 2, "suppressed(mute_time_interval)": 3})
+
+
+# -- destinations in trouble ------------------------------------------------------------------
+
+WATCHED = rules(
+    route(
+        "team",
+        "",
+        route("own", 'service="responder"'),
+        group_by=("alertname", "group", "destination"),
+    ),
+    {"own": ()},
+)
+
+
+def the(many: range) -> list[str]:
+    return [f"g{number:03}" for number in many]
+
+
+async def test_after_an_hour_without_a_sink_only_what_is_still_true_is_told(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, WATCHED)
+    line.at("0s").sink_down()
+    for minute, start in enumerate(range(0, 500, 10)):
+        line.at(f"{minute}m").post(*(firing("Down", group=name) for name in the(range(start, start + 10))))
+    for minute, start in enumerate(range(0, 250, 10)):
+        line.at(f"{30 + minute}m").post(
+            *(resolved("Down", group=name) for name in the(range(start, start + 10)))
+        )
+    line.at("1h").sink_up()
+    await line.let_pass("2h")
+
+    told = line.sinks["main"].told
+    assert Counter((one.reason, one.firing, one.resolved) for one in told) == Counter(
+        {("first_notification", ("Down",), ()): 250}
+    )
+    assert 60 * MINUTE < told[0].at <= 61 * MINUTE  # the breaker's probe
+    assert told[-1].at - told[0].at == 0  # and then all at once
+    assert max(line.sinks["main"].keys.values()) == 1
+    # Of each group that came and went: its beginning gave way to its end, which was no news then.
+    # And one for Responder's own alert, ResponderDeliveryFailing, has no integration to be owed to.
+    assert line.ledger() == Ledger(
+        750, {"delivered": 250, "superseded": 250, "suppressed(resolved_before_told)": 250}
+    )
+
+
+async def test_two_hundred_times_429_with_retry_after(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("HighCPU")).sink("limiting", times=200, retry_after=3)
+    line.at("10m30s").expect("team", "first_notification", firing=["HighCPU"])
+    line.at("20m").post(resolved("HighCPU"))
+    line.at("20m30s").expect("team", "all_resolved", resolved=["HighCPU"])
+    await line.run("1h")
+    assert line.sinks["main"].attempts == 202
+    assert line.ledger() == Ledger(2, {"delivered": 2})

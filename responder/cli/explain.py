@@ -1,0 +1,163 @@
+"""`responder explain`: why an alert is told or not, stage by stage.
+
+Called by the CLI's table. A service answers for the alerts that it knows, rules alone for any
+labels, as if nothing else fired. It decides nothing: `core.explain` gives the verdicts.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import click
+
+from responder.cli.client import (
+    DEFAULT_URL,
+    Client,
+    output_option,
+    print_json,
+    printable,
+    seconds,
+    url_options,
+)
+from responder.errors import UsageError
+
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+@click.command(
+    "explain",
+    help="Say why an alert is told or not: every stage's verdict, with its reason.\n\n"
+    "WHAT is LABEL=VALUE..., an alert's labels, or FINGERPRINT, 16 hex digits, an alert that a service "
+    "knows.\n\nLabels are put to the rules of --rules alone, as if no other alert fired, or to the service "
+    "of --url with everything that it knows. A fingerprint is put to the service "
+    f"({DEFAULT_URL} unless --url says otherwise).",
+)
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path),
+    metavar="DIR_OR_FILE",
+    help="Rules to ask; without --url: rules/",
+)
+@url_options
+@output_option
+@click.pass_context
+def explain(
+    context: click.Context,
+    what: tuple[str, ...],
+    rules: Path | None,
+    url: str | None,
+    token: str,
+    output: Literal["text", "json"],
+) -> None:
+    """Ask, and print the verdicts."""
+    typed = context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE
+    if rules and url and typed:
+        raise UsageError("--rules asks files and --url asks a service: give one of them")
+    if _is_fingerprint(what):
+        if rules:
+            raise UsageError(
+                f"rules alone know no alert {what[0]}: give its labels, or ask a service with --url"
+            )
+        told = Client(url or DEFAULT_URL, token).get("/api/v1/explain", [("fingerprint", what[0].lower())])
+    else:
+        labels = _labels(what)
+        if url and not rules:
+            pairs = [("label", f"{name}={value}") for name, value in labels.items()]
+            told = Client(url, token).get("/api/v1/explain", pairs)
+        else:
+            told = _by_rules(labels, rules or Path("rules"))
+    if output == "json":
+        print_json(told)
+    else:
+        for line in _lines(told):
+            click.echo(printable(line))
+
+
+def _is_fingerprint(what: tuple[str, ...]) -> bool:
+    return len(what) == 1 and len(what[0]) == 16 and set(what[0].lower()) <= _HEX
+
+
+def _labels(what: tuple[str, ...]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in what:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"{text!r} is neither LABEL=VALUE nor a fingerprint of 16 hex digits")
+        if labels.setdefault(name, value) != value:
+            raise UsageError(f"{name} is given twice: an alert has one value for each label")
+    return labels
+
+
+def _by_rules(labels: dict[str, str], rules: Path) -> dict[str, Any]:
+    """The verdicts of rules alone. Files with secrets stay unread: nothing is sent."""
+    from responder.clock import SystemClock
+    from responder.core.explain import explain_alert
+    from responder.core.model import labels_from
+    from responder.core.state import State
+    from responder.ruleset import load_ruleset
+    from responder.settings import Settings
+
+    ruleset = load_ruleset(rules, Settings(), read_files=False).ruleset
+    return explain_alert(State(ruleset), ruleset, labels_from(labels), SystemClock().now())
+
+
+# -- in words ---------------------------------------------------------------------------------
+
+
+def _lines(told: dict[str, Any]) -> Iterator[str]:
+    from responder.core.model import format_labels, labels_from
+
+    yield f"{format_labels(labels_from(told['labels']))}"
+    yield f"  fingerprint {told['fingerprint']}, looked at {seconds(told['at'])}"
+    yield f"  {_alert(told['alert'])}"
+    yield "route"
+    for step in told["route"]:
+        yield f"  {'  ' * step['depth']}{'+' if step['matched'] else '-'} {step['route']}: {step['why']}"
+    yield "inhibition"
+    for finding in told["inhibition"]:
+        by = finding["inhibited_by"]
+        verdict = f"HIDDEN by {format_labels(labels_from(by))}" if by else "not hidden"
+        yield f"  {finding['rule']}: {verdict}: {finding['why']}"
+    if not told["inhibition"]:
+        yield "  no rule is about such an alert"
+    for group in told["groups"]:
+        yield from _group(group)
+
+
+def _alert(alert: dict[str, Any] | None) -> str:
+    if alert is None:
+        return "not known here: this is what would happen if it fired"
+    since = f"{alert['status']} since {seconds(alert['startsAt'])}"
+    ends = f", ends {seconds(alert['endsAt'])}" if alert["endsAt"] else ""
+    return f"{since}{ends}; last renewed {seconds(alert['renewedAt'])} by way of {alert['source']}"
+
+
+def _group(group: dict[str, Any]) -> Iterator[str]:
+    number = f"group {group['group']}" if group["group"] else "a group that does not exist yet"
+    yield f"receiver {group['receiver']}: {number}"
+    yield f"  key {group['group_key']}"
+    timers = ", ".join(f"{name} {value}" for name, value in group["timers"].items())
+    look = f"; next look {seconds(group['next_look'])}" if group["next_look"] else ""
+    yield f"  {timers}{look}"
+    intervals = group["intervals"]
+    if intervals["verdict"] == "hidden":
+        until = f" until {seconds(intervals['until'])}" if intervals["until"] else ""
+        yield f"  HIDDEN by {intervals['reason']} {intervals['by']}{until}"
+    else:
+        yield "  no time interval hides it now"
+    for integration in group["integrations"]:
+        yield f"  {_integration(integration)}"
+    if not group["integrations"]:
+        yield "  nobody: this receiver has no integration"
+
+
+def _integration(integration: dict[str, Any]) -> str:
+    if not integration["supported"]:
+        return f"{integration['integration']}: not supported, what it is owed ends dead"
+    told = f"{integration['integration']}: was told {integration['told']}"
+    if integration["last_told"]:
+        told += f"; last told {seconds(integration['last_told'])}"
+    if integration["open_rows"]:
+        told += f"; on its way: row {', row '.join(map(str, integration['open_rows']))}"
+    return told

@@ -1,0 +1,689 @@
+"""Timelines for the core: who is told what and when, on virtual time, in full.
+
+Tests post alerts and let time pass; the driver decides as the engine does (what is due at or before
+an input comes before it, `Started` and `Resumed` excepted), hands what is to be told to a delivery that
+the test holds or refuses, and writes every decision to a database in memory. After each step it
+checks what must always hold; at the end it decides everything again from the inputs alone.
+
+Every ledger row ends as one line, `30s team first_notification +A -B ?C`: when, who, why, what fires, is
+resolved, is stale. A row that was not delivered says how it ended: `= suppressed inhibition`. Lines
+that a test does not expect fail it.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, get_args
+
+from responder.core.decide import decide, decide_timer
+from responder.core.draft import Decision
+from responder.core.inhibition import InhibitRule
+from responder.core.matching import parse_matchers
+from responder.core.messages import (
+    AlertsReceived,
+    Body,
+    Closed,
+    Deliver,
+    DeliveryEnded,
+    Event,
+    Input,
+    Owed,
+    ReceivedAlert,
+    RejectedAlert,
+    Resumed,
+    Revised,
+    RulesLoaded,
+    Started,
+    Succeed,
+    kind_of,
+)
+from responder.core.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Labels,
+    Nanoseconds,
+    Source,
+    format_duration,
+    format_time,
+    label,
+    labels_from,
+    parse_duration,
+)
+from responder.core.notification import FailureReason, ToldReason
+from responder.core.routing import Router, RouteSpec
+from responder.core.rules import Compatibility, Integration, Receiver, Ruleset
+from responder.core.state import State
+from responder.core.timeintervals import parse_interval
+from responder.store import outbox, records
+from responder.store.database import Writer, migrate
+from responder.store.journal import canonical
+from tests.clock import MONDAY
+
+NOT_TOLD: Final = frozenset(
+    {
+        "silence",
+        "inhibition",
+        "mute_time_interval",
+        "active_time_interval",
+        "maintenance",
+        "flapping",
+        "storm",
+        "dependency",
+        "acknowledged",
+        "held",
+        "duplicate",
+        "resolved_before_told",
+        "no_change",
+        "send_resolved_false",
+        "superseded",
+    }
+)
+TOLD: Final = frozenset(get_args(ToldReason))
+FAILED: Final = frozenset(get_args(FailureReason))
+
+# -- rules ------------------------------------------------------------------------------------
+
+
+def seconds(text: str) -> Nanoseconds:
+    """A duration, or minus one: `-1h`."""
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
+
+
+def route(
+    when: str = "",
+    *routes: RouteSpec,
+    to: str | None = None,
+    by: Sequence[str] | None = None,
+    wait: str | None = None,
+    interval: str | None = None,
+    repeat: str | None = None,
+    mute: Sequence[str] = (),
+    active: Sequence[str] = (),
+    go_on: bool = False,
+) -> RouteSpec:
+    """A route for alerts that match `when`; what is left out is inherited."""
+    return RouteSpec(
+        receiver=to,
+        matchers=parse_matchers(when).matchers if when else (),
+        group_by=None if by is None else tuple(by),
+        group_wait=None if wait is None else parse_duration(wait),
+        group_interval=None if interval is None else parse_duration(interval),
+        repeat_interval=None if repeat is None else parse_duration(repeat),
+        continue_=go_on,
+        mute_time_intervals=tuple(mute),
+        active_time_intervals=tuple(active),
+        routes=routes,
+    )
+
+
+def inhibit(source: str, target: str, *equal: str, name: str = "rule") -> InhibitRule:
+    """Alerts that match `source` mute those that match `target`."""
+    return InhibitRule(parse_matchers(source).matchers, parse_matchers(target).matchers, equal, name)
+
+
+def hook(name: str, *, resolved: bool = True, supported: bool = True) -> Integration:
+    """An integration that can be told anything."""
+    return Integration(name, "webhook", resolved, f"http://{name}", supported=supported)
+
+
+OWN: Final = route('alertname=~"Responder.*"', to="ops", by=["alertname"])
+"""Responder's own alerts go to `ops`."""
+
+
+def rules(
+    *routes: RouteSpec,
+    by: Sequence[str] = (),
+    wait: str = "30s",
+    interval: str = "5m",
+    repeat: str = "4h",
+    mute: Sequence[str] = (),
+    active: Sequence[str] = (),
+    receivers: Iterable[Receiver] = (),
+    resolved: bool = True,
+    supported: bool = True,
+    inhibits: Sequence[InhibitRule] = (),
+    intervals: dict[str, dict[str, object]] | None = None,
+    compatibility: Compatibility = "responder",
+    stale_after: str = "24h",
+    resolve_timeout: str = "5m",
+    name: str = "rules",
+) -> Ruleset:
+    """A root route to `team` that holds all alerts in one group, except Responder's own.
+
+    Time intervals of the root are put on a child that takes everything: a root must not have any.
+    """
+    given = {receiver.name: receiver for receiver in receivers}
+    standard = {
+        "team": Receiver("team", (hook("team", resolved=resolved, supported=supported),)),
+        "ops": Receiver("ops", (hook("ops"),)),
+    }
+    everything = (route(mute=mute, active=active, to="team"),) if mute or active else ()
+    root = route("", OWN, *routes, *everything, to="team", by=by, wait=wait, interval=interval, repeat=repeat)
+    return Ruleset(
+        hash=name,
+        router=Router(root),
+        receivers=standard | given,
+        inhibit_rules=tuple(inhibits),
+        time_intervals={key: (parse_interval(value),) for key, value in (intervals or {}).items()},
+        compatibility=compatibility,
+        resolve_timeout=parse_duration(resolve_timeout),
+        stale_after=parse_duration(stale_after),
+    )
+
+
+# -- alerts -----------------------------------------------------------------------------------
+
+
+def labels_of(name: str, **labels: str) -> Labels:
+    """`A` is alertname A; `A/1` has instance 1 as well; `A!` and `A?` are critical and a warning."""
+    severity = {"!": "critical", "?": "warning"}.get(name[-1], "")
+    alertname, _, instance = name.rstrip("!?").partition("/")
+    return labels_from({"alertname": alertname, "instance": instance, "severity": severity} | labels)
+
+
+def name_of(labels: Labels) -> str:
+    """The name by which lines and tests call an alert."""
+    name, instance = label(labels, "alertname"), label(labels, "instance")
+    mark = {"critical": "!", "warning": "?"}.get(label(labels, "severity"), "")
+    if name.startswith("Responder"):
+        mark = ""
+    return f"{name}/{instance}{mark}" if instance else name + mark
+
+
+def firing(name: str, since: str = "", until: str = "", note: str = "", **labels: str) -> ReceivedAlert:
+    """An alert as a sender gives it; times count from the timeline's start, left out: not given."""
+    return ReceivedAlert(
+        labels_of(name, **labels),
+        labels_from({"summary": note}),
+        MONDAY + seconds(since) if since else 0,
+        MONDAY + seconds(until) if until else 0,
+        "",
+        resolved=False,
+    )
+
+
+def resolved(name: str, since: str = "", until: str = "", **labels: str) -> ReceivedAlert:
+    """An alert whose sender says that it is over (webhook)."""
+    given = firing(name, since, until, **labels)
+    return ReceivedAlert(given.labels, given.annotations, given.starts_at, given.ends_at, "", resolved=True)
+
+
+# -- the driver -------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Row:
+    """A ledger row as its events tell it."""
+
+    group: int
+    receiver: str
+    integration: str
+    reason: str
+    content: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(slots=True)
+class Store:
+    """A database in memory that takes decisions `every` so many at a time."""
+
+    every: int
+    connection: sqlite3.Connection = field(init=False)
+    batch: records.Batch = field(default_factory=records.Batch)
+    waiting: int = 0
+
+    def __post_init__(self) -> None:
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        migrate(self.connection, Path(":memory:"))
+
+    def add(self, decision: Decision, at: Nanoseconds) -> None:
+        """Take one decision."""
+        self.batch.add(decision.changes, at)
+        self.waiting += 1
+        if self.waiting >= self.every:
+            self.write()
+
+    def write(self) -> None:
+        """Commit what waits."""
+        self.connection.execute("BEGIN")
+        self.batch.write(Writer(self.connection))
+        self.connection.execute("COMMIT")
+        self.batch, self.waiting = records.Batch(), 0
+
+
+class Timeline:
+    """One story. Use it as a context manager: leaving it checks that nothing was left unsaid."""
+
+    def __init__(self, ruleset: Ruleset, *, check: bool = True) -> None:
+        """Begin on a Monday at midnight with an empty state. `check` False: only at the end."""
+        self.ruleset = ruleset
+        self.rulesets = {ruleset.hash: ruleset}
+        self.state = State(ruleset)
+        self.now: Nanoseconds = MONDAY
+        self.heard: Nanoseconds = 0
+        self.up = True
+        self.lines: list[str] = []
+        self.events: list[Event] = []
+        self.inputs: list[Input] = []
+        self.journal: list[bytes] = []
+        self.replies: dict[int, object] = {}
+        self.orders: dict[int, Deliver] = {}
+        self.succeeded: set[int] = set()
+        self._first = ruleset
+        self._check = check
+        self._answers: dict[str, str] = {}
+        self._endings: deque[DeliveryEnded] = deque()
+        self._names: dict[int, str] = {}
+        self._labels: dict[int, Labels] = {}
+        self._rows: dict[int, Row] = {}
+        self._seen = 0
+        self._delivered_last: dict[tuple[int, str], int] = {}
+        self.told: list[tuple[int, str, str, tuple[Labels, ...], tuple[Labels, ...]]] = []
+        self._stores = (Store(1), Store(7))
+        self.give(Started(ruleset.hash, 0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            assert self.lines[self._seen :] == []
+            self.finish()
+        for store in self._stores:
+            store.connection.close()
+
+    # -- what a test says -----------------------------------------------------------------
+
+    def at(self, when: str) -> Self:
+        """Let time pass until `when`, counted from the start."""
+        until = MONDAY + seconds(when)
+        assert until >= self.now
+        self._advance(until)
+        return self
+
+    def post(self, *alerts: ReceivedAlert, actor: str = "alertmanager", source: Source = "webhook") -> Self:
+        """A webhook of an Alertmanager."""
+        self.give(AlertsReceived(source, b"", alerts), actor)
+        return self
+
+    def api(self, *alerts: ReceivedAlert) -> Self:
+        """What a Prometheus posts to `/api/v2/alerts`."""
+        return self.post(*alerts, actor="prometheus", source="api")
+
+    def bad(self, *reasons: str, alerts: Sequence[ReceivedAlert] = (), actor: str = "alertmanager") -> Self:
+        """A webhook of which some alerts cannot be used."""
+        rejected = tuple(RejectedAlert(index, reason, "{}") for index, reason in enumerate(reasons))
+        self.give(AlertsReceived("webhook", b"", tuple(alerts), rejected), actor)
+        return self
+
+    def give(self, body: Body, actor: str = "somebody") -> object:
+        """Any input; its reply."""
+        if not isinstance(body, Started | Resumed):
+            assert self.up
+            self._advance(self.now)
+        seq = len(self.inputs) + 1
+        self.inputs.append(Input(seq, self.now, actor, body))
+        self._decide_input(self.inputs[-1])
+        self._advance(self.now)
+        return self.replies.get(seq)
+
+    def answer(self, name: str, outcome: str) -> Self:
+        """How the receiver `name` takes what it is told from now on, and what it already waits for.
+
+        `delivered`; `held` (waits, not being sent); `sending` (under way); or why it is refused.
+        """
+        self._answers[name] = outcome
+        for row in sorted(self.orders):
+            self._try(row)
+        self._advance(self.now)
+        return self
+
+    def fail(self, name: str, *, maybe: bool = False) -> Self:
+        """What is under way to `name` fails and would be tried again, unless a newer row waits."""
+        for row in sorted(self.orders):
+            if self._name(self._rows[row]) == name and row in self.succeeded:
+                del self.orders[row]
+                self._endings.append(
+                    DeliveryEnded(row, "superseded", "timeout" if maybe else "server_error", "", 1, maybe)
+                )
+        self._advance(self.now)
+        return self
+
+    def load(self, ruleset: Ruleset) -> object:
+        """Another ruleset comes into force."""
+        self.rulesets[ruleset.hash] = ruleset
+        return self.give(RulesLoaded(ruleset.hash), "admin")
+
+    def stop(self) -> Self:
+        """The process dies: no timer fires, nothing is sent."""
+        self.up = False
+        self._endings.clear()
+        return self
+
+    def start(self, ruleset: Ruleset | None = None, *, restored: bool = False) -> Self:
+        """The process comes back and reads its state from the database."""
+        ruleset = ruleset or self.ruleset
+        self.rulesets[ruleset.hash] = ruleset
+        attempted = tuple(
+            row for row in sorted(self.orders) if self._answers.get(self._name(self._rows[row])) != "held"
+        )
+        self.orders.clear()
+        self.succeeded.clear()
+        self.up = True
+        self.state = records.load(self._stores[0].connection, self.ruleset)
+        self.give(Started(ruleset.hash, self.heard, attempted, restored), "responder")
+        return self
+
+    def resume(self, since: str) -> Self:
+        """The process goes on after it could not hear `since`: timers waited."""
+        self.up = True
+        self.give(Resumed(MONDAY + seconds(since), "lag"), "responder")
+        return self
+
+    def expect(self, *lines: str) -> Self:
+        """The lines since the last time, all of them, in order."""
+        assert self.lines[self._seen :] == list(lines)
+        self._seen = len(self.lines)
+        return self
+
+    def skip(self) -> Self:
+        """Whatever was told so far is not what this test is about."""
+        self._seen = len(self.lines)
+        return self
+
+    def group_of(self, name: str) -> list[str]:
+        """The receivers of the groups that an alert is in."""
+        alert = self.state.alerts[labels_of(name)]
+        router = self.ruleset.router
+        return [router.by_id[self.state.groups[group].route].receiver for group in alert.groups]
+
+    def events_of(self, kind: type[Event]) -> list[Event]:
+        """Everything of one kind that was journaled."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def sums(self) -> outbox.Sums:
+        """The ledger's sums."""
+        return outbox.sums(self._stores[0].connection)
+
+    # -- deciding -------------------------------------------------------------------------
+
+    def _advance(self, until: Nanoseconds) -> None:
+        while self.up:
+            due = self.state.next_due()
+            if due and due[0] <= self.now:
+                decision = decide_timer(self.state, self.ruleset, due[1], due[0])
+                self._take(decision, due[0], None)
+            elif self._endings:
+                ending = self._endings.popleft()
+                self.inputs.append(Input(len(self.inputs) + 1, self.now, "delivery", ending))
+                self._decide_input(self.inputs[-1])
+            elif due and due[0] <= until:
+                self.now = due[0]
+            else:
+                break
+        self.now = until
+
+    def _decide_input(self, given: Input) -> None:
+        self.heard = given.at
+        if isinstance(given.body, RulesLoaded):
+            self.ruleset = self.rulesets[given.body.hash]
+        elif isinstance(given.body, Started):
+            self.ruleset = self.rulesets[given.body.rules]
+        decision = decide(self.state, self.ruleset, given)
+        self.replies[given.seq] = decision.reply
+        self._take(decision, given.at, given)
+
+    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None) -> None:
+        self.heard = max(self.heard, at)
+        apply(self.state, decision, self.ruleset)
+        for key, alert in decision.changes.alerts.items():
+            self._names[key] = name_of(alert.labels)
+            self._labels[key] = alert.labels
+        entry = journal_entry(decision, at, given)
+        if entry:
+            self.journal.append(entry)
+        self.events.extend(decision.events)
+        for store in self._stores:
+            store.add(decision, at)
+        for event in decision.events:
+            self._record(event, at)
+        for effect in decision.effects:
+            if isinstance(effect, Deliver):
+                self._hand(effect)
+        for effect in decision.effects:
+            if isinstance(effect, Succeed):
+                self._succeed(effect.row)
+        if self._check:
+            self.check()
+
+    # -- delivery -------------------------------------------------------------------------
+
+    def _hand(self, order: Deliver) -> None:
+        told = order.notification
+        row = self._rows[told.row]
+        assert row.content == tuple(
+            tuple(alert.id for alert in part) for part in (told.firing, told.resolved, told.stale)
+        )
+        assert (told.receiver, told.integration, told.reason) == (row.receiver, row.integration, row.reason)
+        assert order.integration.id == told.integration
+        self.orders[told.row] = order
+        self._try(told.row)
+
+    def _try(self, row: int) -> None:
+        outcome = self._answers.get(self._name(self._rows[row]), "delivered")
+        if outcome in ("held", "sending"):
+            return
+        del self.orders[row]
+        if outcome == "delivered":
+            self._endings.append(DeliveryEnded(row, "delivered", attempts=1))
+        else:
+            assert outcome in FAILED
+            self._endings.append(DeliveryEnded(row, "dead", outcome, "no", 1))  # type: ignore[arg-type]
+
+    def _succeed(self, row: int) -> None:
+        self.succeeded.add(row)
+        if row in self.orders and self._answers.get(self._name(self._rows[row])) == "held":
+            del self.orders[row]
+            self._endings.append(DeliveryEnded(row, "superseded"))
+
+    # -- lines ----------------------------------------------------------------------------
+
+    def _name(self, row: Row) -> str:
+        many = len(self.ruleset.receivers[row.receiver].integrations) > 1
+        return f"{row.receiver}/{row.integration}" if many else row.receiver
+
+    def _record(self, event: Event, at: Nanoseconds) -> None:
+        if isinstance(event, Owed):
+            content = (tuple(event.firing), tuple(event.resolved), tuple(event.stale))
+            self._rows[event.row] = Row(event.group, event.receiver, event.integration, event.reason, content)
+        elif isinstance(event, Revised):
+            row = self._rows[event.row]
+            row.reason = event.reason
+            row.content = (tuple(event.firing), tuple(event.resolved), tuple(event.stale))
+        elif isinstance(event, Closed):
+            self._close(event, at)
+
+    def _close(self, event: Closed, at: Nanoseconds) -> None:
+        row = self._rows[event.row]
+        shown = [
+            mark + self._names[alert]
+            for mark, part in zip("+-?", row.content, strict=True)
+            for alert in part
+        ]
+        line = " ".join([format_duration(at - MONDAY), self._name(row), row.reason, *shown])
+        if event.state != "delivered":
+            line += f" = {event.state}" if event.reason == event.state else f" = {event.state} {event.reason}"
+        self.lines.append(line)
+        assert row.reason in TOLD
+        if event.state == "delivered":
+            assert event.reason == row.reason
+            key = (row.group, row.integration)
+            assert self._delivered_last.get(key, 0) < event.row, "delivered out of order"
+            self._delivered_last[key] = event.row
+            firing_now, over, _ = (tuple(self._labels[alert] for alert in part) for part in row.content)
+            self.told.append((event.row, row.receiver, row.integration, firing_now, over))
+        else:
+            assert event.reason in (FAILED if event.state == "dead" else NOT_TOLD)
+
+    # -- what must always hold ------------------------------------------------------------
+
+    def check(self) -> None:
+        """The invariants of the state, the ledger and the store."""
+        state, connection = self.state, self._stores[0].connection
+        consistent(state)
+        stored = records.load(connection, self.ruleset)
+        assert difference(state, stored) == []
+        probe = [alert.labels for alert in state.by_id.values()]
+        assert [state.inhibitor.inhibited_by(one, self.now) for one in probe] == [
+            stored.inhibitor.inhibited_by(one, self.now) for one in probe
+        ]
+        sums = outbox.sums(connection)
+        assert sums.problems == ()
+        assert sums.pending == len(state.rows)
+        pending = {row for (row,) in connection.execute("SELECT id FROM deliveries WHERE state = 'pending'")}
+        assert pending == set(state.rows)
+
+    def finish(self) -> None:
+        """Everything holds, another rhythm of commits leaves the same, a replay gives the same journal."""
+        self.check()
+        merged = self._stores[1]
+        merged.write()
+        assert difference(self.state, records.load(merged.connection, self.ruleset)) == []
+        every = "SELECT * FROM deliveries ORDER BY id"
+        assert merged.connection.execute(every).fetchall() == self._stores[0].connection.execute(every).fetchall()
+        every = "SELECT * FROM sums ORDER BY name"
+        assert merged.connection.execute(every).fetchall() == self._stores[0].connection.execute(every).fetchall()
+        assert self.replay(forgetful=False) == self.journal
+        assert self.replay(forgetful=True) == self.journal
+
+    def replay(self, *, forgetful: bool) -> list[bytes]:
+        """The journal of the same inputs, decided again; `forgetful`: from rows at each step."""
+        ruleset, state = self._first, State(self._first)
+        store, journal = Store(1), list[bytes]()
+
+        def take(decision: Decision, at: Nanoseconds, given: Input | None) -> None:
+            nonlocal state
+            apply(state, decision, ruleset)
+            entry = journal_entry(decision, at, given)
+            if entry:
+                journal.append(entry)
+            if forgetful:
+                store.add(decision, at)
+                state = records.load(store.connection, ruleset)
+
+        def run(until: Nanoseconds) -> None:
+            while (due := state.next_due()) and due[0] <= until:
+                take(decide_timer(state, ruleset, due[1], due[0]), due[0], None)
+
+        for given in self.inputs:
+            if not isinstance(given.body, Started | Resumed):
+                run(given.at)
+            if isinstance(given.body, RulesLoaded):
+                ruleset = self.rulesets[given.body.hash]
+            elif isinstance(given.body, Started):
+                ruleset = self.rulesets[given.body.rules]
+            take(decide(state, ruleset, given), given.at, given)
+        if self.up:
+            run(self.now)
+        store.connection.close()
+        return journal
+
+
+def apply(state: State, decision: Decision, ruleset: Ruleset) -> None:
+    """As the engine does."""
+    before = state.rules
+    state.apply(decision.changes)
+    if state.rules != before:
+        state.replace_rules(ruleset)
+
+
+def journal_entry(decision: Decision, at: Nanoseconds, given: Input | None) -> bytes:
+    """The canonical body of the decision's journal row, as the engine writes it; empty: none."""
+    if given is None and not decision.notable:
+        return b""
+    body: dict[str, object] = {"events": decision.events}
+    if given is None:
+        body["tick"] = format_time(at)
+    else:
+        body |= {"input": given.seq, "kind": kind_of(given.body), "actor": given.actor}
+        if not isinstance(given.body, AlertsReceived):
+            body["asked"] = given.body
+    return canonical(body)
+
+
+_COMPARED: Final = (
+    "alerts",
+    "by_id",
+    "collect_at",
+    "dead",
+    "group_index",
+    "groups",
+    "hiding",
+    "members",
+    "names",
+    "next_alert",
+    "next_group",
+    "next_row",
+    "rows",
+    "rules",
+    "told",
+)
+
+
+def difference(one: State, other: State) -> list[str]:
+    """The parts in which two states differ, except for the inhibition index."""
+    assert set(_COMPARED) | {"inhibitor", "timers"} == set(State.__slots__)
+    parts = [name for name in _COMPARED if getattr(one, name) != getattr(other, name)]
+    if timers_of(one) != timers_of(other):
+        parts.append("timers")
+    return parts
+
+
+def timers_of(state: State) -> list[tuple[Nanoseconds, int]]:
+    """The timers that will fire, without those that were replaced."""
+    wanted = {(group.due_at, group.id) for group in state.groups.values()} | {(state.collect_at, 0)}
+    return sorted(wanted & set(state.timers))
+
+
+def consistent(state: State) -> None:
+    """Alerts, groups, members, rows and indexes say the same."""
+    assert list(state.alerts.values()) == [state.by_id[a.id] for a in state.alerts.values()]
+    assert {alert.id for alert in state.alerts.values()} == set(state.by_id)
+    for alert in state.by_id.values():
+        assert len(set(alert.groups)) == len(alert.groups)
+        for group in alert.groups:
+            assert state.members[group][alert.id] is alert
+    assert set(state.members) == set(state.groups)
+    for key, members in state.members.items():
+        assert all(key in alert.groups for alert in members.values())
+    assert len(state.group_index) == len(state.groups)
+    for group in state.groups.values():
+        assert state.group_index[group.route, group.labels] == group.id
+    names: dict[str, int] = {}
+    for alert in state.by_id.values():
+        name = label(alert.labels, "alertname")
+        names[name] = names.get(name, 0) + 1
+    assert names == state.names
+    rows: dict[int, tuple[int, str]] = {}
+    for key, tolds in state.told.items():
+        assert key in state.groups
+        for integration, told in tolds.items():
+            assert told.head is not None or told.behind is None
+            for row in (told.head, told.behind):
+                if row:
+                    assert row.id not in rows
+                    rows[row.id] = (key, integration)
+    assert rows == state.rows
+    assert state.hiding == {
+        key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
+    }
+    assert len(timers_of(state)) == len(state.groups) + (1 if state.collect_at else 0)
+
+
+__all__ = ["DAY", "HOUR", "MINUTE", "SECOND"]
