@@ -15,7 +15,10 @@ check() {
 }
 
 lint() {
-    $bin/ruff check --no-fix . && $bin/ruff format --check .
+    result=0
+    $bin/ruff check --no-fix --output-format=concise . || result=1
+    $bin/ruff format --check . || result=1
+    return $result
 }
 
 contracts() {

@@ -20,7 +20,7 @@ from responder.settings import Settings, load_settings
     "--rules",
     type=click.Path(path_type=Path),
     metavar="DIR_OR_FILE",
-    help="A rules directory, or one file such as an alertmanager.yml. Without it: what --config says, or rules.",
+    help="A rules directory, or one file: an alertmanager.yml will do. Default: what --config says, or rules",
 )
 @click.option(
     "--config",

@@ -120,7 +120,7 @@ class Client:
         )
         match status:
             case 401 if self._token:
-                return Unauthenticated(f"{message}: the one in --token or RESPONDER_TOKEN is not known there")
+                return Unauthenticated(f"{message} (it came from --token or RESPONDER_TOKEN)")
             case 401:
                 return Unauthenticated(f"{message}; give it as RESPONDER_TOKEN or --token")
             case 403:

@@ -114,9 +114,10 @@ _HEADINGS: Final = ("ID", "AT", "RECEIVER", "TOLD BECAUSE", "STATE", "WHY", "TRI
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = [_HEADINGS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADINGS))]
-    for line in table:
+    cells = zip(*map(_cells, rows), strict=True)
+    columns = [(name, *column) for name, column in zip(_HEADINGS, cells, strict=True) if any(column)]
+    widths = [max(map(len, column)) for column in columns]
+    for line in zip(*columns, strict=True):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 

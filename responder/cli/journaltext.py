@@ -23,6 +23,9 @@ def _tags(union: Any) -> frozenset[str]:
 KINDS: Final = _tags(Command) | _tags(Event) | {"alerts_received", "tick"}
 """What a decision can be on (an input, a timer) and what it can come to (events)."""
 
+_SAID_BY_EVENTS: Final = frozenset({"started", "resumed", "rules_loaded", "delivery_ended"})
+"""Inputs of which the events repeat all that people want to know."""
+
 
 class Names:
     """Which alerts stand behind the ids in the rows that were learned."""
@@ -77,12 +80,12 @@ def describe(body: dict[str, Any], names: Names) -> list[str]:
         heading = "timer"
     else:
         heading = f"{body['kind']}  by {body['actor']}  (input {body['input']})"
-        asked = {
-            k: v
-            for k, v in body.get("asked", {}).items()
-            if k != "type" and v not in ("", None, 0, [], False)
-        }
-        heading += "".join(f"  {name}={_value(value)}" for name, value in asked.items())
+        asked = {} if body["kind"] in _SAID_BY_EVENTS else body.get("asked", {})
+        heading += "".join(
+            f"  {name}={_value(value)}"
+            for name, value in asked.items()
+            if name != "type" and value not in ("", None, 0, [], False)
+        )
     lines = [_event(event, names) for event in body["events"]]
     return [heading, *(lines or ["nothing changed"])]
 

@@ -29,9 +29,12 @@ class Decision:
 
 
 class Draft:
-    """The working copy that one decision writes into. `new`: ids of label sets not known before."""
+    """The working copy that one decision writes into.
 
-    __slots__ = ("at", "changes", "effects", "events", "new", "ruleset", "state")
+    `new`: ids of label sets not known before; `opened`: ids of new groups, by route id and labels.
+    """
+
+    __slots__ = ("at", "changes", "effects", "events", "new", "opened", "ruleset", "state")
 
     def __init__(self, state: State, ruleset: Ruleset, at: Nanoseconds) -> None:
         """Begin a decision at `at`."""
@@ -44,6 +47,7 @@ class Draft:
         self.events: list[Event] = []
         self.effects: list[Effect] = []
         self.new: dict[Labels, int] = {}
+        self.opened: dict[tuple[str, Labels], int] = {}
 
     def alert(self, labels: Labels) -> Alert | None:
         """The alert with these labels, as decided so far."""
@@ -56,6 +60,16 @@ class Draft:
     def put_alert(self, alert: Alert) -> None:
         """Record an alert's new value."""
         self.changes.alerts[alert.id] = alert
+
+    def members(self, group: int) -> dict[int, Alert]:
+        """The alerts in a group, as decided so far."""
+        members = dict(self.state.members.get(group, {}))
+        for alert in self.changes.alerts.values():
+            if group in alert.groups:
+                members[alert.id] = alert
+            else:
+                members.pop(alert.id, None)
+        return members
 
     def new_group_id(self) -> int:
         """The next group id."""

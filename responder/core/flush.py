@@ -7,6 +7,7 @@ The verdicts come from `core.inhibition` and `core.timeintervals`, the reasons f
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -82,6 +83,9 @@ def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
     return Verdict("inhibition", f"{rule.name or rule.place or 'inhibit_rule'} alert {source.id}", until)
 
 
+_by_id = attrgetter("id")
+
+
 def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
     """Sort a group's members into firing, resolved and stale, with the verdict on each."""
     at = draft.at
@@ -92,7 +96,7 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
     verdicts: dict[int, Verdict] = {}
     newly_stale: list[int] = []
     deadline = at - draft.ruleset.stale_after
-    for alert in members:
+    for alert in sorted(members, key=_by_id):  # so that memory and rows give the same order
         if alert.resolved_at(at):
             resolved[alert.id] = alert.episode
         elif alert.stale:

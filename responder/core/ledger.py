@@ -5,7 +5,7 @@ tell, or none. A notification is *owed* when one of the rules below says that on
 one group would be told if nothing suppressed it; it never knows how telling works.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -41,7 +41,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     """Everything known about one (group, integration).
 
     `told` is the last delivered view and `owed` the one that would have been told had nothing
-    suppressed it. `hidden` fire but were suppressed at a look since they were last shown.
+    suppressed it. `hidden` fire but were suppressed at a look since a row that shows them was delivered.
     `perhaps` were in a row whose outcome nobody knows: they may have been told.
     `refused` is the view of a row that ended in a way that only people can mend: it is not
     owed again before the alert set changes. `head` is with delivery; `behind` waits for it.
@@ -167,31 +167,32 @@ def open_row(told: Told, row: OpenRow) -> tuple[Told, int | None]:
 
     At most one row is with delivery (head) and one waits (behind).
     """
-    shown = row.view.firing
-    hidden = {alert: episode for alert, episode in told.hidden.items() if alert not in shown}
     if told.head is None:
-        return msgspec.structs.replace(told, head=row, hidden=hidden, refused=None), None
+        return msgspec.structs.replace(told, head=row, refused=None), None
     replaced = told.behind.id if told.behind else None
-    return msgspec.structs.replace(told, behind=row, hidden=hidden, refused=None), replaced
+    return msgspec.structs.replace(told, behind=row, refused=None), replaced
 
 
-def delivered(told: Told, row: OpenRow, firing_now: Mapping[int, int], at: Nanoseconds, mends: bool) -> Told:
+def delivered(told: Told, row: OpenRow, members: Container[int], at: Nanoseconds, mends: bool) -> Told:
     """`told` after the receiver accepted `row`.
 
-    `firing_now` are the group's alerts that fire, muted or not: one that was told earlier and was
-    left out of this row because it is muted stays told (Alertmanager forgets it, and its end is
+    `members` are the group's alerts: one that was told earlier and was left out of this row because
+    it was muted stays told, even if it ended meanwhile (Alertmanager forgets it, and its end is
     never announced). `at`: when it was accepted; Alertmanager measures repeat_interval from there.
     """
     view = row.view
+    named = view.firing.keys() | view.resolved.keys() | view.stale.keys()
+    perhaps = {a: e for a, e in told.perhaps.items() if a not in named}
     if mends:
-        kept = {a: e for a, e in told.told.firing.items() if a in firing_now and a not in view.firing}
+        kept = {a: e for a, e in told.told.firing.items() if a in members and a not in named}
         view = View(kept | view.firing, view.resolved, view.stale, view.at)
     else:
         view = View(view.firing, view.resolved, view.stale, at)
-    over = view.firing.keys() | view.resolved.keys() | view.stale.keys()
-    perhaps = {a: e for a, e in told.perhaps.items() if a not in over}
+    # What waits behind and leaves out an alert that this row shows was decided while it was muted.
+    last = told.behind.view.firing if told.behind else view.firing
+    hidden = {a: e for a, e in told.hidden.items() if a not in row.view.firing or a not in last}
     return msgspec.structs.replace(
-        told, told=view, perhaps=perhaps, refused=None, head=told.behind, behind=None
+        told, told=view, perhaps=perhaps, hidden=hidden, refused=None, head=told.behind, behind=None
     )
 
 
@@ -205,11 +206,8 @@ ONLY_PEOPLE_MEND: Final[frozenset[FailureReason]] = frozenset({"unsupported", "a
 def not_delivered(told: Told, row: OpenRow, reason: FailureReason | None, *, maybe_told: bool) -> Told:
     """`told` after `row` ended without having been accepted: it does not count as told."""
     perhaps = told.perhaps | row.view.firing if maybe_told else told.perhaps
-    hidden = told.hidden | row.view.firing if row.reason == "unmuted" else told.hidden
     refused = row.view if reason in ONLY_PEOPLE_MEND else None
-    return msgspec.structs.replace(
-        told, perhaps=perhaps, hidden=hidden, refused=refused, head=told.behind, behind=None
-    )
+    return msgspec.structs.replace(told, perhaps=perhaps, refused=refused, head=told.behind, behind=None)
 
 
 def forget_resolved(told: Told, resolved: Mapping[int, int]) -> Told:

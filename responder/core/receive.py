@@ -28,7 +28,7 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
     at, timeout, mends = draft.at, draft.ruleset.resolve_timeout, draft.ruleset.mends
     fired: list[tuple[int, dict[str, str], tuple[int, ...]]] = []
     told_of: dict[str, list[int]] = {"resolved": [], "changed": [], "ignored": []}
-    opened: dict[tuple[str, Labels], int] = {}
+    source_ended = False
     known, changes, new = draft.state.alerts, draft.changes, draft.new
     for received in alerts:
         labels = received.labels
@@ -41,7 +41,7 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
             first = new.setdefault(labels, fresh)
             if first == fresh:
                 changes.next_alert = fresh + 1
-                alert = _begin(draft, fresh, source, received, opened)
+                alert = _begin(draft, fresh, source, received)
                 changes.alerts[fresh] = alert
                 if alert.groups:
                     fired.append((fresh, dict(labels), alert.groups))
@@ -52,14 +52,16 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
             told_of["ignored"].append(old.id)
             continue
         if change == "fired" or (not alert.groups and not alert.resolved_at(at)):
-            groups = join(draft, labels, alert.starts_at, opened)
+            groups = join(draft, labels, alert.starts_at)
             alert = msgspec.structs.replace(alert, groups=groups)
             fired.append((alert.id, dict(labels), groups))
         elif change in told_of:
             told_of[change].append(alert.id)
-        if change == "resolved" and mends and draft.state.inhibitor.is_source(labels):
-            _wake_hidden(draft)
+        if change == "resolved" and mends and not source_ended:
+            source_ended = draft.state.inhibitor.is_source(labels)
         draft.put_alert(alert)
+    if source_ended:
+        _wake_hidden(draft)
     if fired:
         draft.events.append(AlertsFired(fired))
     if told_of["resolved"]:
@@ -70,13 +72,7 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
         draft.events.append(AlertsIgnored(told_of["ignored"], "late or stale update"))
 
 
-def _begin(
-    draft: Draft,
-    alert_id: int,
-    source: Source,
-    received: ReceivedAlert,
-    opened: dict[tuple[str, Labels], int],
-) -> Alert:
+def _begin(draft: Draft, alert_id: int, source: Source, received: ReceivedAlert) -> Alert:
     """A label set that is not known. One that is over already joins no group: nobody heard of it."""
     at, labels = draft.at, share(received.labels)
     starts_at, ends_at, by_timeout = span(received, source, at, draft.ruleset.resolve_timeout)
@@ -93,22 +89,20 @@ def _begin(
         source,
         by_timeout,
         False,
-        () if over else join(draft, labels, starts_at, opened),
+        () if over else join(draft, labels, starts_at),
     )
 
 
-def join(
-    draft: Draft, labels: Labels, starts_at: Nanoseconds, opened: dict[tuple[str, Labels], int]
-) -> tuple[int, ...]:
+def join(draft: Draft, labels: Labels, starts_at: Nanoseconds) -> tuple[int, ...]:
     """The ids of the groups that an alert belongs to, opening those that do not exist."""
-    index = draft.state.group_index
+    index, opened, closed = draft.state.group_index, draft.opened, draft.changes.closed_groups
     groups = []
     for route in draft.ruleset.router.match(labels):
         group_labels = route.group_labels(labels)
         key = (route.id, group_labels)
-        group = index.get(key) or opened.get(key)
-        if group is None:
-            group = opened[key] = _open(draft, route, group_labels, starts_at)
+        group = index.get(key)
+        if group is None or group in closed:
+            group = opened.get(key) or _open(draft, route, group_labels, starts_at)
         groups.append(group)
     return tuple(groups)
 
@@ -125,6 +119,7 @@ def _open(draft: Draft, route: Route, labels: Labels, starts_at: Nanoseconds) ->
         tick_at=at if waited else at + route.group_wait,
     )
     draft.changes.groups[group.id] = group
+    draft.opened[route.id, labels] = group.id
     draft.events.append(GroupOpened(group.id, route.group_key(labels), route.receiver))
     return group.id
 
@@ -134,7 +129,7 @@ def _wake_hidden(draft: Draft) -> None:
 
     The wait is for the hidden alert's own end, which tends to come a moment after its source's.
     """
-    for group_id in draft.state.hiding:
+    for group_id in draft.state.hiding.difference(draft.changes.closed_groups):
         group = draft.changes.groups.get(group_id) or draft.state.groups[group_id]
         wake_at = draft.at + draft.ruleset.router.by_id[group.route].group_wait
         if wake_at < group.due_at:

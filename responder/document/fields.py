@@ -43,6 +43,13 @@ def text(node: ScalarNode) -> str:
     return node.text
 
 
+def name(node: ScalarNode) -> str:
+    """Any scalar but an empty one."""
+    if not node.text:
+        raise ValueError("cannot be empty")
+    return node.text
+
+
 def flag(node: ScalarNode) -> bool:
     """`true` or `false`, unquoted, in any of YAML 1.1's spellings."""
     if node.plain and node.text in _TRUE:

@@ -136,6 +136,10 @@ def _proxy(fields: Fields, reading: Reading) -> Secret | None:
     node = fields.scalar("proxy_url")
     if node is None:
         return None
+    if node.text.startswith("socks5"):
+        reading.mask(node)
+        reading.unsupport(node.place, "proxy_url: only http and https proxies are supported")
+        return None
     try:
         parts = split_url(node.text)
     except ValueError as error:

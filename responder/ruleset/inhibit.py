@@ -4,8 +4,7 @@
 """
 
 from responder.core.inhibition import InhibitRule
-from responder.document.fields import Fields, text
-from responder.document.tree import ScalarNode
+from responder.document.fields import Fields, name, text
 from responder.ruleset.matchers import read_matchers
 
 
@@ -17,8 +16,8 @@ def read_inhibit_rules(root: Fields) -> tuple[InhibitRule, ...]:
 def _rule(fields: Fields) -> InhibitRule:
     source = read_matchers(fields, "source_matchers", "source_match", "source_match_re")
     target = read_matchers(fields, "target_matchers", "target_match", "target_match_re")
-    equal = fields.list_of("equal", _label_name) or ()
-    name = fields.read("name", text, "")
+    equal = fields.list_of("equal", name) or ()
+    called = fields.read("name", text, "")
     fields.close()
     if not source and not target:
         fields.problems.warning(fields.where, "an inhibit rule without matchers inhibits nothing")
@@ -27,10 +26,4 @@ def _rule(fields: Fields) -> InhibitRule:
             fields.where,
             "an inhibit rule without equal: any source inhibits every target, whatever they are about",
         )
-    return InhibitRule(source, target, tuple(label for label, _ in equal), name, fields.where.short)
-
-
-def _label_name(node: ScalarNode) -> str:
-    if not node.text:
-        raise ValueError("a label's name cannot be empty")
-    return node.text
+    return InhibitRule(source, target, tuple(label for label, _ in equal), called, fields.where.short)

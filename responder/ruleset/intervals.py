@@ -4,7 +4,7 @@
 """
 
 from responder.core.timeintervals import FieldPath, IntervalError, TimeInterval, parse_interval
-from responder.document.fields import Fields
+from responder.document.fields import Fields, name
 from responder.document.tree import MappingNode, Node, Place, Problems, SequenceNode, to_plain
 
 
@@ -18,19 +18,17 @@ def read_intervals(root: Fields) -> dict[str, tuple[TimeInterval, ...]]:
         )
     for key in ("mute_time_intervals", "time_intervals"):
         for fields in root.each(key, "a time interval"):
-            fields.require("name")
-            node = fields.scalar("name")
+            called = fields.read("name", name, "") if fields.require("name") else ""
             entries = fields.items("time_intervals") or ()
             fields.close()
             intervals = tuple(
                 interval for entry in entries if (interval := _interval(entry, root.problems)) is not None
             )
-            if node is None:
-                continue
-            if node.text in places:
-                fields.error("name", f"{node.text!r} is given twice: first at {places[node.text]}")
-            places.setdefault(node.text, node.place)
-            found.setdefault(node.text, intervals)
+            if called in places:
+                fields.error("name", f"{called!r} is given twice: first at {places[called]}")
+            elif called:
+                places[called] = fields.place("name")
+                found[called] = intervals
     return found
 
 

@@ -105,11 +105,13 @@ def _compile(
 ) -> Loaded:
     root = parse(text, str(path), reading.problems) if text is not None else None
     ruleset = None
-    if text is not None and root is not None:
-        if not isinstance(root, MappingNode):
-            root = _no_mapping(root.place, reading.problems)
-        fields = Fields(root, "the rules", reading.problems)
-        ruleset = _ruleset(fields, path, text, settings, reading)
+    if isinstance(root, MappingNode):
+        assert text is not None
+        ruleset = _ruleset(Fields(root, "the file", reading.problems), path, text, settings, reading)
+    elif root is not None:
+        reading.problems.error(
+            root.place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is"
+        )
     unsupported = reading.unsupported.listed()
     if not allow_unsupported:
         unsupported = [replace(problem, severity="error") for problem in unsupported]
@@ -119,11 +121,6 @@ def _compile(
     return Loaded(ruleset, tuple(reading.problems.listed()), tuple(unsupported))
 
 
-def _no_mapping(place: Place, problems: Problems) -> MappingNode:
-    problems.error(place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is")
-    return MappingNode(place, {})
-
-
 def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading: Reading) -> Ruleset | None:
     """Everything in the file; None if some of it is wrong."""
     overrides = settings.overrides or Overrides()
@@ -131,15 +128,15 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
     receivers, named_at = read_receivers(fields, defaults, overrides.receivers, reading)
     intervals = read_intervals(fields)
     inhibit_rules = read_inhibit_rules(fields)
-    root = None
-    if fields.require("route") and (route := fields.fields("route", "a route")):
+    route, root = fields.fields("route", "a route"), None
+    if fields.require("route") and route is not None:
         root = read_route(route, receivers, intervals, overrides.timers)
-        for name, place in unused_receivers(root, named_at):
-            reading.problems.warning(place, f'no route names the receiver "{name}"')
     _unused_sections(fields, reading)
     fields.close()
     if root is None or reading.problems.failed:
         return None
+    for name, place in unused_receivers(root, named_at):
+        reading.problems.warning(place, f'no route names the receiver "{name}"')
     source = {
         path.name: masked_text(text, reading.masks, str(path)),
         SETTINGS: _settings_source(settings, reading),

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.rules import Integration, Receiver
-from responder.document.fields import Fields, flag, go_duration, split_url, whole
+from responder.document.fields import Fields, flag, go_duration, name, split_url, whole
 from responder.document.tree import MappingNode, Node, Place, Problems, ScalarNode, to_plain
 from responder.ruleset.entries import incoming_webhook, read_keys
 from responder.ruleset.httpconfig import HttpConfig, read_http_config
@@ -38,26 +38,24 @@ def read_receivers(
     found: dict[str, Receiver] = {}
     places: dict[str, Place] = {}
     for fields in root.each("receivers", "a receiver"):
-        fields.require("name")
-        node = fields.scalar("name")
-        name = node.text if node else ""
-        if node and name in places:
-            fields.error("name", f"{name!r} is given twice: first at {places[name]}")
-        elif node:
-            places[name] = node.place
-        if name in overrides:
-            integrations = _overridden(fields, overrides[name], defaults, reading)
+        called = fields.read("name", name, "") if fields.require("name") else ""
+        if called in places:
+            fields.error("name", f"{called!r} is given twice: first at {places[called]}")
+        elif called:
+            places[called] = fields.place("name")
+        if called in overrides:
+            integrations = _overridden(fields, overrides[called], defaults, reading)
         else:
             integrations = _integrations(fields, defaults, reading)
         if labels := fields.take("labels"):
             reading.problems.warning(labels.place, "labels: labels of receivers are not used by this version")
         fields.close()
-        found.setdefault(name, Receiver(name, integrations))
-    for name, override in overrides.items():
-        if name not in found:
-            near = get_close_matches(name, found, n=1)
+        found.setdefault(called, Receiver(called, integrations))
+    for called, override in overrides.items():
+        if called not in found:
+            near = get_close_matches(called, found, n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            reading.problems.error(override.place, f'overrides: the rules have no receiver "{name}"{hint}')
+            reading.problems.error(override.place, f'overrides: the rules have no receiver "{called}"{hint}')
     return found, places
 
 

@@ -6,11 +6,12 @@ error; what it accepts and people trip over is a warning.
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from typing import Final
 
 from responder.core.model import HOUR, MINUTE, SECOND, Nanoseconds, format_duration
 from responder.core.routing import ALL, RouteSpec
-from responder.document.fields import Fields, duration, duration_above_zero, flag
-from responder.document.tree import Place, SequenceNode, to_plain
+from responder.document.fields import Fields, duration, duration_above_zero, flag, name
+from responder.document.tree import Place, to_plain
 from responder.ruleset.matchers import read_matchers
 from responder.settings.values import Timers
 
@@ -32,16 +33,17 @@ def unused_receivers(root: RouteSpec, receivers: Mapping[str, Place]) -> list[tu
         spec = left.pop()
         used.add(spec.receiver)
         left += spec.routes
-    return [(name, place) for name, place in receivers.items() if name not in used]
+    return [(called, place) for called, place in receivers.items() if called not in used]
+
+
+_MATCHERS: Final = ("matchers", "match", "match_re")
 
 
 def _check_root(fields: Fields) -> None:
     """Alertmanager: the root takes every alert, at any time, and has no later siblings."""
     fields.require("receiver")
-    for key in ("matchers", "match", "match_re", "mute_time_intervals", "active_time_intervals"):
-        node = fields.take(key)
-        empty = node.items == () if isinstance(node, SequenceNode) else node is None or to_plain(node) == {}
-        if not empty:
+    for key in (*_MATCHERS, "mute_time_intervals", "active_time_intervals"):
+        if _says_something(fields, key):
             fields.problems.error(
                 fields.key_place(key), f"{key}: not in the root route, which takes every alert"
             )
@@ -49,6 +51,12 @@ def _check_root(fields: Fields) -> None:
         fields.problems.error(
             fields.key_place("continue"), "continue: not in the root route, which has no siblings"
         )
+
+
+def _says_something(fields: Fields, key: str) -> bool:
+    """Whether a list or mapping is written that is not empty."""
+    node = fields.take(key)
+    return node is not None and to_plain(node) not in ([], {})
 
 
 class _Reader:
@@ -118,11 +126,11 @@ class _Reader:
         return node.text
 
     def _named_intervals(self, fields: Fields, key: str) -> tuple[str, ...]:
-        names = fields.list_of(key, lambda node: node.text) or ()
-        for name, place in names:
-            if name not in self._intervals:
-                fields.problems.error(place, f"{key}: {_no_such('time interval', name, self._intervals)}")
-        return tuple(name for name, _ in names)
+        names = fields.list_of(key, name) or ()
+        for interval, place in names:
+            if interval not in self._intervals:
+                fields.problems.error(place, f"{key}: {_no_such('time interval', interval, self._intervals)}")
+        return tuple(interval for interval, _ in names)
 
     def _check_repeat(self, fields: Fields, interval: Nanoseconds, repeat: Nanoseconds) -> None:
         """Alertmanager looks at repeat_interval only every group_interval (S80)."""
@@ -136,25 +144,23 @@ class _Reader:
 
 
 def _group_by(fields: Fields) -> tuple[str, ...] | None:
-    named = fields.list_of("group_by", lambda node: node.text)
+    named = fields.list_of("group_by", name)
     if named is None:
         return None
     seen: set[str] = set()
-    for name, place in named:
-        if not name:
-            fields.problems.error(place, "group_by: a label's name cannot be empty")
-        elif name in seen:
-            fields.problems.error(place, f"group_by: {name!r} is given twice")
-        elif name == ALL and len(named) > 1:
+    for label, place in named:
+        if label in seen:
+            fields.problems.error(place, f"group_by: {label!r} is given twice")
+        elif label == ALL and len(named) > 1:
             fields.problems.error(place, "group_by: '...' means every label and must stand alone")
-        seen.add(name)
-    return tuple(name for name, _ in named)
+        seen.add(label)
+    return tuple(label for label, _ in named)
 
 
 def _warn_unreachable(children: tuple[Fields, ...], specs: tuple[RouteSpec, ...]) -> None:
     """S5: after a sibling without matchers and without `continue` nothing is tried."""
     for position, spec in enumerate(specs):
-        if not spec.matchers and not spec.continue_:
+        if not spec.continue_ and not any(_says_something(children[position], key) for key in _MATCHERS):
             for later in children[position + 1 :]:
                 later.problems.warning(
                     later.where,
@@ -163,7 +169,7 @@ def _warn_unreachable(children: tuple[Fields, ...], specs: tuple[RouteSpec, ...]
             return
 
 
-def _no_such(what: str, name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, known, n=1)
+def _no_such(what: str, called: str, known: Collection[str]) -> str:
+    near = get_close_matches(called, known, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    return f'there is no {what} "{name[:64]}"{hint}'
+    return f'there is no {what} "{called[:64]}"{hint}'

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from responder.core.model import MINUTE, SECOND
-from tests.acceptance.timeline.rules import inhibit, route, rules
+from responder.core.model import HOUR, MILLISECOND, MINUTE
+from tests.acceptance.timeline.rules import Hook, inhibit, route, rules
 from tests.acceptance.timeline.timeline import Ledger, Timeline, firing, resolved
 
 pytestmark = pytest.mark.acceptance
@@ -22,6 +23,16 @@ PAIRS = rules(
     inhibit_rules=[inhibit('severity="critical"', 'severity="warning"', "alertname", "service")],
 )
 ONE = rules(route("team", group_by=("alertname",)))
+TWO = rules(
+    route(
+        "root",
+        "",
+        route("first", 'alertname=~".+"', go_on=True),
+        route("second", 'alertname=~".+"'),
+        group_by=("alertname",),
+    ),
+    {"second": [Hook("other")]},
+)
 
 
 # -- told, inhibited, resolved ----------------------------------------------------------------
@@ -171,7 +182,7 @@ async def test_a_night_in_a_mute_time_interval(tmp_path: Path) -> None:
     line.at("5h").post(firing("DiskFilling"))
     line.at("6h").expect("team", "unmuted", firing=["DiskFilling"])
     line.at("7h").post(resolved("DiskFilling"))
-    line.at("7h").expect("team", "all_resolved", resolved=["DiskFilling"])
+    line.at("7h30s").expect("team", "all_resolved", resolved=["DiskFilling"])
     await line.run("2d")
     # At night: one for each, and after 4h the repeat of the one that was still firing.
     assert line.ledger() == Ledger(5, {"delivered": 2, "suppressed(mute_time_interval)": 3})
@@ -179,14 +190,11 @@ async def test_a_night_in_a_mute_time_interval(tmp_path: Path) -> None:
 
 # -- destinations in trouble ------------------------------------------------------------------
 
-WATCHED = rules(
+BY_GROUP = rules(
     route(
-        "team",
-        "",
-        route("own", 'service="responder"'),
-        group_by=("alertname", "group", "destination"),
+        "team", "", route("own", 'service="responder"'), group_by=("alertname", "group"), repeat="1d"
     ),
-    {"own": ()},
+    {"own": [Hook("own")]},
 )
 
 
@@ -195,7 +203,7 @@ def the(many: range) -> list[str]:
 
 
 async def test_after_an_hour_without_a_sink_only_what_is_still_true_is_told(tmp_path: Path) -> None:
-    line = Timeline(tmp_path, WATCHED)
+    line = Timeline(tmp_path, BY_GROUP, ("main", "own"))
     line.at("0s").sink_down()
     for minute, start in enumerate(range(0, 500, 10)):
         line.at(f"{minute}m").post(*(firing("Down", group=name) for name in the(range(start, start + 10))))
@@ -207,17 +215,27 @@ async def test_after_an_hour_without_a_sink_only_what_is_still_true_is_told(tmp_
     await line.let_pass("2h")
 
     told = line.sinks["main"].told
-    assert Counter((one.reason, one.firing, one.resolved) for one in told) == Counter(
-        {("first_notification", ("Down",), ()): 250}
+    assert Counter((one.reason, one.firing, one.resolved) for one in told) == {
+        ("first_notification", ("Down",), ()): 250
+    }
+    assert sorted(group for one in line.sinks["main"].payloads for group in groups(one)) == the(
+        range(250, 500)
     )
-    assert 60 * MINUTE < told[0].at <= 61 * MINUTE  # the breaker's probe
-    assert told[-1].at - told[0].at == 0  # and then all at once
-    assert max(line.sinks["main"].keys.values()) == 1
-    # Of each group that came and went: its beginning gave way to its end, which was no news then.
-    # And one for Responder's own alert, ResponderDeliveryFailing, has no integration to be owed to.
+    # The breaker asks once a minute whether the sink is back, and then nothing waits any longer.
+    assert HOUR < told[0].at <= HOUR + MINUTE
+    assert {one.at for one in told} == {told[0].at}
+    assert [(one.receiver, one.reason, one.firing) for one in line.sinks["own"].told] == [
+        ("own", "first_notification", ("ResponderDeliveryFailing",)),
+        ("own", "all_resolved", ()),
+    ]
+    # A group that came and went: its beginning gave way to its end, which was then no news to anybody.
     assert line.ledger() == Ledger(
-        750, {"delivered": 250, "superseded": 250, "suppressed(resolved_before_told)": 250}
+        752, {"delivered": 252, "superseded": 250, "suppressed(resolved_before_told)": 250}
     )
+
+
+def groups(payload: Any) -> list[str]:
+    return [alert["labels"]["group"] for alert in payload["alerts"]]
 
 
 async def test_two_hundred_times_429_with_retry_after(tmp_path: Path) -> None:
@@ -229,3 +247,129 @@ async def test_two_hundred_times_429_with_retry_after(tmp_path: Path) -> None:
     await line.run("1h")
     assert line.sinks["main"].attempts == 202
     assert line.ledger() == Ledger(2, {"delivered": 2})
+
+
+async def test_a_limit_holds_for_a_destination_and_not_for_others(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, TWO, ("main", "other"))
+    line.at("0s").sink("limiting", times=1, retry_after=90)
+    line.at("0s").post(firing("HighCPU"), firing("HighMemory"))
+    for name in ("HighCPU", "HighMemory"):
+        line.at("30s").expect("second", "first_notification", firing=[name])
+        line.at("2m").expect("first", "first_notification", firing=[name])
+    await line.run("1h")
+    # Both were on their way when the first was refused: the other one had been taken by then, or waits too.
+    assert line.sinks["main"].attempts == 3
+
+
+async def test_what_changed_while_a_sink_was_limited_is_told_once_as_it_is(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("HighCPU", instance="a")).sink("limiting", times=1, retry_after=600)
+    line.at("1m").post(firing("HighCPU", instance="b"))
+    line.at("6m").post(resolved("HighCPU", instance="a"))
+    # Looks at 5m30s and 10m30s; the pause ends at 10m30s, and the newest row is the one to be told.
+    line.at("10m30s").expect("team", "first_notification", firing=["HighCPU/b"])
+    await line.run("1h")
+
+
+async def test_a_hanging_sink_holds_up_nobody_else(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, TWO, ("main", "other"))
+    line.at("0s").sink("hanging")
+    names = [f"Alert{number:02}" for number in range(20)]
+    for minute, name in enumerate(names):
+        line.at(f"{minute}m").post(firing(name))
+        line.at(f"{minute}m30s").expect("second", "first_notification", firing=[name])
+        line.at("2h").expect("first", "first_notification", firing=[name])
+    line.at("2h").sink("well")
+    await line.run("3h")
+    assert line.ledger() == Ledger(40, {"delivered": 40})
+
+
+async def test_a_sink_that_never_answers_is_asked_again_and_again(tmp_path: Path) -> None:
+    impatient = rules(
+        route("team", "", route("own", 'service="responder"'), group_by=("alertname",)),
+        {"team": [Hook(timeout=20 * MILLISECOND)], "own": [Hook("own")]},
+    )
+    line = Timeline(tmp_path, impatient, ("main", "own"), patient=False)
+    line.at("0s").post(firing("HighCPU")).sink("hanging")
+    line.at("10m").sink("well")
+    await line.let_pass("1h")
+    told = line.sinks["main"].told
+    assert [(one.reason, one.firing) for one in told] == [("first_notification", ("HighCPU",))]
+    assert 10 * MINUTE <= told[0].at <= 11 * MINUTE
+    # Ten failures with growing pauses, then a probe after 5s, 10s, 20s, 40s and every minute.
+    assert line.sinks["main"].attempts == 10 + 4 + 9 + 1
+    assert line.ledger() == Ledger(3, {"delivered": 3})
+
+
+async def test_an_integration_of_the_same_receiver_that_fails_does_not_hold_up_the_other(
+    tmp_path: Path,
+) -> None:
+    both = rules(route("team", group_by=("alertname",)), {"team": [Hook("main"), Hook("other")]})
+    line = Timeline(tmp_path, both, ("main", "other"))
+    line.at("0s").post(firing("HighCPU")).sink_down()
+    line.at("30s").expect("team", "first_notification", firing=["HighCPU"])  # the other
+    line.at("40s").sink_up()
+    line.at("1m").post(resolved("HighCPU"))
+    await line.let_pass("1h")
+    assert [one.reason for one in line.sinks["main"].told] == ["first_notification", "all_resolved"]
+    assert [one.reason for one in line.sinks["other"].told] == ["first_notification", "all_resolved"]
+    assert line.ledger() == Ledger(4, {"delivered": 4})
+
+
+# -- restarts ---------------------------------------------------------------------------------
+
+
+async def test_a_restart_before_the_first_look_changes_nothing(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("HighCPU"))
+    line.at("10s").stop()
+    line.at("20s").start()
+    line.at("30s").expect("team", "first_notification", firing=["HighCPU"])
+    line.at("2m").stop().start()
+    line.at("3m").post(resolved("HighCPU"))
+    line.at("5m30s").expect("team", "all_resolved", resolved=["HighCPU"])
+    await line.run("1h")
+    assert line.ledger() == Ledger(2, {"delivered": 2})
+
+
+async def test_overdue_timers_fire_once_at_start(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post(firing("HighCPU"))
+    line.at("10s").stop()
+    line.at("2h").start()
+    line.at("2h").expect("team", "first_notification", firing=["HighCPU"])
+    await line.run("5h")
+    assert line.ledger() == Ledger(1, {"delivered": 1})
+
+
+async def test_time_in_which_nobody_could_be_heard_ends_no_alert(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, ONE)
+    line.at("0s").post_api(firing("HighCPU"))
+    line.at("30s").expect("team", "first_notification", firing=["HighCPU"])
+    line.at("1m").stop()
+    line.at("1h").start()
+    for minute in range(61, 66):
+        line.at(f"{minute}m").post_api(firing("HighCPU"))
+    # Heard of until 1h5m, and for resolve_timeout after that; looks are 5m after the one at the start.
+    line.at("1h10m").expect("team", "all_resolved", resolved=["HighCPU"])
+    await line.run("2h")
+    assert line.ledger() == Ledger(2, {"delivered": 2})
+
+
+async def test_what_waited_for_a_sink_is_told_as_it_is_after_a_restart(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, BY_GROUP, ("main", "own"))
+    line.at("0s").sink_down()
+    line.at("0s").post(*(firing("Down", group=name) for name in the(range(20))))
+    line.at("1m").stop()
+    line.at("2m").start()
+    line.at("3m").post(*(resolved("Down", group=name) for name in the(range(10))))
+    line.at("10m").stop()
+    line.at("11m").sink_up()
+    line.at("12m").start()
+    await line.let_pass("1h")
+    told = line.sinks["main"].payloads
+    assert sorted(group for one in told for group in groups(one)) == the(range(10, 20))
+    assert [one["notification_reason"] for one in told] == ["first_notification"] * 10
+    ledger = line.ledger()
+    assert ledger.closed["suppressed(resolved_before_told)"] == 10
+    assert "pending" not in ledger.closed

@@ -35,8 +35,8 @@ STORM: Final = {
 }
 MANY: Final = {
     "group_by": ["alertname", "service", "team"],
-    "group_wait": "5s",
-    "group_interval": "5m",
+    "group_wait": "10s",
+    "group_interval": "15s",
     "repeat_interval": "4h",
 }
 
@@ -205,27 +205,33 @@ def storm_singles(stage: Stage, name: Name) -> Figures:
     return _storm(stage, name, 1)
 
 
-def _fill(stage: Stage, process: Subject, count: int) -> None:
-    """Let it have that many active alerts, and tell the sink of each."""
+def _fill(process: Subject, count: int) -> None:
+    """Let it have that many active alerts, and decide on each."""
     sent = load.send(process.url + ALERTS, alerts.bodies(count, 100), connections=4)
     if len(sent.accepted) != count // 100:
         raise AssertionError(f"did not accept everything: {sent.statuses}")
-    stage.sink.wait_alerts(count, timeout=120)
     if isinstance(process, ResponderProcess):
         catch_up(process)
 
 
 def memory(stage: Stage, name: Name) -> Figures:
-    """What 100,000 active alerts occupy, all of them told of."""
+    """What 100,000 active alerts occupy: once they are known, and once the sink was told of all of them."""
+    count = 100_000
+
+    def mebibytes() -> float:
+        samples = []
+        for _ in range(5):
+            time.sleep(0.3)
+            samples.append(process.memory() / 2**20)
+        return median(samples)
+
     process = stage.make(name, routing(stage.sink.url, MANY))
     process.start()
     try:
-        _fill(stage, process, 100_000)
-        samples = []
-        for _ in range(5):
-            time.sleep(0.5)
-            samples.append(process.memory() / 2**20)
-        return {"mebibytes": median(samples)}
+        _fill(process, count)
+        known = mebibytes()
+        stage.sink.wait_alerts(count, timeout=60)
+        return {"known": known, "told": mebibytes()}
     finally:
         process.kill9()
 
@@ -246,7 +252,8 @@ def restart(stage: Stage, name: Name) -> Figures:
     assert isinstance(process, ResponderProcess)
     process.start()
     try:
-        _fill(stage, process, count)
+        _fill(process, count)
+        stage.sink.wait_alerts(count, timeout=60)
         process.kill9()
         began = time.monotonic()
         ready = process.start()
@@ -334,7 +341,10 @@ CASES: Final = (
     Case(
         "memory",
         memory,
-        (Row("memory with 100,000 active alerts", "mebibytes", "MiB", 0.75, at_least=False),),
+        (
+            Row("memory with 100,000 active alerts", "known", "MiB", 0.75, at_least=False),
+            Row("the same, once all were told of", "told", "MiB", 0.75, at_least=False),
+        ),
         rounds=1,
     ),
     Case("start", start, bounds=(Bound("start to ready", "seconds", "s", 0.5),)),

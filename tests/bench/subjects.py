@@ -24,7 +24,10 @@ ALERTS: Final = "/api/v2/alerts"
 def routing(sink: str, route: Mapping[str, Any], children: int = 0) -> dict[str, Any]:
     """An alertmanager.yml: this root route, so many routes below it, one for each team, and one webhook."""
     routes = [
-        {"receiver": "sink", "matchers": [f'team="team-{number:04}"', 'severity=~"critical|warning"']}
+        {
+            "receiver": "sink",
+            "matchers": [f'team=~"team-{number:04}|crew-{number:04}"', 'severity=~"critical|warning"'],
+        }
         for number in range(children)
     ]
     assert children <= TEAMS

@@ -1,7 +1,7 @@
 """Timelines for the core: who is told what and when, on virtual time, in full.
 
 Tests post alerts and let time pass; the driver decides as the engine does (what is due at or before
-an input comes before it, `Started` and `Resumed` excepted), hands what is to be told to a delivery that
+an input comes before it; before `Started` and `Resumed`: what was due when we last heard), hands what is to be told to a delivery that
 the test holds or refuses, and writes every decision to a database in memory. After each step it
 checks what must always hold; at the end it decides everything again from the inputs alone.
 
@@ -12,7 +12,7 @@ that a test does not expect fail it.
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +20,6 @@ from typing import Final, Self, get_args
 
 from responder.core.decide import decide, decide_timer
 from responder.core.draft import Decision
-from responder.core.inhibition import InhibitRule
-from responder.core.matching import parse_matchers
 from responder.core.messages import (
     AlertsReceived,
     Body,
@@ -41,28 +39,22 @@ from responder.core.messages import (
     kind_of,
 )
 from responder.core.model import (
-    DAY,
-    HOUR,
-    MINUTE,
-    SECOND,
     Labels,
     Nanoseconds,
     Source,
     format_duration,
     format_time,
-    label,
-    labels_from,
     parse_duration,
 )
 from responder.core.notification import FailureReason, ToldReason
-from responder.core.routing import Router, RouteSpec
-from responder.core.rules import Compatibility, Integration, Receiver, Ruleset
+from responder.core.rules import Ruleset
 from responder.core.state import State
-from responder.core.timeintervals import parse_interval
 from responder.store import outbox, records
 from responder.store.database import Writer, migrate
 from responder.store.journal import canonical
 from tests.clock import MONDAY
+from tests.core.invariants import consistent, difference
+from tests.core.words import labels_of, name_of, seconds
 
 NOT_TOLD: Final = frozenset(
     {
@@ -85,133 +77,6 @@ NOT_TOLD: Final = frozenset(
 )
 TOLD: Final = frozenset(get_args(ToldReason))
 FAILED: Final = frozenset(get_args(FailureReason))
-
-# -- rules ------------------------------------------------------------------------------------
-
-
-def seconds(text: str) -> Nanoseconds:
-    """A duration, or minus one: `-1h`."""
-    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
-
-
-def route(
-    when: str = "",
-    *routes: RouteSpec,
-    to: str | None = None,
-    by: Sequence[str] | None = None,
-    wait: str | None = None,
-    interval: str | None = None,
-    repeat: str | None = None,
-    mute: Sequence[str] = (),
-    active: Sequence[str] = (),
-    go_on: bool = False,
-) -> RouteSpec:
-    """A route for alerts that match `when`; what is left out is inherited."""
-    return RouteSpec(
-        receiver=to,
-        matchers=parse_matchers(when).matchers if when else (),
-        group_by=None if by is None else tuple(by),
-        group_wait=None if wait is None else parse_duration(wait),
-        group_interval=None if interval is None else parse_duration(interval),
-        repeat_interval=None if repeat is None else parse_duration(repeat),
-        continue_=go_on,
-        mute_time_intervals=tuple(mute),
-        active_time_intervals=tuple(active),
-        routes=routes,
-    )
-
-
-def inhibit(source: str, target: str, *equal: str, name: str = "rule") -> InhibitRule:
-    """Alerts that match `source` mute those that match `target`."""
-    return InhibitRule(parse_matchers(source).matchers, parse_matchers(target).matchers, equal, name)
-
-
-def hook(name: str, *, resolved: bool = True, supported: bool = True) -> Integration:
-    """An integration that can be told anything."""
-    return Integration(name, "webhook", resolved, f"http://{name}", supported=supported)
-
-
-OWN: Final = route('alertname=~"Responder.*"', to="ops", by=["alertname"])
-"""Responder's own alerts go to `ops`."""
-
-
-def rules(
-    *routes: RouteSpec,
-    by: Sequence[str] = (),
-    wait: str = "30s",
-    interval: str = "5m",
-    repeat: str = "4h",
-    mute: Sequence[str] = (),
-    active: Sequence[str] = (),
-    receivers: Iterable[Receiver] = (),
-    resolved: bool = True,
-    supported: bool = True,
-    inhibits: Sequence[InhibitRule] = (),
-    intervals: dict[str, dict[str, object]] | None = None,
-    compatibility: Compatibility = "responder",
-    stale_after: str = "24h",
-    resolve_timeout: str = "5m",
-    name: str = "rules",
-) -> Ruleset:
-    """A root route to `team` that holds all alerts in one group, except Responder's own.
-
-    Time intervals of the root are put on a child that takes everything: a root must not have any.
-    """
-    given = {receiver.name: receiver for receiver in receivers}
-    standard = {
-        "team": Receiver("team", (hook("team", resolved=resolved, supported=supported),)),
-        "ops": Receiver("ops", (hook("ops"),)),
-    }
-    everything = (route(mute=mute, active=active, to="team"),) if mute or active else ()
-    root = route("", OWN, *routes, *everything, to="team", by=by, wait=wait, interval=interval, repeat=repeat)
-    return Ruleset(
-        hash=name,
-        router=Router(root),
-        receivers=standard | given,
-        inhibit_rules=tuple(inhibits),
-        time_intervals={key: (parse_interval(value),) for key, value in (intervals or {}).items()},
-        compatibility=compatibility,
-        resolve_timeout=parse_duration(resolve_timeout),
-        stale_after=parse_duration(stale_after),
-    )
-
-
-# -- alerts -----------------------------------------------------------------------------------
-
-
-def labels_of(name: str, **labels: str) -> Labels:
-    """`A` is alertname A; `A/1` has instance 1 as well; `A!` and `A?` are critical and a warning."""
-    severity = {"!": "critical", "?": "warning"}.get(name[-1], "")
-    alertname, _, instance = name.rstrip("!?").partition("/")
-    return labels_from({"alertname": alertname, "instance": instance, "severity": severity} | labels)
-
-
-def name_of(labels: Labels) -> str:
-    """The name by which lines and tests call an alert."""
-    name, instance = label(labels, "alertname"), label(labels, "instance")
-    mark = {"critical": "!", "warning": "?"}.get(label(labels, "severity"), "")
-    if name.startswith("Responder"):
-        mark = ""
-    return f"{name}/{instance}{mark}" if instance else name + mark
-
-
-def firing(name: str, since: str = "", until: str = "", note: str = "", **labels: str) -> ReceivedAlert:
-    """An alert as a sender gives it; times count from the timeline's start, left out: not given."""
-    return ReceivedAlert(
-        labels_of(name, **labels),
-        labels_from({"summary": note}),
-        MONDAY + seconds(since) if since else 0,
-        MONDAY + seconds(until) if until else 0,
-        "",
-        resolved=False,
-    )
-
-
-def resolved(name: str, since: str = "", until: str = "", **labels: str) -> ReceivedAlert:
-    """An alert whose sender says that it is over (webhook)."""
-    given = firing(name, since, until, **labels)
-    return ReceivedAlert(given.labels, given.annotations, given.starts_at, given.ends_at, "", resolved=True)
-
 
 # -- the driver -------------------------------------------------------------------------------
 
@@ -307,6 +172,11 @@ class Timeline:
         self._advance(until)
         return self
 
+    def wait(self, duration: str) -> Self:
+        """Let time pass."""
+        self._advance(self.now + parse_duration(duration))
+        return self
+
     def post(self, *alerts: ReceivedAlert, actor: str = "alertmanager", source: Source = "webhook") -> Self:
         """A webhook of an Alertmanager."""
         self.give(AlertsReceived(source, b"", alerts), actor)
@@ -380,10 +250,15 @@ class Timeline:
         self.give(Started(ruleset.hash, self.heard, attempted, restored), "responder")
         return self
 
-    def resume(self, since: str) -> Self:
-        """The process goes on after it could not hear `since`: timers waited."""
+    def deafen(self) -> Self:
+        """From now on nothing can be accepted: timers wait."""
+        self.up, self.heard = False, self.now
+        return self
+
+    def resume(self) -> Self:
+        """Accepting goes on."""
         self.up = True
-        self.give(Resumed(MONDAY + seconds(since), "lag"), "responder")
+        self.give(Resumed(self.heard, "lag"), "responder")
         return self
 
     def expect(self, *lines: str) -> Self:
@@ -512,9 +387,7 @@ class Timeline:
     def _close(self, event: Closed, at: Nanoseconds) -> None:
         row = self._rows[event.row]
         shown = [
-            mark + self._names[alert]
-            for mark, part in zip("+-?", row.content, strict=True)
-            for alert in part
+            mark + self._names[alert] for mark, part in zip("+-?", row.content, strict=True) for alert in part
         ]
         line = " ".join([format_duration(at - MONDAY), self._name(row), row.reason, *shown])
         if event.state != "delivered":
@@ -555,15 +428,14 @@ class Timeline:
         merged = self._stores[1]
         merged.write()
         assert difference(self.state, records.load(merged.connection, self.ruleset)) == []
-        every = "SELECT * FROM deliveries ORDER BY id"
-        assert merged.connection.execute(every).fetchall() == self._stores[0].connection.execute(every).fetchall()
-        every = "SELECT * FROM sums ORDER BY name"
-        assert merged.connection.execute(every).fetchall() == self._stores[0].connection.execute(every).fetchall()
-        assert self.replay(forgetful=False) == self.journal
-        assert self.replay(forgetful=True) == self.journal
+        for table in ("deliveries", "sums"):
+            every = f"SELECT * FROM {table} ORDER BY 1"
+            mine, theirs = (store.connection.execute(every).fetchall() for store in self._stores)
+            assert mine == theirs
+        assert self.replay() == self.journal
 
-    def replay(self, *, forgetful: bool) -> list[bytes]:
-        """The journal of the same inputs, decided again; `forgetful`: from rows at each step."""
+    def replay(self) -> list[bytes]:
+        """The journal of the same inputs, decided again, each from the rows that the last one left."""
         ruleset, state = self._first, State(self._first)
         store, journal = Store(1), list[bytes]()
 
@@ -573,17 +445,15 @@ class Timeline:
             entry = journal_entry(decision, at, given)
             if entry:
                 journal.append(entry)
-            if forgetful:
-                store.add(decision, at)
-                state = records.load(store.connection, ruleset)
+            store.add(decision, at)
+            state = records.load(store.connection, ruleset)
 
         def run(until: Nanoseconds) -> None:
             while (due := state.next_due()) and due[0] <= until:
                 take(decide_timer(state, ruleset, due[1], due[0]), due[0], None)
 
         for given in self.inputs:
-            if not isinstance(given.body, Started | Resumed):
-                run(given.at)
+            run(given.body.heard_at if isinstance(given.body, Started | Resumed) else given.at)
             if isinstance(given.body, RulesLoaded):
                 ruleset = self.rulesets[given.body.hash]
             elif isinstance(given.body, Started):
@@ -615,75 +485,3 @@ def journal_entry(decision: Decision, at: Nanoseconds, given: Input | None) -> b
         if not isinstance(given.body, AlertsReceived):
             body["asked"] = given.body
     return canonical(body)
-
-
-_COMPARED: Final = (
-    "alerts",
-    "by_id",
-    "collect_at",
-    "dead",
-    "group_index",
-    "groups",
-    "hiding",
-    "members",
-    "names",
-    "next_alert",
-    "next_group",
-    "next_row",
-    "rows",
-    "rules",
-    "told",
-)
-
-
-def difference(one: State, other: State) -> list[str]:
-    """The parts in which two states differ, except for the inhibition index."""
-    assert set(_COMPARED) | {"inhibitor", "timers"} == set(State.__slots__)
-    parts = [name for name in _COMPARED if getattr(one, name) != getattr(other, name)]
-    if timers_of(one) != timers_of(other):
-        parts.append("timers")
-    return parts
-
-
-def timers_of(state: State) -> list[tuple[Nanoseconds, int]]:
-    """The timers that will fire, without those that were replaced."""
-    wanted = {(group.due_at, group.id) for group in state.groups.values()} | {(state.collect_at, 0)}
-    return sorted(wanted & set(state.timers))
-
-
-def consistent(state: State) -> None:
-    """Alerts, groups, members, rows and indexes say the same."""
-    assert list(state.alerts.values()) == [state.by_id[a.id] for a in state.alerts.values()]
-    assert {alert.id for alert in state.alerts.values()} == set(state.by_id)
-    for alert in state.by_id.values():
-        assert len(set(alert.groups)) == len(alert.groups)
-        for group in alert.groups:
-            assert state.members[group][alert.id] is alert
-    assert set(state.members) == set(state.groups)
-    for key, members in state.members.items():
-        assert all(key in alert.groups for alert in members.values())
-    assert len(state.group_index) == len(state.groups)
-    for group in state.groups.values():
-        assert state.group_index[group.route, group.labels] == group.id
-    names: dict[str, int] = {}
-    for alert in state.by_id.values():
-        name = label(alert.labels, "alertname")
-        names[name] = names.get(name, 0) + 1
-    assert names == state.names
-    rows: dict[int, tuple[int, str]] = {}
-    for key, tolds in state.told.items():
-        assert key in state.groups
-        for integration, told in tolds.items():
-            assert told.head is not None or told.behind is None
-            for row in (told.head, told.behind):
-                if row:
-                    assert row.id not in rows
-                    rows[row.id] = (key, integration)
-    assert rows == state.rows
-    assert state.hiding == {
-        key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
-    }
-    assert len(timers_of(state)) == len(state.groups) + (1 if state.collect_at else 0)
-
-
-__all__ = ["DAY", "HOUR", "MINUTE", "SECOND"]

@@ -146,20 +146,20 @@ async def test_a_slow_body_does_not_undo_an_answer(sink: Sink, senders: Senders)
     sink.answers(slow_body(200))
     assert await tell(senders, sink.url) == Delivered()
     sink.answers(slow_body(500))
-    assert await tell(senders, sink.url, within=50 * MILLISECOND) == Retry("server_error", "HTTP 500")
+    assert await tell(senders, sink.url, within=500 * MILLISECOND) == Retry("server_error", "HTTP 500")
 
 
 async def test_a_service_that_hangs(sink: Sink, senders: Senders) -> None:
     sink.answers(sink.hang)
-    assert await tell(senders, sink.url, within=50 * MILLISECOND) == Retry(
-        "timeout", "no answer within 0.05s"
+    assert await tell(senders, sink.url, within=500 * MILLISECOND) == Retry(
+        "timeout", "no answer within 0.5s"
     )
 
 
 async def test_its_own_timeout_wins(sink: Sink, senders: Senders) -> None:
     sink.answers(sink.hang)
-    assert await tell(senders, sink.url, timeout=20 * MILLISECOND) == Retry(
-        "timeout", "no answer within 0.02s"
+    assert await tell(senders, sink.url, timeout=300 * MILLISECOND) == Retry(
+        "timeout", "no answer within 0.3s"
     )
 
 

@@ -16,9 +16,10 @@ receivers: [{name: r}]
 
 
 def load(text: str, directory: Path, settings: Settings | None = None, **options: bool) -> Loaded:
-    """Load a text as `routing.yaml` of a directory."""
-    (directory / "routing.yaml").write_text(text)
-    return load_ruleset(directory, settings or Settings(), **options)
+    """Load a text as the file `routing.yaml`; its directory may hold what it names."""
+    path = directory / "routing.yaml"
+    path.write_text(text)
+    return load_ruleset(path, settings or Settings(), **options)
 
 
 def wrong(text: str, directory: Path, settings: Settings | None = None) -> list[str]:

@@ -24,7 +24,7 @@ inhibit_rules:
     assert (first.name, first.equal, first.place) == (
         "critical-over-warning",
         ("alertname", "no"),
-        "routing.yaml:5",
+        "routing.yaml:6",
     )
     assert [str(matcher) for matcher in (*first.source_matchers, *first.target_matchers)] == [
         'severity="critical"',
@@ -35,10 +35,10 @@ inhibit_rules:
         'team=~"^(?:a|b)$"',
     ]
     assert [line.split(" is ")[0] for line in warned(loaded, tmp_path)] == [
-        "routing.yaml:9:5: warning: source_match",
-        "routing.yaml:10:5: warning: source_match_re",
-        "routing.yaml:11:5: warning: target_match",
-        "routing.yaml:12:5: warning: target_match_re",
+        "routing.yaml:10:5: warning: source_match",
+        "routing.yaml:11:5: warning: source_match_re",
+        "routing.yaml:12:5: warning: target_match",
+        "routing.yaml:13:5: warning: target_match_re",
     ]
 
 
@@ -53,8 +53,10 @@ inhibit_rules:
         tmp_path,
     )
     assert warned(loaded, tmp_path) == [
-        "routing.yaml:6:5: warning: an inhibit rule without equal: any source inhibits every target, "
-        "whatever they are about",
+        (
+            "routing.yaml:6:5: warning: an inhibit rule without equal: any source inhibits every target, "
+            "whatever they are about"
+        ),
         "routing.yaml:7:5: warning: an inhibit rule without matchers inhibits nothing",
     ]
 
@@ -69,10 +71,14 @@ inhibit_rules:
 """,
         tmp_path,
     ) == [
-        'routing.yaml:6:6: error: unknown key "source_matcher" in an inhibit rule; did you mean '
-        '"source_matchers"?',
-        "routing.yaml:6:65: error: equal: a label's name cannot be empty",
-        "routing.yaml:7:5: warning: an inhibit rule without equal: any source inhibits every target, "
-        "whatever they are about",
+        (
+            'routing.yaml:6:6: error: unknown key "source_matcher" in an inhibit rule; did you mean '
+            '"source_matchers"?'
+        ),
+        "routing.yaml:6:65: error: equal: cannot be empty",
+        (
+            "routing.yaml:7:5: warning: an inhibit rule without equal: any source inhibits every target, "
+            "whatever they are about"
+        ),
         "routing.yaml:7:65: error: equal: must be a list, not a text",
     ]

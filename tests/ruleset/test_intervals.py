@@ -53,8 +53,10 @@ mute_time_intervals:
         "routing.yaml:6:12: error: name: 'a' is given twice: first at routing.yaml:10:12",
         "routing.yaml:8:5: error: a time interval needs name",
         "routing.yaml:9:1: warning: mute_time_intervals is deprecated; write time_intervals",
-        'routing.yaml:11:15: error: unknown key "intervals" in a time interval; did you mean '
-        '"time_intervals"?',
+        (
+            'routing.yaml:11:15: error: unknown key "intervals" in a time interval; did you mean '
+            '"time_intervals"?'
+        ),
     ]
 
 
@@ -78,4 +80,6 @@ time_intervals:
     places = [problem.split(": ", 2)[0].removeprefix("routing.yaml:") for problem in problems]
     assert places == ["9:26", "10:13", "11:28", "12:19", "13:18", "14:9"]
     assert problems[-1] == "routing.yaml:14:9: error: an entry of time_intervals must be a mapping"
-    assert problems[2] == "routing.yaml:11:28: error: weekdays: 'noday' is not a day of the week"
+    assert (
+        problems[2] == "routing.yaml:11:28: error: weekdays: 'noday' is not a day of the week such as monday"
+    )

@@ -70,10 +70,10 @@ receivers: []
     ) == [
         "routing.yaml:3:3: error: a route needs receiver",
         "routing.yaml:3:3: error: matchers: not in the root route, which takes every alert",
-        "routing.yaml:4:3: error: match: not in the root route, which takes every alert",
         "routing.yaml:4:3: warning: match is deprecated; write matchers: ['a=\"b\"']",
-        "routing.yaml:5:3: error: match_re: not in the root route, which takes every alert",
+        "routing.yaml:4:3: error: match: not in the root route, which takes every alert",
         "routing.yaml:5:3: warning: match_re is deprecated; write matchers: ['a=~\"^(?:b)$\"']",
+        "routing.yaml:5:3: error: match_re: not in the root route, which takes every alert",
         "routing.yaml:6:3: error: continue: not in the root route, which has no siblings",
         "routing.yaml:7:3: error: mute_time_intervals: not in the root route, which takes every alert",
         'routing.yaml:7:25: error: mute_time_intervals: there is no time interval "x"',
@@ -98,14 +98,15 @@ time_intervals: [{name: nights, time_intervals: []}]
     ) == [
         'routing.yaml:3:13: error: receiver: there is no receiver "pagers"; did you mean "pager"?',
         'routing.yaml:5:17: error: receiver: there is no receiver "zzz"',
-        "routing.yaml:6:29: error: mute_time_intervals: there is no time interval "
-        '"nigths"; did you mean "nights"?',
-        'routing.yaml:7:17: error: unknown key "reciever" in a route; did you mean "receiver"?',
-        "routing.yaml:7:16: warning: the time intervals of the route above (routing.yaml:5) are not inherited: "
-        "this one is active at any time",
-    ][:3] + [
-        "routing.yaml:7:16: warning: the time intervals of the route above (routing.yaml:5) are not inherited: "
-        "this one is active at any time",
+        (
+            "routing.yaml:6:29: error: mute_time_intervals: there is no time interval "
+            '"nigths"; did you mean "nights"?'
+        ),
+        (
+            "routing.yaml:7:16: warning: the time intervals of the route above (routing.yaml:5) are "
+            "not inherited: "
+            "this one is active at any time"
+        ),
         'routing.yaml:7:17: error: unknown key "reciever" in a route; did you mean "receiver"?',
     ]
 
@@ -134,13 +135,18 @@ route:
         "routing.yaml:7:20: error: repeat_interval: cannot be zero",
         "routing.yaml:9:18: error: group_by: '...' means every label and must stand alone",
         "routing.yaml:10:17: error: continue: 'maybe' is not true or false (without quotes)",
-        "routing.yaml:11:7: warning: never reached: the route at routing.yaml:9 matches every alert and has "
-        "no continue",
-        "routing.yaml:11:18: error: group_by: a label's name cannot be empty",
+        (
+            "routing.yaml:11:7: warning: never reached: the route at routing.yaml:9 matches every "
+            "alert and has "
+            "no continue"
+        ),
+        "routing.yaml:11:18: error: group_by: cannot be empty",
         "routing.yaml:12:7: error: a route must be a mapping, not a text",
-        "routing.yaml:12:7: warning: never reached: the route at routing.yaml:9 matches every alert and has "
-        "no continue",
-        'routing.yaml:13:24: warning: no route names the receiver "b"',
+        (
+            "routing.yaml:12:7: warning: never reached: the route at routing.yaml:9 matches every "
+            "alert and has "
+            "no continue"
+        ),
     ]
 
 
@@ -168,17 +174,28 @@ receivers: [{name: a}, {name: b}, {name: c, labels: {x: y}}]
         tmp_path,
     )
     assert warned(loaded, tmp_path) == [
-        "routing.yaml:8:11: warning: the time intervals of the route above (routing.yaml:5) are not inherited: "
-        "this one is active at any time",
-        "routing.yaml:12:7: warning: never reached: the route at routing.yaml:11 matches every alert and has "
-        "no continue",
-        "routing.yaml:13:7: warning: never reached: the route at routing.yaml:11 matches every alert and has "
-        "no continue",
-        "routing.yaml:15:24: warning: repeat_interval: repeats come every 10m, the group_interval: "
-        "repeat_interval is shorter (5m)",
+        (
+            "routing.yaml:8:11: warning: the time intervals of the route above (routing.yaml:5) are "
+            "not inherited: "
+            "this one is active at any time"
+        ),
+        (
+            "routing.yaml:12:7: warning: never reached: the route at routing.yaml:11 matches every "
+            "alert and has "
+            "no continue"
+        ),
+        (
+            "routing.yaml:13:7: warning: never reached: the route at routing.yaml:11 matches every "
+            "alert and has "
+            "no continue"
+        ),
+        (
+            "routing.yaml:15:24: warning: repeat_interval: repeats come every 10m, the group_interval: "
+            "repeat_interval is shorter (5m)"
+        ),
         "routing.yaml:16:7: warning: labels: labels of routes are not used by this version",
-        'routing.yaml:18:43: warning: no route names the receiver "c"',
-        "routing.yaml:18:54: warning: labels: labels of receivers are not used by this version",
+        'routing.yaml:18:42: warning: no route names the receiver "c"',
+        "routing.yaml:18:53: warning: labels: labels of receivers are not used by this version",
     ]
 
 

@@ -8,14 +8,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from responder.core.model import SECOND, Nanoseconds
+from responder.core.model import MINUTE, SECOND, Nanoseconds
 from tests.clock import ManualClock
 
 _TURNS: Final = 12
-"""Turns of the event loop in which what was woken has asked the database or the network for something."""
+"""Quiet turns of the event loop after which nothing more will happen by itself."""
 
-_NAP: Final = 9 * SECOND
-"""Below the ten seconds after which the engine takes itself to have been paused."""
+_PATIENCE: Final = 20_000
+"""Looks at whether everything is settled: seconds, where milliseconds are usual."""
+
+NAP: Final = 30 * MINUTE
+"""How long the engine may sleep at a time: within `limits.lag`, after which it takes itself to have been paused."""
 
 
 class TimelineClock(ManualClock):
@@ -23,12 +26,14 @@ class TimelineClock(ManualClock):
 
     async def settle(self) -> None:
         """Let everything happen that needs no time."""
-        while True:
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
-            if not any(ask() for ask in self.busy):
-                return
-            await asyncio.sleep(0.0002)
+        quiet, patience = 0, _PATIENCE
+        while quiet < _TURNS:
+            await asyncio.sleep(0)
+            quiet += 1
+            if any(ask() for ask in self.busy):
+                quiet, patience = 0, patience - 1
+                assert patience, "something is under way for ever, so that time cannot pass"
+                await asyncio.sleep(0.0002)
 
 
 class EngineClock:
@@ -53,5 +58,5 @@ class EngineClock:
     async def sleep(self, duration: Nanoseconds) -> None:
         """Sleep as long as was asked for, or for more than a second up to the next timer."""
         if duration == SECOND:
-            duration = max(min(self._left(), _NAP), duration)
+            duration = max(min(self._left(), NAP), duration)
         await self._clock.sleep(duration)

@@ -42,6 +42,7 @@ class Sink:
     def __init__(self, elapsed: Callable[[], Nanoseconds]) -> None:
         """`elapsed`: virtual time since the timeline began."""
         self.told: list[Told] = []
+        self.payloads: list[Any] = []
         self.keys: Counter[str] = Counter()
         self.attempts = 0
         self.hanging = 0
@@ -99,7 +100,9 @@ class Sink:
             finally:
                 self.hanging -= 1
         self.keys[request.headers["Idempotency-Key"]] += 1
-        self.told.append(_told(self._elapsed(), request.match_info["receiver"], msgspec.json.decode(body)))
+        payload = msgspec.json.decode(body)
+        self.payloads.append(payload)
+        self.told.append(_told(self._elapsed(), request.match_info["receiver"], payload))
         return web.Response()
 
 

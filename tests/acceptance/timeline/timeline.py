@@ -6,6 +6,7 @@ that was not expected fails it, and so does a ledger that does not balance or a 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,14 @@ class Ledger:
 class Timeline:
     """One story on a virtual clock that begins on a Monday at midnight UTC.
 
-    `rules` makes the ruleset when it is known where the sinks listen.
+    `rules` makes the ruleset when it is known where the sinks listen. `patient`: while a sink hangs,
+    time passes; else it stands still until the integration's timeout, which is real, has passed.
     """
 
     directory: Path
     rules: Callable[[Mapping[str, str]], Ruleset]
     sink_names: tuple[str, ...] = ("main",)
+    patient: bool = True
     clock: TimelineClock = field(default_factory=TimelineClock)
     sinks: dict[str, Sink] = field(default_factory=dict)
     expected: list[Told] = field(default_factory=list)
@@ -97,18 +100,18 @@ class Timeline:
         """Do every step in order of time and stop the process at the end."""
         # Debug mode keeps a traceback of every task: most of the time that a whole day would take.
         asyncio.get_running_loop().set_debug(False)
-        for sink in self.sinks.values():
-            await sink.up()
-        self.ruleset = self.rules({name: f"http://127.0.0.1:{s.port}" for name, s in self.sinks.items()})
-        await self._build()
-        for when, step in sorted(self._steps, key=lambda entry: entry[0]):
-            await self._advance_to(when)
-            await step()
-            await self.clock.settle()
-        await self._advance_to(parse_duration(until))
-        await self.world.stop()
-        for sink in self.sinks.values():
-            await sink.down()
+        async with AsyncExitStack() as stack:
+            for sink in self.sinks.values():
+                await sink.up()
+                stack.push_async_callback(sink.down)
+            self.ruleset = self.rules({name: f"http://127.0.0.1:{s.port}" for name, s in self.sinks.items()})
+            await self.start()
+            stack.push_async_callback(self.stop)
+            for when, step in sorted(self._steps, key=lambda entry: entry[0]):
+                await self._advance_to(when)
+                await step()
+                await self.clock.settle()
+            await self._advance_to(parse_duration(until))
         self._check_journal()
 
     def ledger(self) -> Ledger:
@@ -119,11 +122,6 @@ class Timeline:
         plain = {state: sums.closed[state] for state in ("delivered", "superseded")}
         closed = {**plain, "pending": sums.pending, **sums.reasons}
         return Ledger(sums.owed, {name: count for name, count in closed.items() if count})
-
-    async def _build(self) -> None:
-        hanging = lambda: sum(sink.hanging for sink in self.sinks.values())  # noqa: E731
-        self.world = World(self.path, self.ruleset, self.clock, hanging)
-        await self.world.start()
 
     async def _advance_to(self, when: Nanoseconds) -> None:
         await self.clock.advance(when - self.elapsed())
@@ -166,7 +164,11 @@ class Timeline:
 
     async def start(self) -> None:
         """The process starts on what an earlier one left."""
-        await self._build()
+        self.world = World(self.path, self.ruleset, self.clock, self._hanging)
+        await self.world.start()
+
+    def _hanging(self) -> int:
+        return sum(sink.hanging for sink in self.sinks.values()) if self.patient else 0
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from responder.settings.values import Limits
 from responder.store.database import Database, Writer
 from responder.store.outbox import OutboxStore
 from responder.telemetry import Metrics
-from tests.acceptance.timeline.clock import EngineClock, TimelineClock
+from tests.acceptance.timeline.clock import NAP, EngineClock, TimelineClock
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class World:
             self.database,
             EngineClock(clock, self._left),
             ruleset,
-            Limits(),
+            Limits(lag=2 * NAP),
             self.metrics,
             lambda source: None,
         )
@@ -94,7 +94,6 @@ class World:
 
     async def stop(self) -> None:
         """End; what is under way is cut off, as when the process is told to end and has no time left."""
-        await self.clock.settle()
         await self.delivery.stop(0)
         await self.engine.stop()
         self._alive = False

@@ -1,0 +1,150 @@
+"""`responder explain`: against rules alone, and what is asked of a service."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.service import Service
+from tests.cli.story import run
+
+ROUTING = """
+route:
+  receiver: team
+  group_by: [alertname]
+  routes:
+    - receiver: pager
+      matchers: ['severity="critical"']
+      active_time_intervals: [never]
+receivers:
+  - name: team
+    webhook_configs: [{url: 'http://127.0.0.1:1/secret', send_resolved: true}]
+  - name: pager
+time_intervals:
+  - name: never
+    time_intervals: [{years: ['2001']}]
+inhibit_rules:
+  - name: critical-over-warning
+    source_matchers: ['severity="critical"']
+    target_matchers: ['severity="warning"']
+    equal: [alertname]
+"""
+
+CRITICAL = '{alertname="Boom", severity="critical"}'
+NO_TARGET = 'not a target: severity="warning" does not hold: severity is "critical"'
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "routing.yaml"
+    path.write_text(ROUTING)
+    return path
+
+
+def explain(rules: Path, *what: str) -> Any:
+    result = run("explain", "--rules", rules, "--output", "json", *what)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def test_every_stage_for_programs(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    assert told["labels"] == {"alertname": "Boom", "severity": "warning"}
+    assert told["alert"] is None
+    assert [(step["depth"], step["matched"]) for step in told["route"]] == [(0, True), (1, False)]
+    assert [finding["rule"] for finding in told["inhibition"]] == ["critical-over-warning"]
+    assert [group["receiver"] for group in told["groups"]] == ["team"]
+
+
+def test_every_stage_in_words(rules: Path) -> None:
+    output = run("explain", "--rules", rules, "alertname=Boom", "severity=critical", "note=\x1b[2J").output
+    lines = [line for line in output.splitlines() if "looked at" not in line]
+    assert lines == [
+        '{alertname="Boom", note="\\x1b[2J", severity="critical"}',
+        "  not known here: this is what would happen if it fired",
+        "route",
+        "  + {}: it has no matchers, so it takes everything",
+        '    + {}/{severity="critical"}/0: every matcher holds',
+        "inhibition",
+        f"  critical-over-warning: not hidden: {NO_TARGET}",
+        "receiver pager: a group that does not exist yet",
+        '  key {}/{severity="critical"}:{alertname="Boom"}',
+        "  group_wait 30s, group_interval 5m, repeat_interval 4h",
+        "  HIDDEN by active_time_interval never",
+        "  nobody: this receiver has no integration",
+    ]
+
+
+def test_a_service_is_asked(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    with Service(told) as service:
+        by_labels = run("explain", "alertname=Boom", "a=b=c d", "--url", service.url)
+        by_fingerprint = run("explain", "0123456789ABCDEF", "--url", service.url)
+        from_environment = run("explain", "alertname=Boom", env={"RESPONDER_URL": service.url})
+    assert {result.exit_code for result in (by_labels, by_fingerprint, from_environment)} == {0}
+    assert by_labels.output == by_fingerprint.output
+    assert [path for _, path, _ in service.asked] == [
+        "/api/v1/explain?label=alertname%3DBoom&label=a%3Db%3Dc+d",
+        "/api/v1/explain?fingerprint=0123456789abcdef",
+        "/api/v1/explain?label=alertname%3DBoom",
+    ]
+
+
+def test_an_alert_that_a_service_knows(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    told["alert"] = {
+        "id": 1,
+        "status": "firing",
+        "startsAt": "2026-01-05T00:00:00.5Z",
+        "endsAt": None,
+        "renewedAt": "2026-01-05T00:01:00Z",
+        "annotations": {},
+        "source": "webhook",
+    }
+    told["inhibition"][0]["inhibited_by"] = {"alertname": "Boom", "severity": "critical"}
+    told["inhibition"][0]["why"] = "a source with equal labels fires"
+    group = told["groups"][0]
+    group |= {"group": 7, "next_look": "2026-01-05T00:02:00Z"}
+    group["integrations"][0] |= {"told": "firing", "last_told": "2026-01-05T00:00:30Z", "open_rows": [8, 9]}
+    with Service(told) as service:
+        lines = run("explain", "alertname=Boom", "--url", service.url).output.splitlines()
+    integration = group["integrations"][0]["integration"]
+    assert [lines[2], *lines[6:]] == [
+        "  firing since 2026-01-05T00:00:00Z; last renewed 2026-01-05T00:01:00Z by way of webhook",
+        "inhibition",
+        f"  critical-over-warning: HIDDEN by {CRITICAL}: a source with equal labels fires",
+        "receiver team: group 7",
+        '  key {}:{alertname="Boom"}',
+        "  group_wait 30s, group_interval 5m, repeat_interval 4h; next look 2026-01-05T00:02:00Z",
+        "  no time interval hides it now",
+        f"  {integration}: was told firing; last told 2026-01-05T00:00:30Z; on its way: row 8, row 9",
+    ]
+
+
+def test_secret_files_stay_unread(rules: Path) -> None:
+    rules.write_text(ROUTING.replace("url: 'http://127.0.0.1:1/secret'", "url_file: /does/not/exist"))
+    assert [group["receiver"] for group in explain(rules, "alertname=Boom")["groups"]] == ["team"]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (["Boom"], "'Boom' is neither LABEL=VALUE nor a fingerprint of 16 hex digits"),
+        (["=Boom"], "'=Boom' is neither LABEL=VALUE nor a fingerprint of 16 hex digits"),
+        (["a=1", "a=2"], "a is given twice: an alert has one value for each label"),
+        (
+            ["0123456789abcdef"],
+            "rules alone know no alert 0123456789abcdef: give its labels, or ask a service with --url",
+        ),
+    ],
+)
+def test_what_cannot_be_asked(rules: Path, what: list[str], message: str) -> None:
+    result = run("explain", "--rules", rules, *what)
+    assert (result.exit_code, result.output) == (2, f"{message}\n")
+
+
+def test_rules_that_are_not_there(tmp_path: Path) -> None:
+    result = run("explain", "--rules", tmp_path / "none.yaml", "alertname=Boom")
+    assert result.exit_code == 2
+    assert "none.yaml cannot be read" in result.output

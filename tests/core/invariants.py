@@ -1,0 +1,74 @@
+"""What holds of every State at every time, and whether two States are the same."""
+
+from typing import Final
+
+from responder.core.model import Nanoseconds, label
+from responder.core.state import State
+
+_COMPARED: Final = (
+    "alerts",
+    "by_id",
+    "collect_at",
+    "dead",
+    "group_index",
+    "groups",
+    "hiding",
+    "members",
+    "names",
+    "next_alert",
+    "next_group",
+    "next_row",
+    "rows",
+    "rules",
+    "told",
+)
+
+
+def difference(one: State, other: State) -> list[str]:
+    """The parts in which two states differ, except for the inhibition index."""
+    assert set(_COMPARED) | {"inhibitor", "timers"} == set(State.__slots__)
+    parts = [name for name in _COMPARED if getattr(one, name) != getattr(other, name)]
+    if timers_of(one) != timers_of(other):
+        parts.append("timers")
+    return parts
+
+
+def timers_of(state: State) -> list[tuple[Nanoseconds, int]]:
+    """The timers that will fire, without those that were replaced."""
+    wanted = {(group.due_at, group.id) for group in state.groups.values()} | {(state.collect_at, 0)}
+    return sorted(wanted & set(state.timers))
+
+
+def consistent(state: State) -> None:
+    """Alerts, groups, members, rows and indexes say the same."""
+    assert list(state.alerts.values()) == [state.by_id[a.id] for a in state.alerts.values()]
+    assert {alert.id for alert in state.alerts.values()} == set(state.by_id)
+    for alert in state.by_id.values():
+        assert len(set(alert.groups)) == len(alert.groups)
+        for group in alert.groups:
+            assert state.members[group][alert.id] is alert
+    assert set(state.members) == set(state.groups)
+    for key, members in state.members.items():
+        assert all(key in alert.groups for alert in members.values())
+    assert len(state.group_index) == len(state.groups)
+    for known in state.groups.values():
+        assert state.group_index[known.route, known.labels] == known.id
+    names: dict[str, int] = {}
+    for alert in state.by_id.values():
+        name = label(alert.labels, "alertname")
+        names[name] = names.get(name, 0) + 1
+    assert names == state.names
+    rows: dict[int, tuple[int, str]] = {}
+    for key, tolds in state.told.items():
+        assert key in state.groups
+        for integration, told in tolds.items():
+            assert told.head is not None or told.behind is None
+            for row in (told.head, told.behind):
+                if row:
+                    assert row.id not in rows
+                    rows[row.id] = (key, integration)
+    assert rows == state.rows
+    assert state.hiding == {
+        key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
+    }
+    assert len(timers_of(state)) == len(state.groups) + (1 if state.collect_at else 0)

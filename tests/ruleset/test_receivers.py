@@ -1,0 +1,316 @@
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from responder.core.catalogue import Secret, WebhookSettings
+from responder.core.model import SECOND
+from responder.core.rules import Integration
+from responder.ruleset.kinds import KINDS, SERVED
+from tests.ruleset.reading import load, shown, warned, wrong
+
+URL = "http://127.0.0.1:9096/hooks/a"
+
+
+def integrations(receiver: str, directory: Path, read_files: bool = True) -> tuple[Integration, ...]:
+    text = f"route: {{receiver: r}}\nreceivers:\n- name: r\n{receiver}"
+    return load(text, directory, read_files=read_files).ruleset.receivers["r"].integrations
+
+
+def problems(receiver: str, directory: Path) -> list[str]:
+    text = f"route: {{receiver: r}}\nreceivers:\n- name: r\n{receiver}"
+    return [line.removeprefix("routing.yaml:") for line in wrong(text, directory)]
+
+
+# -- webhooks -----------------------------------------------------------------------------------
+
+
+def test_a_webhook_with_its_defaults(tmp_path: Path) -> None:
+    (found,) = integrations(f"  webhook_configs: [{{url: '{URL}'}}]\n", tmp_path)
+    digest = sha256(URL.encode()).hexdigest()[:12]
+    assert found == Integration(
+        id="webhook:" + sha256(f"webhook url={digest}".encode()).hexdigest()[:12],
+        kind="webhook",
+        send_resolved=True,
+        destination="webhook http://127.0.0.1:9096",
+        settings=WebhookSettings(url=Secret(URL)),
+        max_alerts=0,
+        supported=True,
+    )
+
+
+def test_a_webhook_that_says_everything(tmp_path: Path) -> None:
+    (found,) = integrations(
+        """
+  webhook_configs:
+    - url: https://example.com/x
+      send_resolved: no
+      max_alerts: 5
+      timeout: 1m30s
+      http_config: {follow_redirects: false}
+""",
+        tmp_path,
+    )
+    assert (found.send_resolved, found.max_alerts) == (False, 5)
+    assert found.destination == "webhook https://example.com:443"
+    assert found.settings == WebhookSettings(
+        url=Secret("https://example.com/x"), timeout=90 * SECOND, follow_redirects=False
+    )
+
+
+def test_a_url_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("https://hook.example:8443/canary\n")
+    (found,) = integrations("  webhook_configs: [{url_file: url}]\n", tmp_path)
+    assert found.settings == WebhookSettings(url=Secret("https://hook.example:8443/canary"))
+    assert found.destination == "webhook https://hook.example:8443"
+
+
+def test_files_may_be_left_alone(tmp_path: Path) -> None:
+    (found,) = integrations("  webhook_configs: [{url_file: not-there}]\n", tmp_path, read_files=False)
+    assert (found.settings, found.destination, found.supported) == (None, "webhook not-there", True)
+
+
+def test_webhooks_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "noturl").write_text("hunter2")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert problems(
+        """  webhook_configs:
+    - {}
+    - {url: 'ftp://hunter2@h/'}
+    - {url: http://a/, url_file: x}
+    - {url_file: not-there}
+    - {url_file: empty}
+    - {url_file: noturl}
+    - {url_file: binary}
+    - {url: [http://a/]}
+    - {url: http://a/, max_alerts: "5", timeout: 1d, send_resolved: "true"}
+    - {url: http://a/, urls: http://b/}
+    - http://a/
+    -
+""",
+        tmp_path,
+    ) == [
+        "5:7: error: webhook_configs needs url or url_file",
+        "6:13: error: url: not a URL such as https://example.com/path",
+        "7:24: error: url_file: url is set already; at most one of url, url_file",
+        "8:18: error: url_file: not-there cannot be read: No such file or directory",
+        "9:18: error: url_file: empty is empty",
+        "10:18: error: url_file: the content is not a URL such as https://example.com/path",
+        "11:18: error: url_file: binary is not UTF-8 text",
+        "12:13: error: url: must be a text, not a list",
+        "13:36: error: max_alerts: '5' is not a whole number such as 100",
+        "13:50: error: timeout: '1d' is not a duration such as 10s or 1m30s",
+        "13:69: error: send_resolved: 'true' is not true or false (without quotes)",
+        '14:24: error: unknown key "urls" in webhook_configs; did you mean "url"?',
+        "15:7: error: webhook_configs must be a mapping, not a text",
+        "16:6: error: webhook_configs must be a mapping, not nothing",
+    ]
+
+
+def test_what_a_webhook_may_have_elsewhere_and_not_here(tmp_path: Path) -> None:
+    loaded = load(
+        """
+route: {receiver: r}
+receivers:
+- name: r
+  webhook_configs:
+    - {url: 'https://hook/{{ .GroupLabels.team }}'}
+    - {url: 'https://hook/', payload: {text: '{{ .Status }}'}}
+    - {url: 'https://user:canary@hook/?key=canary'}
+""",
+        tmp_path,
+    )
+    templated, payload, secret = loaded.ruleset.receivers["r"].integrations
+    assert [each.supported for each in (templated, payload, secret)] == [False, True, True]
+    assert warned(loaded, tmp_path) == [
+        "routing.yaml:7:39: warning: payload: not used; Alertmanager's own body is sent",
+        "routing.yaml:7:46: warning: payload: text: a Go template; Responder's own text is used instead",
+        "routing.yaml:8:13: warning: url: an inline secret; put it in a file and name that in url_file",
+    ]
+    assert shown([str(problem) for problem in loaded.unsupported], tmp_path) == [
+        "routing.yaml:6:13: warning: url: a Go template; this version needs a plain URL"
+    ]
+
+
+# -- identity -----------------------------------------------------------------------------------
+
+
+def ids(text: str, directory: Path) -> list[str]:
+    ruleset = load(text, directory, read_files=False).ruleset
+    return [each.id for receiver in ruleset.receivers.values() for each in receiver.integrations]
+
+
+def test_an_id_is_the_destinations_not_the_places(tmp_path: Path) -> None:
+    before = """
+route: {receiver: r}
+receivers:
+- name: r
+  webhook_configs: [{url: http://a/}, {url: http://b/}]
+  slack_configs: [{channel: '#x', api_url: https://hooks.slack.com/services/1}]
+  pagerduty_configs: [{routing_key: k1}, {routing_key_file: k2}]
+  email_configs: [{to: ops@example.com}]
+"""
+    after = """
+global: {slack_api_url: https://hooks.slack.com/services/1}
+route: {receiver: renamed}
+receivers:
+- name: renamed
+  email_configs: [{to: ops@example.com, send_resolved: true, html: x}]
+  pagerduty_configs: [{routing_key_file: k2, severity: x}, {routing_key: k1}]
+  slack_configs: [{channel: '#x', title: other}]
+  webhook_configs: [{url: http://b/, timeout: 1s}, {url: http://a/, max_alerts: 1}]
+"""
+    first, second = ids(before, tmp_path), ids(after, tmp_path)
+    assert len(set(first)) == 6
+    assert sorted(first) == sorted(second)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("webhook_configs: [{url: http://a/x}]", "webhook_configs: [{url: http://a/y}]"),
+        ("webhook_configs: [{url_file: a}]", "webhook_configs: [{url_file: b}]"),
+        ("slack_configs: [{channel: a}]", "slack_configs: [{channel: b}]"),
+        ("slack_configs: [{channel: a, api_url: http://x/}]", "slack_configs: [{channel: a}]"),
+        ("pagerduty_configs: [{routing_key: a}]", "pagerduty_configs: [{routing_key: b}]"),
+        ("email_configs: [{to: a@x}]", "email_configs: [{to: b@x}]"),
+        ("opsgenie_configs: [{api_key: a}]", "opsgenie_configs: [{api_key: b}]"),
+        ("telegram_configs: [{chat_id: -1}]", "telegram_configs: [{chat_id: -2}]"),
+    ],
+)
+def test_other_destinations_have_other_ids(one: str, other: str, tmp_path: Path) -> None:
+    (first,) = integrations(f"  {one}\n", tmp_path, read_files=False)
+    (second,) = integrations(f"  {other}\n", tmp_path, read_files=False)
+    assert first.id != second.id
+
+
+def test_the_same_destination_twice_in_one_receiver(tmp_path: Path) -> None:
+    found = integrations(
+        f"  webhook_configs: [{{url: '{URL}'}}, {{url: '{URL}'}}, {{url: '{URL}'}}]\n", tmp_path
+    )
+    base = found[0].id
+    assert [each.id for each in found] == [base, f"{base}#2", f"{base}#3"]
+
+
+# -- the other kinds ----------------------------------------------------------------------------
+
+LEAST = {
+    "webhook": "url: http://a/",
+    "slack": "channel: '#a'",
+    "pagerduty": "routing_key_file: k",
+    "email": "to: a@example.com",
+    "opsgenie": "api_key_file: k",
+    "victorops": "routing_key: k",
+    "pushover": "user_key_file: k, token_file: t",
+    "telegram": "bot_token_file: k, chat_id: -100",
+    "discord": "webhook_url_file: k",
+    "webex": "room_id: k",
+    "msteams": "webhook_url_file: k",
+    "msteamsv2": "webhook_url_file: k",
+    "jira": "project: p, issue_type: t",
+    "rocketchat": "token_file: k",
+    "mattermost": "webhook_url_file: k",
+    "sns": "topic_arn: arn",
+    "incidentio": "url: http://a/, alert_source_token_file: k",
+    "wechat": "corp_id: c",
+}
+SEND_RESOLVED_FALSE = {"slack", "email", "rocketchat", "wechat"}
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_every_kind_loads_and_says_whether_we_deliver_it(kind: str, tmp_path: Path) -> None:
+    (found,) = integrations(f"  {kind}_configs: [{{{LEAST[kind]}}}]\n", tmp_path)
+    assert (found.kind, found.supported, found.send_resolved) == (
+        kind,
+        kind in SERVED,
+        kind not in SEND_RESOLVED_FALSE,
+    )
+    errors = [
+        line.partition(";")[0]
+        for line in problems(f"  {kind}_configs: [{{{LEAST[kind]}, nosuchkey: x}}]\n", tmp_path)
+        if " error: " in line
+    ]
+    column = len(f"  {kind}_configs: [{{{LEAST[kind]}, ") + 1
+    assert errors == [f'4:{column}: error: unknown key "nosuchkey" in {kind}_configs']
+
+
+def test_what_alertmanager_demands_of_other_kinds(tmp_path: Path) -> None:
+    found = problems(
+        """  pagerduty_configs: [{severity: x}, {routing_key: a, routing_key_file: b}]
+  email_configs: [{from: x, headers: [a]}]
+  pushover_configs: [{user_key_file: a}]
+  slack_configs: [{fields: [{title: a, short: maybe}], actions: [{txt: a}], http_config: {proxy: x}}]
+  sns_configs: [{sigv4: {regio: x}}]
+""",
+        tmp_path,
+    )
+    assert [line for line in found if "not delivered" not in line] == [
+        (
+            "4:23: error: pagerduty_configs needs routing_key or routing_key_file or service_key or "
+            "service_key_file"
+        ),
+        "4:52: warning: routing_key: an inline secret; put it in a file and name that in routing_key_file",
+        (
+            "4:55: error: routing_key_file: routing_key is set already; at most one of routing_key, "
+            "routing_key_file"
+        ),
+        "5:19: error: email_configs needs to",
+        "5:38: error: headers: must be a mapping, not a list",
+        "6:22: error: pushover_configs needs token or token_file",
+        "7:47: error: short: 'maybe' is not true or false (without quotes)",
+        '7:67: error: unknown key "txt" in slack_configs.actions; did you mean "text"?',
+        '7:91: error: unknown key "proxy" in http_config; did you mean "no_proxy"?',
+        "8:17: error: sns_configs needs topic_arn or phone_number or target_arn",
+        '8:26: error: unknown key "regio" in sns_configs.sigv4; did you mean "region"?',
+    ]
+
+
+def test_incoming_webhooks_and_the_web_api(tmp_path: Path) -> None:
+    loaded = load(
+        """
+route: {receiver: r}
+receivers:
+- name: r
+  slack_configs:
+    - {channel: a, api_url: https://hooks.slack.com/services/T/B/x}
+    - {channel: b, api_url: https://slack.com/api/chat.postMessage}
+    - {channel: c}
+""",
+        tmp_path,
+    )
+    assert warned(loaded, tmp_path) == [
+        (
+            "routing.yaml:6:29: warning: api_url: an incoming-webhook URL can only post: no updates, "
+            "threads or "
+            "buttons; leave it out and set slack.bot_token_file in responder.yaml"
+        ),
+        (
+            "routing.yaml:6:29: warning: api_url: an inline secret; put it in a file and name that in "
+            "api_url_file"
+        ),
+    ]
+
+
+# -- names --------------------------------------------------------------------------------------
+
+
+def test_receivers_need_names_of_their_own(tmp_path: Path) -> None:
+    assert wrong(
+        """
+route: {receiver: a}
+receivers:
+- name: a
+- name: a
+- webhook_configs: []
+- {name: "", slack_config: []}
+- a
+""",
+        tmp_path,
+    ) == [
+        "routing.yaml:5:9: error: name: 'a' is given twice: first at routing.yaml:4:9",
+        "routing.yaml:6:3: error: a receiver needs name",
+        "routing.yaml:7:10: error: name: cannot be empty",
+        'routing.yaml:7:14: error: unknown key "slack_config" in a receiver; did you mean "slack_configs"?',
+        "routing.yaml:8:3: error: a receiver must be a mapping, not a text",
+    ]
