@@ -17,7 +17,7 @@ check() {
 lint() {
     result=0
     $bin/ruff check --no-fix --output-format=concise . || result=1
-    $bin/ruff format --check . || result=1
+    $bin/ruff format --check --output-format=concise . || result=1
     return $result
 }
 

@@ -19,9 +19,10 @@ from responder.clock import Clock, SystemClock
 from responder.core.decide import Declined
 from responder.core.messages import BreakerTurned
 from responder.core.model import MINUTE, SECOND
+from responder.core.orders import Ending
 from responder.core.rules import Ruleset
 from responder.delivery import Delivery
-from responder.delivery.orders import DeliverySettings, Ending
+from responder.delivery.orders import DeliverySettings
 from responder.engine import Engine
 from responder.errors import ProblemsError, Refused, ResponderError, UsageError
 from responder.notify.integration import Senders
@@ -223,7 +224,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
     # The writer thread gives up the interpreter's lock at each statement; the event loop, which
     # is busy in a storm, must not keep it for the default 5 ms each time.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0001)
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -118,7 +118,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_the_tree_in_the_architecture_page_is_the_package() -> None:
-    # A line `responder/`, and indented below it a line for each module: its name first, a slash after packages.
+    # A line `responder/`, and indented below it a line for each module: name first, a slash after packages.
     page = (ROOT / "docs" / "architecture.md").read_text()
     block = re.search(r"^ *responder/\n((?: +\S.*\n)+)", page, re.MULTILINE)
     assert block is not None, "docs/architecture.md draws no tree that begins with a line `responder/`"

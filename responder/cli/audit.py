@@ -28,7 +28,7 @@ from responder.cli.client import (
     url_options,
 )
 from responder.cli.journalcheck import verify_file, verify_storage
-from responder.cli.journalsource import PRUNED, Source, newest_row, opened, watched
+from responder.cli.journalsource import PRUNED, Source, opened, watched
 from responder.cli.journaltext import KINDS, Names, describe
 from responder.errors import FileError, UsageError
 from responder.store import journal
@@ -220,7 +220,7 @@ def verify(
 def export(out: Path | None, config: Path | None) -> None:
     """Copy the journal."""
     with stored(storage_of(config or DEFAULT_CONFIG)) as connection:
-        start, head = journal.checkpoint(connection), newest_row(connection)
+        start, head = journal.checkpoint(connection), journal.newest(connection)
         kept = journal.entries(connection)
         pruned = [Entry(start.n, "", PRUNED, start.hash)] if start.n else []
         rows: Iterable[Entry] = chain(pruned, kept)

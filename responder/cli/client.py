@@ -223,6 +223,8 @@ def stored(database: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except StorageError as error:
         raise FileError(str(error)) from None
+    except sqlite3.Error as error:
+        raise FileError(f"{database}: {error}") from None
 
 
 # -- printing ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from responder.cli.client import stored
-from responder.cli.journalsource import PRUNED, newest_row, watched
+from responder.cli.journalsource import PRUNED, watched
 from responder.errors import FileError
 from responder.store import journal
 from responder.store.journal import Entry, Head, HeadFile
@@ -54,7 +54,7 @@ def verify_storage(database: Path, anchor: Head | None) -> Checked:
     # Read before the rows: a service that runs goes on writing.
     beside = HeadFile(database).read()
     with stored(database) as connection:
-        start, last = journal.checkpoint(connection), newest_row(connection)
+        start, last = journal.checkpoint(connection), journal.newest(connection)
         rows = watched(journal.entries(connection), last.n - start.n, "verifying")
         checked = _check(start, rows, anchor)
     if checked.broken or beside is None or beside.n <= checked.head.n:

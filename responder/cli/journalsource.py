@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from responder.cli.client import Client, storage_of, stored
 from responder.store import journal
-from responder.store.journal import Entry, Head
+from responder.store.journal import Entry
 
 T = TypeVar("T")
 
@@ -52,16 +52,10 @@ class _FromStorage:
         self._connection = connection
 
     def head(self) -> int:
-        return newest_row(self._connection).n
+        return journal.newest(self._connection).n
 
     def rows(self, first: int, last: int) -> Iterator[Entry]:
         return journal.entries(self._connection, first, last)
-
-
-def newest_row(connection: sqlite3.Connection) -> Head:
-    """The newest row, also if all rows were pruned."""
-    newest = connection.execute("SELECT n, hash FROM journal ORDER BY n DESC LIMIT 1").fetchone()
-    return Head(*newest) if newest else journal.checkpoint(connection)
 
 
 class _FromService:

@@ -74,7 +74,8 @@ def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
             _started(draft, body)
         case Resumed():
             draft.events.append(Noted("resumed", body.why))
-            _hear_again(draft, body.heard_at)
+            _extend_ends(draft, body.heard_at)
+            _fire_overdue(draft)
             end_own(draft, "ResponderLagging", {}, "critical")
         case Lagging():
             summary = f"Deciding is {format_duration(body.lag // 10**9 * 10**9)} behind; senders get 503."
@@ -115,9 +116,13 @@ def decide_timer_undecidable(
     """Put off a group on whose look `decide_timer` raised twice, and tell people."""
     draft = Draft(state, ruleset, at)
     draft.events.append(Noted("undecidable", f"group {group}: {error}"))
-    known = state.groups[group]
-    wait = ruleset.router.by_id[known.route].group_interval
-    draft.changes.groups[group] = msgspec.structs.replace(known, tick_at=at + wait, wake_at=0)
+    known = state.groups.get(group)
+    if known is None:
+        draft.changes.collect_at = at + COLLECT_INTERVAL
+    else:
+        route = ruleset.router.by_id.get(known.route)
+        wait = route.group_interval if route else COLLECT_INTERVAL
+        draft.changes.groups[group] = msgspec.structs.replace(known, tick_at=at + wait, wake_at=0)
     summary = f"Group {group} could not be decided: {error}"
     raise_own(
         draft, "ResponderUndecidable", {"group": str(group)}, summary, lasts=HOUR, severity="critical"
@@ -160,10 +165,11 @@ def _rejected(draft: Draft, actor: str, body: AlertsReceived) -> None:
 def _started(draft: Draft, body: Started) -> None:
     state = draft.state
     draft.events.append(Noted("started", f"version {body.version}, rules {body.rules[:12]}"))
+    _extend_ends(draft, body.heard_at)
     if body.rules != state.rules:
         _rules_loaded(draft, body.rules)
     draft.changes.rules = body.rules
-    _hear_again(draft, body.heard_at)
+    _fire_overdue(draft)
     if not state.collect_at:
         draft.changes.collect_at = draft.at + COLLECT_INTERVAL
     attempted = set(body.attempted)
@@ -184,15 +190,24 @@ def _started(draft: Draft, body: Started) -> None:
         raise_own(draft, "ResponderChainBroken", {}, summary, severity="critical")
 
 
-def _hear_again(draft: Draft, heard_at: Nanoseconds) -> None:
-    """Time in which nobody could be heard does not end alerts, and overdue timers fire once, now."""
-    at, state = draft.at, draft.state
-    until = at + draft.ruleset.resolve_timeout
-    closed = set(draft.changes.closed_groups)
-    for known in state.by_id.values():
-        if heard_at < known.ends_at < until and known.source != "responder":
-            alert = draft.changes.alerts.get(known.id, known)
+def _extend_ends(draft: Draft, heard_at: Nanoseconds) -> None:
+    """Time in which nobody could be heard ends no alert, and makes none stale."""
+    at, stale_after = draft.at, draft.ruleset.stale_after
+    until, missed = at + draft.ruleset.resolve_timeout, at - heard_at
+    fresh_until = max(until, at + missed)
+    for alert in draft.state.by_id.values():
+        if alert.source == "responder" or not alert.groups:
+            continue
+        if heard_at < alert.ends_at < until:
             draft.put_alert(msgspec.structs.replace(alert, ends_at=until))
+        elif alert.source == "webhook" and heard_at < alert.updated_at + stale_after < fresh_until:
+            draft.put_alert(msgspec.structs.replace(alert, updated_at=alert.updated_at + missed))
+
+
+def _fire_overdue(draft: Draft) -> None:
+    """Timers that came due while nobody could be heard fire once, now."""
+    at, state = draft.at, draft.state
+    closed = set(draft.changes.closed_groups)
     for group in state.groups.values():
         if group.due_at < at and group.id not in closed:
             _look_now(draft, group.id)
@@ -232,8 +247,7 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
     integration = _integration(draft.ruleset, group, where[1])
     assert integration is not None
     if body.state == "delivered":
-        firing = {a: m.episode for a, m in state.members[group.id].items() if m.firing_at(draft.at)}
-        told = ledger.delivered(told, row, firing, draft.at, draft.ruleset.mends)
+        told = ledger.delivered(told, row, state.members[group.id], draft.at, draft.ruleset.mends)
         flush.close(draft, ClosedRow(row.id, "delivered", row.reason))
         _settle_dead(draft, group, integration.id)
         if told.head:
@@ -275,7 +289,8 @@ def _settle_dead(draft: Draft, group: Group, integration: str) -> None:
 
 
 def _end_dead_letters(draft: Draft) -> None:
-    if draft.changes.unlisted and len(draft.changes.unlisted) == len(draft.state.dead):
+    changes = draft.changes
+    if changes.unlisted and len(changes.unlisted) == len(draft.state.dead) and not changes.dead:
         for alert in list(draft.state.by_id.values()):
             labels = dict(alert.labels)
             if alert.source == "responder" and labels.get("alertname") == "ResponderDeadLetters":
@@ -333,8 +348,8 @@ def _revise(draft: Draft, group: Group, integration: Integration, told: Told) ->
 
 def _let_leave(draft: Draft, group: Group, view: View) -> None:
     """Resolved alerts that the closed row named may have nobody left to hear of them."""
-    members = draft.state.members[group.id]
-    named = view.resolved.keys() | view.firing.keys()
+    members = draft.members(group.id)
+    named = sorted(view.resolved.keys() | view.firing.keys() | view.stale.keys())
     over = {a: members[a].episode for a in named if a in members and members[a].resolved_at(draft.at)}
     left = flush.leave(draft, group, Look({}, over, {}, {})) if over else 0
     still_open = flush.has_open_rows(draft, group.id)
@@ -369,9 +384,9 @@ def _resend(draft: Draft, row: int) -> Accepted | Declined:
     route = draft.ruleset.router.by_id[group.route]
     seen = flush.look(draft, route, state.members[group.id].values())
     sets = flush.sets_for(draft, told, seen)
-    if not (sets.firing or sets.resolved):
-        return Declined(409, f"row {row}: nothing of it is left to tell; dismiss it")
     resolved = sets.resolved if integration.send_resolved else {}
+    if not (sets.firing or resolved):
+        return Declined(409, f"row {row}: nothing of it is left to tell; dismiss it")
     view = View(sets.firing, resolved, sets.stale, draft.at)
     told = flush.open_row(draft, group, integration, told, "repeat", view)
     draft.put_told(group.id, integration.id, told)
@@ -398,13 +413,12 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
     state, router = draft.state, draft.ruleset.router
     draft.events.append(Noted("rules_loaded", digest))
     draft.changes.rules = digest
-    opened: dict[tuple[str, Labels], int] = {}
     kept: set[int] = set()
-    for alert in list(state.by_id.values()):
+    for alert in [draft.changes.alerts.get(key, known) for key, known in state.by_id.items()]:
         if not alert.groups:
             continue
         if alert.firing_at(draft.at):
-            groups = join(draft, alert.labels, alert.starts_at, opened)
+            groups = join(draft, alert.labels, alert.starts_at)
         else:
             groups = tuple(g for g in alert.groups if state.groups[g].route in router.by_id)
         kept.update(groups)
@@ -419,7 +433,7 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
 
 
 def _close_rows_of_the_past(draft: Draft, group: Group, *, gone: bool) -> None:
-    for integration_id, told in draft.state.told.get(group.id, {}).items():
+    for integration_id, told in sorted(draft.state.told.get(group.id, {}).items()):
         rows = [row for row in (told.head, told.behind) if row]
         if not rows or not (gone or _integration(draft.ruleset, group, integration_id) is None):
             continue

@@ -207,10 +207,12 @@ def _tell_integration(
     )
     if reason and told.refused and _same_alerts(told.refused, view):
         reason = None
+    elif reason == "all_resolved" and not integration.send_resolved and told.owed.resolved == sets.resolved:
+        reason = None  # noted already, while a row that says they fire was still on its way
     elif reason:
         told = open_row(draft, group, integration, told, reason, view)
         told = msgspec.structs.replace(
-            told, owed=View(sets.firing | sets.muted, view.resolved, view.stale, draft.at)
+            told, owed=View(sets.firing | sets.muted, sets.resolved, view.stale, draft.at)
         )
     elif sets.muted:
         told = _suppress(draft, group, route, integration, told, sets, seen)

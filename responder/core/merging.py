@@ -46,17 +46,18 @@ def update(
     """The alert after an update, and what kind of update it was.
 
     Alertmanager merges only where the two intervals strictly overlap; else the newer replaces the
-    older. With `mends`, two updates are ignored that it would believe: one that lies wholly before
-    what is known, and a firing one with the start of an episode that is over.
+    older. With `mends`, two updates are ignored that it would believe: one that by its sender's own
+    times lies wholly before what is known, and a firing one with the start of an episode that was
+    said to be over. One that nobody renewed was not: its sender may just have been away.
     """
     starts_at, ends_at, by_timeout = span(received, source, at, resolve_timeout)
     was_over = old.resolved_at(at)
     is_over = 0 < ends_at <= at
-    if mends and (
-        (ends_at and ends_at < old.starts_at)
-        or (was_over and not is_over and received.starts_at and received.starts_at == old.starts_at)
-    ):
-        return old, "ignored"
+    if mends and source != "responder" and received.starts_at:
+        before = 0 < received.ends_at < old.starts_at
+        said_over = was_over and old.ends_at <= old.updated_at
+        if before or (said_over and not is_over and received.starts_at == old.starts_at):
+            return old, "ignored"
     if _overlap(old.starts_at, old.ends_at or _FOREVER, starts_at, ends_at or _FOREVER):
         if is_over:
             ends_at = max(old.ends_at, ends_at) if was_over else ends_at

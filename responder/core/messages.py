@@ -41,12 +41,16 @@ class RejectedAlert(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class AlertsReceived:
-    """Alerts from an entrance. `raw` is the body as it is kept in the inputs log."""
+    """Alerts from an entrance. `raw` is the body as it is kept in the inputs log.
+
+    `lines`: it holds several requests of one sender, one a line.
+    """
 
     source: Source
     raw: bytes
     alerts: tuple[ReceivedAlert, ...]
     rejected: tuple[RejectedAlert, ...] = ()
+    lines: bool = False
 
 
 class BadRequest(msgspec.Struct, frozen=True, tag="bad_request"):

@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from responder.core.messages import ReceivedAlert, RejectedAlert
-from responder.core.model import Labels, parse_time
+from responder.core.messages import AlertsReceived, ReceivedAlert, RejectedAlert
+from responder.core.model import Labels, Source, parse_time
 
 REJECTED_TEXT: Final = 2_048
 """How much of a rejected alert's text is kept, in characters."""
@@ -91,6 +91,27 @@ def parse_webhook(body: bytes, limits: Limits) -> Parsed:
         ) from None
     _check_version(loose.version)
     return _one_by_one(loose.alerts, limits, webhook=True)
+
+
+def parse_lines(body: bytes, source: Source, limits: Limits) -> Parsed:
+    """Alerts of several requests that were accepted together, one request a line."""
+    parse = parse_webhook if source == "webhook" else parse_api
+    alerts: list[ReceivedAlert] = []
+    for line in body.split(b"\n"):
+        alerts.extend(parse(line, limits)[0])
+    return tuple(alerts), ()
+
+
+def merge(requests: list[AlertsReceived]) -> AlertsReceived:
+    """Several small requests from one sender as one Input: they are decided and journaled together.
+
+    A line feed in JSON is white space, never part of a string, so each body fits on a line.
+    """
+    if len(requests) == 1:
+        return requests[0]
+    raw = b"\n".join([request.raw.replace(b"\n", b" ") for request in requests])
+    alerts = tuple([alert for request in requests for alert in request.alerts])
+    return AlertsReceived(requests[0].source, raw, alerts, lines=True)
 
 
 def _check_version(version: str | None) -> None:

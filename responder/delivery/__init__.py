@@ -4,14 +4,12 @@
 connection itself: `notify` does.
 """
 
+from responder.core.orders import Attempted, Ending, Order
 from responder.delivery.dispatch import STOP_BUDGET, Delivery
 from responder.delivery.orders import (
-    Attempted,
     DeliverySettings,
     DeliveryStore,
     DestinationStatus,
-    Ending,
-    Order,
     Pace,
     Snapshot,
 )

@@ -19,18 +19,15 @@ from responder.clock import Clock
 from responder.core.messages import BreakerTurned
 from responder.core.model import Nanoseconds
 from responder.core.notification import Delivered, FailureReason, Outcome, Rejected, Retry, Unknown
+from responder.core.orders import Attempted, Ending, Order, State
 from responder.core.rules import Integration
 from responder.delivery.conveyor import Conveyor, Writes
 from responder.delivery.lane import Entry, Lane
 from responder.delivery.orders import (
-    Attempted,
     DeliverySettings,
     DeliveryStore,
-    Ending,
-    Order,
     Pace,
     Snapshot,
-    State,
 )
 from responder.notify.integration import Sender
 
@@ -73,7 +70,7 @@ class Delivery:
         self._pace = pace
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._entries: dict[int, Entry] = {}
-        self._sends: dict[asyncio.Task[tuple[Outcome, bool]], Entry] = {}
+        self._sends: dict[asyncio.Task[Outcome], Entry] = {}
         self._starved: dict[Lane, None] = {}
         self._wakes: list[tuple[Nanoseconds, int, Lane]] = []
         self._timer: asyncio.Task[None] | None = None
@@ -217,31 +214,22 @@ class Delivery:
 
     # -- sending ----------------------------------------------------------------------------
 
-    async def _send(self, entry: Entry) -> tuple[Outcome, bool]:
+    async def _send(self, entry: Entry) -> Outcome:
         order = entry.order
-        try:
-            sender = self._senders(order.integration)
-            return await sender.send(order.notification, self._settings.timeout), False
-        except Exception as error:
-            # A bug in a sender is no reason to lose a page: it is told, and tried again. Only
-            # its name and place are kept, since its words may hold a secret.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            name = type(error).__name__
-            _log.error(
-                "sender_bug", kind=order.integration.kind, error=name, file=place.filename, line=place.lineno
-            )
-            return Retry("unknown", name), True
+        return await self._senders(order.integration).send(order.notification, self._settings.timeout)
 
-    def _sent(self, task: "asyncio.Task[tuple[Outcome, bool]]") -> None:
+    def _sent(self, task: "asyncio.Task[Outcome]") -> None:
         entry = self._sends.pop(task)
         lane, now = entry.lane, self._clock.monotonic()
+        bug: BaseException | None = None
         if not task.cancelled():
-            outcome, ours = task.result()
+            bug = task.exception()
         elif self._stopping:
             lane.abandoned(entry, now)
             return
         else:
-            outcome, ours = Retry("unknown", "CancelledError"), True
+            bug = asyncio.CancelledError()
+        outcome = task.result() if bug is None else _blamed(bug, entry)
         was_open = lane.breaker.opened
         if isinstance(outcome, Delivered):
             lane.answered(entry)
@@ -253,7 +241,7 @@ class Delivery:
                 lane.answered(entry)
             self._end(entry, "dead", outcome.reason, outcome.detail)
         else:
-            lane.failed(entry, outcome, now, ours=ours)
+            lane.failed(entry, outcome, now, ours=bug is not None)
             self._retry(entry, now)
         self._count(entry, outcome)
         if lane.breaker.opened != was_open:
@@ -354,6 +342,15 @@ class Delivery:
     def _busy(self) -> "list[asyncio.Task[object]]":
         writes = (self._reports.task, self._attempts.task)
         return [*self._sends, *(task for task in writes if task)]
+
+
+def _blamed(bug: BaseException, entry: Entry) -> Retry:
+    # A bug in a sender is no reason to lose a page: it is told, and tried again. Only its name
+    # and place are kept, since its words may hold a secret.
+    places = traceback.extract_tb(bug.__traceback__)
+    place = f"{places[-1].filename}:{places[-1].lineno}" if places else ""
+    _log.error("sender_bug", kind=entry.order.integration.kind, error=type(bug).__name__, place=place)
+    return Retry("unknown", type(bug).__name__)
 
 
 def _names(entry: Entry) -> dict[str, object]:

@@ -12,8 +12,9 @@ from typing import Final, Literal, TypeAlias
 from responder.core.ledger import MAYBE_TOLD
 from responder.core.model import HOUR, Nanoseconds
 from responder.core.notification import FailureReason, Retry, Unknown
+from responder.core.orders import Order
 from responder.delivery.breaker import Breaker, Bucket
-from responder.delivery.orders import DeliverySettings, DestinationStatus, Order, Pace
+from responder.delivery.orders import DeliverySettings, DestinationStatus, Pace
 
 MAX_ASKED: Final = HOUR
 """The longest that a service may make us wait (`Retry-After`)."""

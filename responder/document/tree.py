@@ -5,7 +5,6 @@ Scalars stay the text that was written (PyYAML would make 1020 of `17:00`), noth
 executed or guessed, and no value is repeated in a problem: it might be a secret.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -13,6 +12,7 @@ from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 import yaml
 
+from responder.core.model import go_quote
 from responder.errors import Problem, ProblemsError
 
 MAX_NODES: Final = 500_000
@@ -174,17 +174,15 @@ def to_plain(node: Node, replaced: Mapping[ScalarNode, str] | None = None) -> ob
 def to_flow(node: Node, replaced: Mapping[ScalarNode, str] | None = None) -> str:
     """The node as one line of YAML that reads back the same; `replaced` as in `to_plain`."""
     if isinstance(node, MappingNode):
-        pairs = (
-            f"{json.dumps(key)}: {to_flow(entry.value, replaced)}" for key, entry in node.entries.items()
-        )
+        pairs = (f"{go_quote(key)}: {to_flow(entry.value, replaced)}" for key, entry in node.entries.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(node, SequenceNode):
         return "[" + ", ".join(to_flow(item, replaced) for item in node.items) + "]"
     if node.null:
         return "null"
     text = (replaced or {}).get(node, node.text)
-    # Only where nothing but letters and digits is left out of quotes does it matter to be plain.
-    return text if node.plain and text.isascii() and text.isalnum() else json.dumps(text)
+    # It matters to be plain only for numbers and truth values. Go's escapes are YAML's too.
+    return text if node.plain and text.isascii() and text.isalnum() else go_quote(text)
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:

@@ -67,18 +67,19 @@ def _read_hidden(fields: Fields, key: str, shape: Shape, reading: Reading) -> No
         else:
             reading.mask_identity(node)
         return
-    if "{{" not in node.text:
-        decode_scalar(node, key, url, reading.problems)
-    if _is_web_api(node):
+    if "{{" in node.text:
+        reading.mask_template(node)
+    elif decode_scalar(node, key, url, reading.problems) and not _is_web_api(node, key):
+        reading.mask_url(node)
+    else:
         return
-    reading.mask_url(node)
     if not (key == "url" and fields.what == "webhook_configs"):  # plain as a rule; its reader looks closer
         reading.warn_inline(node, key, has_file=True)
 
 
 def incoming_webhook(node: ScalarNode, key: str, reading: Reading) -> None:
     """Warn of a Slack URL that can only post."""
-    if not _is_web_api(node):
+    if not _is_web_api(node, key):
         reading.problems.warning(
             node.place,
             f"{key}: an incoming-webhook URL can only post: no updates, threads or buttons; "
@@ -86,13 +87,14 @@ def incoming_webhook(node: ScalarNode, key: str, reading: Reading) -> None:
         )
 
 
-def _is_web_api(node: ScalarNode) -> bool:
+def _is_web_api(node: ScalarNode, key: str) -> bool:
     """Whether a URL is Slack's Web API, which is the same for everybody, and not a capability."""
     try:
         parts = split_url(node.text)
     except ValueError:
         return False
-    return parts.path.startswith("/api/") and not parts.query and not parts.password
+    plain = parts.path.startswith("/api/") and not parts.query and not parts.password
+    return plain and key in ("api_url", "slack_api_url")
 
 
 def warn_templates(node: Node | None, key: str, reading: Reading) -> None:

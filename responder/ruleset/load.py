@@ -11,7 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import Final
 
-from responder.core.model import MINUTE, format_duration
+from responder.core.model import MINUTE, format_duration, go_quote
 from responder.core.routing import Router
 from responder.core.rules import Ruleset
 from responder.document.fields import Fields, choice, duration
@@ -193,7 +193,7 @@ def _settings_source(settings: Settings, reading: Reading) -> str:
             if (value := getattr(timers, name)) is not None
         )
         receivers = (
-            f"{dumps(name)}: {to_flow(node, reading.masks)}"
+            f"{go_quote(name)}: {to_flow(node, reading.masks)}"
             for name, node in settings.overrides.receivers.items()
         )
         lines.append(f"overrides: {{timers: {{{', '.join(waits)}}}, receivers: {{{', '.join(receivers)}}}}}")

@@ -44,7 +44,7 @@ def read_receivers(
         elif called:
             places[called] = fields.place("name")
         if called in overrides:
-            integrations = _overridden(fields, overrides[called], defaults, reading)
+            integrations = _overridden(fields, overrides[called], reading)
         else:
             integrations = _integrations(fields, defaults, reading)
         if labels := fields.take("labels"):
@@ -59,19 +59,20 @@ def read_receivers(
     return found, places
 
 
-def _overridden(
-    fields: Fields, override: Node, defaults: Defaults, reading: Reading
-) -> tuple[Integration, ...]:
-    """The integrations of an override; the receiver's own are checked, and not warned about."""
+def _overridden(fields: Fields, override: Node, reading: Reading) -> tuple[Integration, ...]:
+    """The integrations of an override, which inherit nothing from the file.
+
+    The receiver's own are checked too, and not warned about: they are not used.
+    """
     own = replace(reading, problems=Problems(), unsupported=Problems(), read_files=False)
-    _integrations(Fields(fields.node, fields.what, own.problems), defaults, own)
+    _integrations(Fields(fields.node, fields.what, own.problems), Defaults(), own)
     for kind in KINDS:
         fields.take(kind.section)
     for problem in own.problems.found:
         if problem.severity == "error":
             reading.problems.found[problem] = None
     other = Fields(override, "a receiver", reading.problems)
-    integrations = _integrations(other, defaults, reading)
+    integrations = _integrations(other, Defaults(), reading)
     other.close()
     return integrations
 
@@ -209,19 +210,17 @@ def _url(fields: Fields, reading: Reading) -> str | None:
 
 
 def stored_secrets(receivers: Mapping[str, Receiver], live: Mapping[str, Receiver]) -> dict[str, Receiver]:
-    """Receivers whose secrets were masked when they were stored, with those of the rules now in force."""
-    known = {
-        integration.id: integration for receiver in live.values() for integration in receiver.integrations
-    }
+    """Receivers whose secrets were masked when they were stored, with those of the rules in force.
+
+    Only how an integration is reached is taken over, nothing that a decision depends on.
+    """
+    known = {each.id: each for receiver in live.values() for each in receiver.integrations}
+
+    def reached(each: Integration) -> Integration:
+        now = known.get(each.id)
+        return each if now is None else replace(each, settings=now.settings, destination=now.destination)
+
     return {
-        name: replace(
-            receiver,
-            integrations=tuple(
-                replace(known[each.id], send_resolved=each.send_resolved, max_alerts=each.max_alerts)
-                if each.id in known
-                else each
-                for each in receiver.integrations
-            ),
-        )
-        for name, receiver in receivers.items()
+        called: replace(receiver, integrations=tuple(map(reached, receiver.integrations)))
+        for called, receiver in receivers.items()
     }

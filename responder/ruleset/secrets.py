@@ -5,7 +5,6 @@ of inline ones, and remembers by what each is replaced in the text that the jour
 secret, and nothing that a secret might be, ever stands in a problem.
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from responder.core.catalogue import MASK, Secret
+from responder.core.model import go_quote
 from responder.document.fields import Fields, split_url
 from responder.document.tree import Place, Problems, ScalarNode
 
@@ -84,9 +84,13 @@ class Reading:
             parts = split_url(node.text)
         except ValueError:
             self.mask_identity(node)
-            return
-        host = parts.netloc.rpartition("@")[2]
-        self.masks[node] = f"{parts.scheme}://{host}/<secret:{digest(node.text)}>"
+        else:
+            host = parts.netloc.rpartition("@")[2]
+            self.masks[node] = f"{parts.scheme}://{host}/<secret:{digest(node.text)}>"
+
+    def mask_template(self, node: ScalarNode) -> None:
+        """Write down of a Go template only that it is one."""
+        self.masks[node] = f"{{{{<secret:{digest(node.text)}>}}}}"
 
     def warn_inline(self, node: ScalarNode, key: str, has_file: bool) -> None:
         """Tell the author of a secret that stands in the rules themselves."""
@@ -155,5 +159,5 @@ def masked_text(text: str, masks: dict[ScalarNode, str], file: str) -> str:
         properties = _PROPERTIES.match(written)
         kept = properties.group() if properties else ""
         line_end = written[len(written.rstrip("\r\n")) :]
-        text = f"{text[:start]}{kept}{json.dumps(mask)}{line_end}{text[end:]}"
+        text = f"{text[:start]}{kept}{go_quote(mask)}{line_end}{text[end:]}"
     return text

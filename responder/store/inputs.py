@@ -8,18 +8,22 @@ Appends are serialised: one is under way, the next takes all that queued meanwhi
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
 from responder.clock import Clock
 from responder.core.messages import AlertsReceived, Body, Command, Input, Unreadable, kind_of
 from responder.core.model import Nanoseconds
-from responder.core.receiving import Limits, parse_api, parse_webhook
+from responder.core.receiving import Limits, merge, parse_api, parse_lines, parse_webhook
 from responder.errors import StorageError
 from responder.store.database import Database, Writer
 
 _COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
-_COLUMNS = ("seq", "at", "kind", "actor", "body")
+_COLUMNS = ("seq", "at", "actor", "kind", "body")
+
+SPLIT: Final = 1_000
+"""Alerts in one Input at the most: a larger request becomes several, accepted together."""
 
 
 class InputsLog:
@@ -37,7 +41,7 @@ class InputsLog:
         self._seq = last_seq
         self._at = last_at
         self._stamped_at = clock.monotonic()
-        self._waiting: list[tuple[str, list[Body], asyncio.Future[list[Input]]]] = []
+        self._waiting: list[tuple[str, list[Body], asyncio.Future[Nanoseconds]]] = []
         self._waiting_bytes = 0
         self._in_flight = False
         self._flight_at: Nanoseconds = 0
@@ -67,12 +71,13 @@ class InputsLog:
         """Bytes that wait for the append under way to end."""
         return self._waiting_bytes
 
-    async def append(self, actor: str, bodies: list[Body]) -> list[Input]:
-        """Make `bodies` durable, together; returns them as Inputs once they are.
+    async def append(self, actor: str, bodies: list[Body]) -> Nanoseconds:
+        """Make `bodies` durable, together; returns the time they were given once they are.
 
+        Small requests of one sender that wait for the same commit become one Input.
         Raises StorageError when the log cannot commit: nothing was accepted.
         """
-        future: asyncio.Future[list[Input]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Nanoseconds] = asyncio.get_running_loop().create_future()
         self._waiting.append((actor, bodies, future))
         self._waiting_bytes += sum(len(b.raw) for b in bodies if isinstance(b, AlertsReceived))
         if not self._in_flight:
@@ -82,16 +87,12 @@ class InputsLog:
     def _begin(self) -> None:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         first, at = self._seq, self.now()
-        appended: list[list[Input]] = []
+        inputs: list[Input] = []
         rows: list[tuple[int, int, str, str, bytes]] = []
-        for actor, bodies, _ in batch:
-            inputs = []
-            for body in bodies:
-                self._seq += 1
-                inputs.append(Input(self._seq, at, actor, body))
-                kind, raw = _stored(body)
-                rows.append((self._seq, at, kind, actor, raw))
-            appended.append(inputs)
+        for actor, body in _together([(actor, body) for actor, bodies, _ in batch for body in bodies]):
+            self._seq += 1
+            inputs.append(Input(self._seq, at, actor, body))
+            rows.append((self._seq, at, actor, *_stored(body)))
         self._in_flight, self._flight_at = True, at
 
         def job(writer: Writer) -> None:
@@ -103,23 +104,43 @@ class InputsLog:
             if error is not None:
                 self._seq = first
             else:
-                self.on_appended([given for inputs in appended for given in inputs])
-            for (_, _, future), inputs in zip(batch, appended, strict=True):
+                self.on_appended(inputs)
+            for _, _, future in batch:
                 if future.done():
                     continue
                 if error is not None:
                     future.set_exception(StorageError(f"the inputs log cannot be written: {error}"))
                 else:
-                    future.set_result(inputs)
+                    future.set_result(at)
             if self._waiting:
                 self._begin()
 
         self._database.submit(job).add_done_callback(done)
 
 
+def _together(waiting: list[tuple[str, Body]]) -> list[tuple[str, Body]]:
+    """Small requests of one sender made one; everything keeps its place but for what joins it."""
+    if len(waiting) == 1:
+        return waiting
+    placed: list[tuple[str, list[AlertsReceived]] | tuple[str, Body]] = []
+    open_for: dict[tuple[str, str], tuple[list[AlertsReceived], int]] = {}
+    for actor, body in waiting:
+        if not isinstance(body, AlertsReceived) or body.rejected:
+            placed.append((actor, body))
+            continue
+        key, count = (actor, body.source), len(body.alerts)
+        requests, total = open_for.get(key, ([], SPLIT))
+        if total + count > SPLIT:
+            requests, total = [], 0
+            placed.append((actor, requests))
+        requests.append(body)
+        open_for[key] = requests, total + count
+    return [(actor, merge(what) if isinstance(what, list) else what) for actor, what in placed]
+
+
 def _stored(body: Body) -> tuple[str, bytes]:
     if isinstance(body, AlertsReceived):
-        return f"alerts_{body.source}", body.raw
+        return f"alerts_{body.source}{'_lines' if body.lines else ''}", body.raw
     return kind_of(body), msgspec.json.encode(body)
 
 
@@ -140,8 +161,14 @@ def read_inputs(
 
 
 def _decode(kind: str, body: bytes, limits: Limits) -> Body:
-    if kind == "alerts_webhook":
-        return AlertsReceived("webhook", body, *parse_webhook(body, limits))
-    if kind == "alerts_api":
-        return AlertsReceived("api", body, *parse_api(body, limits))
-    return _COMMAND.decode(body)
+    match kind:
+        case "alerts_webhook":
+            return AlertsReceived("webhook", body, *parse_webhook(body, limits))
+        case "alerts_api":
+            return AlertsReceived("api", body, *parse_api(body, limits))
+        case "alerts_webhook_lines":
+            return AlertsReceived("webhook", body, *parse_lines(body, "webhook", limits), lines=True)
+        case "alerts_api_lines":
+            return AlertsReceived("api", body, *parse_lines(body, "api", limits), lines=True)
+        case _:
+            return _COMMAND.decode(body)

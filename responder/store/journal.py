@@ -51,7 +51,9 @@ def canonical(value: object) -> bytes:
 
 def link(prev: str, n: int, at: Nanoseconds, body: bytes) -> str:
     """SHA-256 over the canonical JSON of [prev, n, at, body]; `at` as RFC 3339."""
-    return hashlib.sha256(b'["%b",%d,"%b",%b]' % (prev.encode(), n, format_time(at).encode(), body)).hexdigest()
+    return hashlib.sha256(
+        b'["%b",%d,"%b",%b]' % (prev.encode(), n, format_time(at).encode(), body)
+    ).hexdigest()
 
 
 class Chain:
@@ -105,6 +107,12 @@ def checkpoint(connection: sqlite3.Connection) -> Head:
     """Where the kept part of the journal begins: the last row that was pruned."""
     row = connection.execute("SELECT n, hash FROM checkpoints ORDER BY n DESC LIMIT 1").fetchone()
     return Head(*row) if row else Head()
+
+
+def newest(connection: sqlite3.Connection) -> Head:
+    """The newest row, or where a wholly pruned journal ended."""
+    row = connection.execute("SELECT n, hash FROM journal ORDER BY n DESC LIMIT 1").fetchone()
+    return Head(*row) if row else checkpoint(connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,28 +7,14 @@ Opening and closing rows is the engine's alone (`store.records`).
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from responder.clock import Clock
 from responder.core.model import Nanoseconds, format_time
+from responder.core.orders import Attempted
 from responder.store.database import Database, Writer, placeholders
 
 CLOSED_STATES: Final = ("delivered", "suppressed", "superseded", "dead")
-
-
-class Attempted(Protocol):
-    """What delivery notes down about a row that was tried in vain and waits until `next_at`."""
-
-    @property
-    def row(self) -> int: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def next_at(self) -> Nanoseconds: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
 
 
 class OutboxStore:

@@ -122,8 +122,18 @@ class Batch:
                 end = (closed.state, at, closed.reason, closed.detail, closed.by)
             listed = int(row.id in self.dead and row.id not in self.unlisted)
             rows.append(
-                (row.id, row.group, row.group_key, row.receiver, row.integration, row.at, row.reason)
-                + (content, *end, listed)
+                (
+                    row.id,
+                    row.group,
+                    row.group_key,
+                    row.receiver,
+                    row.integration,
+                    row.at,
+                    row.reason,
+                    content,
+                    *end,
+                    listed,
+                )
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
         revised = [

@@ -130,7 +130,8 @@ def _prune_deliveries(writer: Writer, before: Nanoseconds) -> int:
 
 def _prune_journal(writer: Writer, before: Nanoseconds) -> int:
     rows = writer.query(
-        "SELECT n, at, hash FROM journal WHERE at < ? AND n < (SELECT max(n) FROM journal) ORDER BY n LIMIT ?",
+        "SELECT n, at, hash FROM journal WHERE at < ? AND n < (SELECT max(n) FROM journal)"
+        " ORDER BY n LIMIT ?",
         (before, _ROWS_AT_ONCE),
     )
     if rows:

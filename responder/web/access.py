@@ -56,7 +56,9 @@ class WrongContentType(Refused):
 class Access:
     """The rules of every entrance, from the configuration."""
 
-    def __init__(self, tokens: Iterable[KnownToken] | None, hosts: Iterable[str], origins: Iterable[str]) -> None:
+    def __init__(
+        self, tokens: Iterable[KnownToken] | None, hosts: Iterable[str], origins: Iterable[str]
+    ) -> None:
         """`tokens` None: no `auth` is configured. `hosts` and `origins` are ours, lower case."""
         self._tokens = None if tokens is None else tuple(tokens)
         self._hosts = frozenset(hosts)

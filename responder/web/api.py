@@ -136,5 +136,3 @@ def _number(request: web.Request, name: str, default: int, most: int) -> int:
 
 def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
-
-

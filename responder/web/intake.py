@@ -5,7 +5,7 @@ succeed; 503 whenever trying again may help, because Alertmanager drops an alert
 """
 
 from collections import Counter
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -18,12 +18,10 @@ from responder.engine import Engine, alert_limits
 from responder.errors import Overloaded, StorageError, TooLarge
 from responder.settings.values import Limits
 from responder.store.database import Database
+from responder.store.inputs import SPLIT
 from responder.store.rejected import keep_rejected
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity
-
-SPLIT: Final = 1_000
-"""Alerts in one Input at the most: a larger request becomes several, accepted together."""
 
 log = logger("intake")
 
@@ -49,9 +47,7 @@ class Intake:
         self._clock = clock
         self._metrics = metrics
         self._alerted: dict[tuple[str, str], int] = {}
-        self._received = {
-            source: metrics.alerts_received.labels(source) for source in ("webhook", "api")
-        }
+        self._received = {source: metrics.alerts_received.labels(source) for source in ("webhook", "api")}
 
     async def webhook(self, request: web.Request) -> web.Response:
         """`POST /webhooks/alertmanager`: payload version 4."""
@@ -156,7 +152,9 @@ class Intake:
         if bodies:
             await self._engine.accept(identity.name, bodies)
             self._received[source].inc(len(admitted))
-        raise Overloaded(f"{len(parsed[0]) - len(admitted)} new alerts are over the limits; known ones are stored")
+        raise Overloaded(
+            f"{len(parsed[0]) - len(admitted)} new alerts are over the limits; known ones are stored"
+        )
 
     # -- what cannot be taken -------------------------------------------------------------
 

@@ -20,7 +20,7 @@ def test_every_entry_is_a_command_of_that_name_with_that_summary() -> None:
 
 
 def test_help_lists_every_command() -> None:
-    result = CliRunner().invoke(main, ["--help"])
+    result = CliRunner().invoke(main, ["--help"], max_content_width=200, terminal_width=200)
     assert result.exit_code == 0
     listed = result.output.partition("Commands:\n")[2].splitlines()
     assert [line.split()[0] for line in listed] == list(COMMANDS)

@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from responder.core.messages import (
@@ -26,6 +26,9 @@ OUTCOMES = ("delivered", "held", "sending", "client_error", "auth_error", "refus
 
 Act: TypeAlias = tuple[Any, ...]
 
+PHASES = set(Phase) - {Phase.explain}
+"""An explanation traces every line of every example: minutes for these."""
+
 
 def ruleset(name: str, compatibility: Compatibility = "responder") -> Ruleset:
     """`other` differs in what mutes, `moved` in the routes as well."""
@@ -40,7 +43,7 @@ def ruleset(name: str, compatibility: Compatibility = "responder") -> Ruleset:
             mute=["hour"] if name == "one" else [],
             go_on=True,
         ),
-        route("alertname=B", to="lacking" if moved else "team", by=["..."], wait="0s", interval="10s"),
+        route("alertname=B", to="lacking" if moved else "team", by=["..."], wait="0s", interval="50s"),
         route("alertname=D", to="lacking", wait="10s"),
         receivers=[
             Receiver("both", (hook("one"), hook("mute", resolved=False))),
@@ -57,7 +60,7 @@ def ruleset(name: str, compatibility: Compatibility = "responder") -> Ruleset:
 
 SOME = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True)
 TIMES = st.sampled_from(["", "0s", "-1h", "1m", "1h"])
-WAITS = st.sampled_from(["0s", "1s", "10s", "30s", "1m", "5m", "7m", "1h", "4h", "25h"])
+WAITS = st.sampled_from(["0s", "1s", "10s", "30s", "1m", "5m", "7m", "1h", "4h"])
 
 ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("wait"), WAITS),
@@ -135,6 +138,7 @@ def settle(t: Timeline) -> None:
         t.answer(name, "sending").fail(name).answer(name, "delivered")
     t.post(*(resolved(name) for name in NAMES))
     t.give(BreakerTurned("http://team", False))
+    t.deafen().resume()
     t.wait("90m")
     for row in sorted(t.state.dead):
         t.give(DismissDelivery(row))
@@ -150,8 +154,8 @@ def last_said(t: Timeline) -> dict[tuple[str, Labels], str]:
     return said
 
 
-@settings(max_examples=150)
-@given(st.lists(ACTS, max_size=25))
+@settings(max_examples=100, phases=PHASES)
+@given(st.lists(ACTS, min_size=5, max_size=40))
 def test_who_was_told_it_fires_is_told_it_resolved(acts: list[Act]) -> None:
     with Timeline(ruleset("one"), check=False) as t:
         for what in acts:
@@ -164,8 +168,8 @@ def test_who_was_told_it_fires_is_told_it_resolved(acts: list[Act]) -> None:
 
 
 @pytest.mark.parametrize("compatibility", ["responder", "alertmanager"])
-@settings(max_examples=100)
-@given(acts=st.lists(MOVES, max_size=25))
+@settings(max_examples=60, phases=PHASES)
+@given(acts=st.lists(MOVES, min_size=5, max_size=40))
 def test_nothing_is_lost_in_any_order(compatibility: Compatibility, acts: list[Act]) -> None:
     with Timeline(ruleset("one", compatibility), check=False) as t:
         for what in acts:

@@ -90,7 +90,11 @@ label_sets = st.dictionaries(
 @given(st.lists(label_sets, max_size=12, unique_by=labels_from))
 def test_the_order_is_alertmanagers(sets: list[dict[str, str]]) -> None:
     alerts = [Alert(index, labels_from(labels), (), 0, 0, 0) for index, labels in enumerate(sets)]
-    right = sorted(alerts, key=cmp_to_key(lambda a, b: -1 if less(a.labels, b.labels) else 1))
+
+    def compare(one: Alert, other: Alert) -> int:
+        return -1 if less(one.labels, other.labels) else 1
+
+    right = sorted(alerts, key=cmp_to_key(compare))
     assert numbers(told(*alerts)) == [alert.id for alert in right]
 
 

@@ -435,9 +435,9 @@ class Timeline:
         assert self.replay() == self.journal
 
     def replay(self) -> list[bytes]:
-        """The journal of the same inputs, decided again, each from the rows that the last one left."""
+        """The journal of the same inputs, decided again, now and then from the rows that were left."""
         ruleset, state = self._first, State(self._first)
-        store, journal = Store(1), list[bytes]()
+        store, journal = Store(20), list[bytes]()
 
         def take(decision: Decision, at: Nanoseconds, given: Input | None) -> None:
             nonlocal state
@@ -446,7 +446,9 @@ class Timeline:
             if entry:
                 journal.append(entry)
             store.add(decision, at)
-            state = records.load(store.connection, ruleset)
+            if given is not None or not store.waiting:
+                store.write()
+                state = records.load(store.connection, ruleset)
 
         def run(until: Nanoseconds) -> None:
             while (due := state.next_due()) and due[0] <= until:

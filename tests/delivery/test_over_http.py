@@ -4,7 +4,7 @@ Time is virtual and stands still while a request is on its way.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -48,21 +48,21 @@ def rows(sink: Sink) -> list[str]:
     return [received.headers["Idempotency-Key"].strip('"').partition("-")[0] for received in sink.received]
 
 
-async def reported(desk: Desk, count: int) -> None:
-    """Wait until so many endings have been reported."""
-    while len(desk.endings) < count:  # noqa: ASYNC110  (the desk rings no bell)
-        await asyncio.sleep(0)
+async def until(happened: Callable[[], bool]) -> None:
+    """Let the event loop turn until something on the network has happened."""
+    async with asyncio.timeout(60):
+        while not happened():  # noqa: ASYNC110  (nobody rings a bell)
+            await asyncio.sleep(0)
 
 
 async def test_a_hundred_notifications(sink: Sink) -> None:
     sink.answers(sink.hang)
     async with delivering() as (desk, delivery):
         delivery.hand(orders(webhook(sink.url), *range(1, 101)))
-        while sink.most_at_once < 8:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await until(lambda: sink.most_at_once == 8)
         sink.answers(200)
         sink.release()
-        await reported(desk, 100)
+        await until(lambda: len(desk.endings) == 100)
         assert sorted(desk.ended) == [(row, "delivered", None) for row in range(1, 101)]
         assert sorted(rows(sink), key=int) == [str(row) for row in range(1, 101)]
         assert sink.most_at_once == 8
@@ -129,13 +129,13 @@ async def test_a_sink_that_hangs_holds_back_nobody_else(sink: Sink) -> None:
         hanging = replace(webhook(sink.url, identity="i2"), destination="http://other")
         delivery.hand(orders(hanging, *range(1, 30)))
         delivery.hand(orders(webhook(other.url), *range(101, 110)))
-        await reported(desk, 9)
+        await until(lambda: len(desk.endings) == 9)
         assert sorted(desk.ended) == [(row, "delivered", None) for row in range(101, 110)]
         assert sink.most_at_once <= 8
+        await until(lambda: sink.most_at_once == 8)
         sink.answers(200)
-        while len(desk.endings) < 38:
-            sink.release()
-            await asyncio.sleep(0)
+        sink.release()
+        await until(lambda: len(desk.endings) == 38)
         assert sink.most_at_once == 8
 
 

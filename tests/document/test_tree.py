@@ -14,6 +14,7 @@ from responder.document.tree import (
     decode,
     parse,
     parse_bytes,
+    to_flow,
     to_plain,
 )
 
@@ -212,6 +213,25 @@ def test_problems_are_kept_once_and_sorted() -> None:
         "f:3:1: error: wrong",
         "f:9:1: error: wrong",
     ]
+
+
+def test_one_line_of_yaml_reads_back_the_same() -> None:
+    text = "a: yes\nb: 'yes'\nc: [1, '2', ~, {d: 'x: y'}]\ne: &x {f: 1.5}\ng: *x\n'h: i': |\n  two\n  lines\n"
+    node = parse(text, "f.yaml", Problems())
+    assert node is not None
+    flow = to_flow(node)
+    assert flow == (
+        '{"a": yes, "b": "yes", "c": [1, "2", null, {"d": "x: y"}], "e": {"f": "1.5"}, "g": {"f": "1.5"}, '
+        '"h: i": "two\\nlines\\n"}'
+    )
+    assert good(flow) == to_plain(node)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=20))
+def test_any_text_survives_one_line_of_yaml(text: str) -> None:
+    flow = to_flow(ScalarNode(Place("f", 1, 1), text, False, (0, 0)))
+    assert "\n" not in flow
+    assert good(f"[{flow}]") == [text]
 
 
 YAML_TEXT = st.text(alphabet="ab:-[]{}&*!|>'\"# \n\t?<~,%@`0", max_size=60)

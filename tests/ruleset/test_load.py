@@ -3,9 +3,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.model import HOUR, MINUTE, SECOND, labels_from
+from responder.core.rules import Ruleset
 from responder.errors import FileError, ProblemsError
 from responder.ruleset import compile_ruleset, load_ruleset
 from responder.settings import Intake, Overrides, Settings, Timers, load_settings
@@ -229,6 +233,7 @@ def test_overrides_replace_timers_and_integrations(tmp_path: Path) -> None:
     settings = sandboxed(OVERRIDES, tmp_path)
     loaded = load(
         """
+global: {http_config: {authorization: {credentials_file: not-there}}}
 route:
   receiver: r
   group_wait: 1m
@@ -406,3 +411,30 @@ def test_a_file_from_the_field_loads_with_warnings_only() -> None:
         "{}/{}",
     ]
     assert loaded.ruleset.time_intervals["out of hours"][0].times == ((17 * 60, 24 * 60), (0, 9 * 60))
+
+
+@given(
+    start=st.integers(0, len(FIELD.read_text())),
+    length=st.integers(0, 40),
+    put=st.sampled_from(
+        ["", "x", "[", "{}", "~", "- ", ": ", "'", "*night", "&a ", "\n", "\t", "{{", "0", "<<: "]
+    ),
+)
+@hypothesis_settings(max_examples=100)
+def test_a_damaged_file_loads_or_says_why(start: int, length: int, put: str) -> None:
+    text = FIELD.read_text()
+    damaged = text[:start] + put + text[start + length :]
+    try:
+        loaded = compile_ruleset({"a.yml": damaged}, Settings())
+    except ProblemsError as error:
+        severities = {problem.severity for problem in error.problems}
+    else:
+        severities = {"error"}
+        again = compile_ruleset(loaded.ruleset.source, Settings())
+        assert again.ruleset.hash == loaded.ruleset.hash
+        assert _ids(again.ruleset) == _ids(loaded.ruleset)
+    assert "error" in severities
+
+
+def _ids(ruleset: Ruleset) -> list[list[str]]:
+    return [[each.id for each in receiver.integrations] for receiver in ruleset.receivers.values()]

@@ -6,7 +6,6 @@ import pytest
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.model import SECOND
 from responder.core.rules import Integration
-from responder.ruleset.kinds import KINDS, SERVED
 from tests.ruleset.reading import load, shown, warned, wrong
 
 URL = "http://127.0.0.1:9096/hooks/a"
@@ -133,6 +132,17 @@ receivers:
     ]
 
 
+def test_a_webhooks_path_is_never_kept(tmp_path: Path) -> None:
+    for url in (
+        "http://a/api/canary",
+        "https://slack.com/api/canary",
+        "http://a/x?canary",
+        "http://c:canary@a/",
+    ):
+        text = f"route: {{receiver: r}}\nreceivers: [{{name: r, webhook_configs: [{{url: '{url}'}}]}}]\n"
+        assert "canary" not in str(load(text, tmp_path).ruleset.source)
+
+
 # -- identity -----------------------------------------------------------------------------------
 
 
@@ -191,105 +201,6 @@ def test_the_same_destination_twice_in_one_receiver(tmp_path: Path) -> None:
     )
     base = found[0].id
     assert [each.id for each in found] == [base, f"{base}#2", f"{base}#3"]
-
-
-# -- the other kinds ----------------------------------------------------------------------------
-
-LEAST = {
-    "webhook": "url: http://a/",
-    "slack": "channel: '#a'",
-    "pagerduty": "routing_key_file: k",
-    "email": "to: a@example.com",
-    "opsgenie": "api_key_file: k",
-    "victorops": "routing_key: k",
-    "pushover": "user_key_file: k, token_file: t",
-    "telegram": "bot_token_file: k, chat_id: -100",
-    "discord": "webhook_url_file: k",
-    "webex": "room_id: k",
-    "msteams": "webhook_url_file: k",
-    "msteamsv2": "webhook_url_file: k",
-    "jira": "project: p, issue_type: t",
-    "rocketchat": "token_file: k",
-    "mattermost": "webhook_url_file: k",
-    "sns": "topic_arn: arn",
-    "incidentio": "url: http://a/, alert_source_token_file: k",
-    "wechat": "corp_id: c",
-}
-SEND_RESOLVED_FALSE = {"slack", "email", "rocketchat", "wechat"}
-
-
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
-def test_every_kind_loads_and_says_whether_we_deliver_it(kind: str, tmp_path: Path) -> None:
-    (found,) = integrations(f"  {kind}_configs: [{{{LEAST[kind]}}}]\n", tmp_path)
-    assert (found.kind, found.supported, found.send_resolved) == (
-        kind,
-        kind in SERVED,
-        kind not in SEND_RESOLVED_FALSE,
-    )
-    errors = [
-        line.partition(";")[0]
-        for line in problems(f"  {kind}_configs: [{{{LEAST[kind]}, nosuchkey: x}}]\n", tmp_path)
-        if " error: " in line
-    ]
-    column = len(f"  {kind}_configs: [{{{LEAST[kind]}, ") + 1
-    assert errors == [f'4:{column}: error: unknown key "nosuchkey" in {kind}_configs']
-
-
-def test_what_alertmanager_demands_of_other_kinds(tmp_path: Path) -> None:
-    found = problems(
-        """  pagerduty_configs: [{severity: x}, {routing_key: a, routing_key_file: b}]
-  email_configs: [{from: x, headers: [a]}]
-  pushover_configs: [{user_key_file: a}]
-  slack_configs: [{fields: [{title: a, short: maybe}], actions: [{txt: a}], http_config: {proxy: x}}]
-  sns_configs: [{sigv4: {regio: x}}]
-""",
-        tmp_path,
-    )
-    assert [line for line in found if "not delivered" not in line] == [
-        (
-            "4:23: error: pagerduty_configs needs routing_key or routing_key_file or service_key or "
-            "service_key_file"
-        ),
-        "4:52: warning: routing_key: an inline secret; put it in a file and name that in routing_key_file",
-        (
-            "4:55: error: routing_key_file: routing_key is set already; at most one of routing_key, "
-            "routing_key_file"
-        ),
-        "5:19: error: email_configs needs to",
-        "5:38: error: headers: must be a mapping, not a list",
-        "6:22: error: pushover_configs needs token or token_file",
-        "7:47: error: short: 'maybe' is not true or false (without quotes)",
-        '7:67: error: unknown key "txt" in slack_configs.actions; did you mean "text"?',
-        '7:91: error: unknown key "proxy" in http_config; did you mean "no_proxy"?',
-        "8:17: error: sns_configs needs topic_arn or phone_number or target_arn",
-        '8:26: error: unknown key "regio" in sns_configs.sigv4; did you mean "region"?',
-    ]
-
-
-def test_incoming_webhooks_and_the_web_api(tmp_path: Path) -> None:
-    loaded = load(
-        """
-route: {receiver: r}
-receivers:
-- name: r
-  slack_configs:
-    - {channel: a, api_url: https://hooks.slack.com/services/T/B/x}
-    - {channel: b, api_url: https://slack.com/api/chat.postMessage}
-    - {channel: c}
-""",
-        tmp_path,
-    )
-    assert warned(loaded, tmp_path) == [
-        (
-            "routing.yaml:6:29: warning: api_url: an incoming-webhook URL can only post: no updates, "
-            "threads or "
-            "buttons; leave it out and set slack.bot_token_file in responder.yaml"
-        ),
-        (
-            "routing.yaml:6:29: warning: api_url: an inline secret; put it in a file and name that in "
-            "api_url_file"
-        ),
-    ]
 
 
 # -- names --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from responder.core.model import MINUTE, SECOND, Nanoseconds
+from responder.core.model import MILLISECOND, MINUTE, SECOND, Nanoseconds
 from tests.clock import ManualClock
 
 _TURNS: Final = 12
@@ -18,7 +18,7 @@ _PATIENCE: Final = 20_000
 """Looks at whether everything is settled: seconds, where milliseconds are usual."""
 
 NAP: Final = 30 * MINUTE
-"""How long the engine may sleep at a time: within `limits.lag`, after which it takes itself to have been paused."""
+"""How long the engine may sleep at a time: below `limits.lag`, after which it thinks that it was paused."""
 
 
 class TimelineClock(ManualClock):
@@ -39,13 +39,15 @@ class TimelineClock(ManualClock):
 class EngineClock:
     """The same time for the engine, which looks at the clock every second in case it was set.
 
-    Nobody sets it here without `wake`, so the engine sleeps through to its next timer, or nearly.
+    Where nobody sets it, the engine may as well sleep through to its next timer, or nearly; where
+    somebody does, it sleeps no more exactly than an event loop does.
     """
 
-    def __init__(self, clock: ManualClock, left: Callable[[], Nanoseconds]) -> None:
+    def __init__(self, clock: ManualClock, left: Callable[[], Nanoseconds], *, naps: bool) -> None:
         """`left`: how far away the engine's next timer is."""
         self._clock = clock
         self._left = left
+        self._naps = naps
 
     def now(self) -> Nanoseconds:
         """The wall clock."""
@@ -57,6 +59,8 @@ class EngineClock:
 
     async def sleep(self, duration: Nanoseconds) -> None:
         """Sleep as long as was asked for, or for more than a second up to the next timer."""
-        if duration == SECOND:
+        if not self._naps:
+            duration = max(duration, MILLISECOND)
+        elif duration == SECOND:
             duration = max(min(self._left(), NAP), duration)
         await self._clock.sleep(duration)

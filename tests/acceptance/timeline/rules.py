@@ -68,7 +68,7 @@ def rules(
     intervals: Mapping[str, Mapping[str, Any]] | None = None,
     compatibility: Compatibility = "responder",
 ) -> Callable[[Mapping[str, str]], Ruleset]:
-    """A ruleset, once it is known where the sinks listen. A receiver has one hook unless `hooks` says more."""
+    """A ruleset, once it is known where the sinks listen. Without `hooks` a receiver has one, at `main`."""
 
     def build(urls: Mapping[str, str]) -> Ruleset:
         router = Router(root)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
-from responder.core.model import Nanoseconds
+from responder.core.model import Nanoseconds, format_duration
 
 Mood = Literal["well", "limiting", "failing", "hanging"]
 
@@ -28,6 +28,11 @@ class Told:
     firing: tuple[str, ...] = ()
     resolved: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        marked = (("+", self.firing), ("-", self.resolved), ("?", self.stale))
+        names = " ".join(f"{mark}{name}" for mark, some in marked for name in some)
+        return f"{format_duration(self.at)} {self.receiver} {self.reason} {names}"
 
 
 def name_of(labels: Mapping[str, str]) -> str:

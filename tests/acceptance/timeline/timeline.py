@@ -5,6 +5,7 @@ that was not expected fails it, and so does a ledger that does not balance or a 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -58,18 +59,20 @@ class Timeline:
 
     `rules` makes the ruleset when it is known where the sinks listen. `patient`: while a sink hangs,
     time passes; else it stands still until the integration's timeout, which is real, has passed.
+    `clock_jumps`: the engine looks at the clock every second, as it does in earnest.
     """
 
     directory: Path
     rules: Callable[[Mapping[str, str]], Ruleset]
     sink_names: tuple[str, ...] = ("main",)
     patient: bool = True
+    clock_jumps: bool = False
     clock: TimelineClock = field(default_factory=TimelineClock)
     sinks: dict[str, Sink] = field(default_factory=dict)
     expected: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._began = self.clock.now()
+        self._began = self.clock.monotonic()
         self._steps: list[tuple[Nanoseconds, Callable[[], Awaitable[None]]]] = []
         self._started: dict[tuple[tuple[str, str], ...], str] = {}
         self._ran = False
@@ -77,8 +80,8 @@ class Timeline:
         self.sinks = {name: Sink(self.elapsed) for name in self.sink_names}
 
     def elapsed(self) -> Nanoseconds:
-        """Virtual time since the beginning."""
-        return self.clock.now() - self._began
+        """Virtual time since the beginning, whatever was done to the wall clock."""
+        return self.clock.monotonic() - self._began
 
     def at(self, when: str) -> "Moment":
         """The moment so long after the beginning, such as `1h30m`."""
@@ -91,10 +94,15 @@ class Timeline:
     async def run(self, until: str) -> None:
         """Let time pass; then everything must have been as expected."""
         await self.let_pass(until)
-        told = sorted(one for sink in self.sinks.values() for one in sink.told)
-        assert told == sorted(self.expected)
-        twice = {key: n for sink in self.sinks.values() for key, n in sink.keys.items() if n > 1}
-        assert twice == {}
+        told = Counter(one for sink in self.sinks.values() for one in sink.told)
+        expected = Counter(self.expected)
+        if told != expected:
+            lines = [f"  not expected: {one}" for one in sorted((told - expected).elements())]
+            lines += [f"  missing:      {one}" for one in sorted((expected - told).elements())]
+            raise AssertionError("\n".join(["what was told differs", *lines]))
+        twice = [key for sink in self.sinks.values() for key, count in sink.keys.items() if count > 1]
+        if twice:
+            raise AssertionError(f"told twice under the same key: {twice}")
 
     async def let_pass(self, until: str) -> None:
         """Do every step in order of time and stop the process at the end."""
@@ -118,7 +126,8 @@ class Timeline:
         """How the ledger stands, which must balance: closed as `delivered`, `suppressed(inhibition)`..."""
         with reading(self.path) as connection:
             sums = outbox.sums(connection)
-        assert sums.problems == ()
+        if not sums.balanced:
+            raise AssertionError(f"the ledger does not balance: {sums.problems}")
         plain = {state: sums.closed[state] for state in ("delivered", "superseded")}
         closed = {**plain, "pending": sums.pending, **sums.reasons}
         return Ledger(sums.owed, {name: count for name, count in closed.items() if count})
@@ -130,7 +139,8 @@ class Timeline:
         with reading(self.path) as connection:
             anchor = journal.HeadFile(self.path).read()
             found = journal.verify(journal.checkpoint(connection), journal.entries(connection), anchor)
-        assert (found.broken, found.head) == ("", anchor)
+        if found.broken or found.head != anchor:
+            raise AssertionError(f"the journal is broken: {found}, anchor {anchor}")
 
     # -- steps ----------------------------------------------------------------------------
 
@@ -143,7 +153,7 @@ class Timeline:
             for alert in alerts:
                 over = alert.pop("status") == "resolved"
                 if not over:
-                    del alert["endsAt"]
+                    del alert["startsAt"], alert["endsAt"]
             body = msgspec.json.encode(alerts)
         await self.world.post(body, webhook=webhook)
 
@@ -164,7 +174,8 @@ class Timeline:
 
     async def start(self) -> None:
         """The process starts on what an earlier one left."""
-        self.world = World(self.path, self.ruleset, self.clock, self._hanging)
+        naps = not self.clock_jumps
+        self.world = World(self.path, self.ruleset, self.clock, self._hanging, naps=naps)
         await self.world.start()
 
     def _hanging(self) -> int:
@@ -183,7 +194,7 @@ class Moment:
         return self._do(lambda: self.line.post(*said, webhook=True))
 
     def post_api(self, *said: Said) -> "Moment":
-        """Prometheus posts these alerts to the API."""
+        """Somebody posts these alerts to the API, with no times for those that fire."""
         return self._do(lambda: self.line.post(*said, webhook=False))
 
     def expect(
@@ -215,6 +226,14 @@ class Moment:
             self.line.sinks[name].behave(mood, times=times, retry_after=retry_after)
 
         return self._do(behave)
+
+    def set_clock(self, *, ahead: str = "0", back: str = "0") -> "Moment":
+        """Somebody sets the wall clock."""
+
+        async def jump() -> None:
+            self.line.clock.jump(parse_duration(ahead) - parse_duration(back))
+
+        return self._do(jump)
 
     def stop(self) -> "Moment":
         """The process ends."""

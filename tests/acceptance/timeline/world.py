@@ -6,9 +6,9 @@ same database is a restart. Nothing in it is a stand-in but the clock and the di
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from responder.core.messages import AlertsReceived
 from responder.core.model import SECOND, Nanoseconds
@@ -53,23 +53,30 @@ class WatchedDatabase(Database):
         self.outstanding -= 1
 
 
+def _never(source: Mapping[str, str], running: Ruleset) -> Ruleset | None:
+    raise AssertionError("every timeline keeps one ruleset")
+
+
 class World:
     """One life of the process."""
 
     def __init__(
-        self, path: Path, ruleset: Ruleset, clock: TimelineClock, hanging: Callable[[], int]
+        self, path: Path, ruleset: Ruleset, clock: TimelineClock, hanging: Callable[[], int], *, naps: bool
     ) -> None:
-        """`hanging`: requests that time may pass over, because nobody will answer them soon."""
+        """`hanging`: requests that time may pass over, because nobody will answer them soon.
+
+        `naps`: the engine may sleep for longer than it would.
+        """
         self.clock = clock
         self.database = WatchedDatabase(path)
         self.metrics = Metrics()
         self.engine = Engine(
             self.database,
-            EngineClock(clock, self._left),
+            EngineClock(clock, self._left, naps=naps),
             ruleset,
             Limits(lag=2 * NAP),
             self.metrics,
-            lambda source: None,
+            _never,
         )
         self._senders = Senders(EXTERNAL_URL, ruleset.mends, clock)
         self.delivery = Delivery(
@@ -82,6 +89,7 @@ class World:
             self.engine.breaker_turned,
         )
         self._hanging = hanging
+        self._naps = naps
         self._alive = False
 
     async def start(self) -> None:
@@ -103,14 +111,17 @@ class World:
     async def post(self, body: bytes, *, webhook: bool) -> None:
         """What an entrance does with a request's body once it has let it in."""
         parsed = parse_webhook(body, AlertLimits()) if webhook else parse_api(body, AlertLimits())
-        source = "webhook" if webhook else "api"
+        source: Literal["webhook", "api"] = "webhook" if webhook else "api"
         await self.engine.accept("alertmanager", [AlertsReceived(source, body, *parsed)])
 
     def _busy(self) -> bool:
         if not self._alive:
             return False
         under_way = sum(status.in_flight for status in self.delivery.snapshot().destinations)
-        return bool(self.database.outstanding or under_way > self._hanging() or not self.engine.idle)
+        if self.database.outstanding or under_way > self._hanging():
+            return True
+        # Of a clock that was set ahead the engine hears at its next look: until then it sleeps on.
+        return self._naps and not self.engine.idle
 
     def _left(self) -> Nanoseconds:
         due = self.engine.state.next_due()

@@ -1,37 +1,27 @@
-"""The engine: takes accepted inputs, decides them one at a time, commits, wakes delivery.
+"""The loop that decides: one input or timer at a time, committed in slices, then told.
 
-`web` and `delivery` put Inputs in through `accept`, `command` and `report`; `service` starts and
-stops it. It alone changes the State and appends to the journal. It must never await the network,
-and nothing in memory may outlive a commit that failed.
+`engine` is its front. Everything that a commit makes true (orders, replies, log lines) is let out
+after it and not before; when one fails, memory is thrown away and built from the store.
 """
 
 import asyncio
 import contextlib
-from collections import deque
+import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import msgspec
 
 from responder import __version__
 from responder.clock import Clock
-from responder.core.decide import (
-    decide,
-    decide_timer,
-    decide_timer_undecidable,
-    decide_undecidable,
-)
+from responder.core.decide import decide, decide_timer, decide_timer_undecidable, decide_undecidable
 from responder.core.draft import Decision
 from responder.core.messages import (
-    AlertsReceived,
     Body,
     BreakerTurned,
     Closed,
-    Deliver,
     DeliveryEnded,
-    Effect,
-    Event,
     Input,
     Lagging,
     Noted,
@@ -39,21 +29,20 @@ from responder.core.messages import (
     Resumed,
     RulesLoaded,
     Started,
-    Succeed,
     kind_of,
 )
-from responder.core.model import MILLISECOND, SECOND, Nanoseconds, format_time
-from responder.core import receiving
+from responder.core.model import MILLISECOND, SECOND, Nanoseconds
+from responder.core.orders import Ending, Order
 from responder.core.rules import Ruleset
 from responder.core.state import State
-from responder.delivery.orders import Ending, Order
+from responder.engine.backlog import Backlog
+from responder.engine.slice import Slice
+from responder.engine.stored import Stored, read_stored
 from responder.errors import Overloaded, StorageError
 from responder.settings.values import Limits
-from responder.store import outbox, records
+from responder.store import journal, outbox
 from responder.store.database import Database, Writer
-from responder.store.inputs import InputsLog, read_inputs
-from responder.store.journal import Chain, Head, HeadFile
-from responder.store.journal import append as append_journal
+from responder.store.inputs import InputsLog
 from responder.telemetry import Metrics, logger
 
 _SLICE: Final = MILLISECOND
@@ -86,23 +75,6 @@ class Delivers(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Slice:
-    """Decisions that are made and applied, and not committed yet."""
-
-    batch: records.Batch = field(default_factory=records.Batch)
-    journal: list[tuple[int, int, int, bytes, str]] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    replies: dict[int, object] = field(default_factory=dict)
-    decisions: int = 0
-    inputs: int = 0
-    alerts: int = 0
-    consumed: int = 0
-    at: Nanoseconds = 0
-    head: Head = field(default_factory=Head)
-
-
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A command was accepted and is not decided yet: where to look for what comes of it."""
@@ -128,23 +100,20 @@ class Engine:
         self._limits = limits
         self._metrics = metrics
         self._recompile = recompile
-        self._head_file = HeadFile(database.path)
+        self._head_file = journal.HeadFile(database.path)
         self._rulesets = {ruleset.hash: ruleset}
         self._wanted = ruleset
         self.ruleset = ruleset
         self.state = State(ruleset)
         self.log = InputsLog(database, clock, 0, 0)
-        self._chain = Chain(Head())
-        self._queue: deque[Input] = deque()
-        self._queued_seq = 0
-        self._queued_bytes = 0
-        self._queued_alerts = 0
+        self._chain = journal.Chain(journal.Head())
+        self._backlog = Backlog()
         self.consumed = 0
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
-        self._slice = _Slice()
+        self._slice = Slice()
         self._commit: asyncio.Future[None] | None = None
-        self._committing: _Slice | None = None
+        self._committing: Slice | None = None
         self._commit_began = 0
         self._by_body: dict[int, asyncio.Future[object]] = {}
         self._waiters: dict[int, asyncio.Future[object]] = {}
@@ -156,17 +125,18 @@ class Engine:
         self._task: asyncio.Task[None] | None = None
         self._delivery: Delivers | None = None
         self.deciding = False
-        self.head = Head()
+        self.head = journal.Head()
 
     # -- start and stop -------------------------------------------------------------------
 
     async def start(self, delivery: Delivers) -> None:
         """Load the state, append `Started`, begin to decide. Raises StorageError."""
         self._delivery = delivery
-        last_seq, last_at = await self._load()
-        self.log = InputsLog(self._database, self._clock, last_seq, last_at)
+        stored = await self._load()
+        self._attempted = stored.attempted
+        self.log = InputsLog(self._database, self._clock, stored.last_seq, stored.last_at)
         self.log.on_appended = self._appended
-        self._heard_at = last_at
+        self._heard_at = stored.last_at
         anchor = self._head_file.read()
         restored = anchor is not None and (
             anchor.n > self.head.n or (anchor.n == self.head.n and anchor.hash != self.head.hash)
@@ -176,8 +146,8 @@ class Engine:
         await self._keep_source(self._wanted)
         started = Started(
             rules=self._wanted.hash,
-            heard_at=last_at,
-            attempted=tuple(sorted(self._attempted)),
+            heard_at=stored.last_at,
+            attempted=tuple(sorted(stored.attempted)),
             restored=restored,
             version=__version__,
         )
@@ -201,31 +171,31 @@ class Engine:
 
     # -- putting in -----------------------------------------------------------------------
 
-    async def accept(self, actor: str, bodies: list[Body]) -> list[Input]:
+    async def accept(self, actor: str, bodies: list[Body]) -> None:
         """Make inputs durable; they are decided soon. Raises Overloaded: nothing was accepted."""
         self._refuse_overload()
         try:
-            inputs = await self.log.append(actor, bodies)
+            at = await self.log.append(actor, bodies)
         except StorageError as error:
             self._go_deaf("storage")
             raise Overloaded(str(error)) from error
         if not self._deaf:
-            self._heard_at = inputs[-1].at
-        return inputs
+            self._heard_at = at
 
     async def command(self, actor: str, body: Body, wait: float = 2.5) -> object:
         """Accept a command and wait for what it came to: Accepted, Declined or (too long) Pending."""
         waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._by_body[id(body)] = waiter
         try:
-            (given,) = await self.accept(actor, [body])
+            await self.accept(actor, [body])
         finally:
             self._by_body.pop(id(body), None)
         try:
             return await asyncio.wait_for(asyncio.shield(waiter), wait)
         except TimeoutError:
-            self._waiters.pop(given.seq, None)
-            return Pending(given.seq)
+            seq = next(seq for seq, known in self._waiters.items() if known is waiter)
+            del self._waiters[seq]
+            return Pending(seq)
 
     async def report(self, ending: Ending) -> None:
         """Delivery is done with a row. Raises StorageError: say it again."""
@@ -264,23 +234,24 @@ class Engine:
         """Age of the oldest input that is accepted and not decided."""
         if self._committing and self._committing.inputs:
             return max(self.log.now() - self._committing.at, 0)
-        return max(self.log.now() - self._queue[0].at, 0) if self._queue else 0
+        front = self._backlog.front
+        return max(self.log.now() - front.at, 0) if front else 0
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
-        return self._queued_bytes + self.log.waiting_bytes
+        return self._backlog.bytes + self.log.waiting_bytes
 
     @property
     def undecided_alerts(self) -> int:
         """Alerts accepted and not decided."""
-        return self._queued_alerts
+        return self._backlog.alerts
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be decided or committed, and no timer is due."""
         due = self.state.next_due()
         return not (
-            self._queue or self._commit or self._slice.decisions or (due and due[0] <= self.log.now())
+            self._backlog or self._commit or self._slice.decisions or (due and due[0] <= self.log.now())
         )
 
     def _refuse_overload(self) -> None:
@@ -307,7 +278,7 @@ class Engine:
 
     async def _hear_again(self) -> bool:
         """After a time of 503: timers wait until `Resumed` is in the log. Whether it is."""
-        if self._deaf == "lag" and (self._queue or self._commit):
+        if self._deaf == "lag" and (self._backlog or self._commit):
             return False
         why, self._deaf = self._deaf, ""
         try:
@@ -325,18 +296,9 @@ class Engine:
             waiter = self._by_body.pop(id(given.body), None)
             if waiter is not None:
                 self._waiters[given.seq] = waiter
-            self._enqueue(given)
+            self._backlog.put(given)
         self._metrics.inputs_accepted.inc(len(inputs))
         self._wake.set()
-
-    def _enqueue(self, given: Input) -> None:
-        if given.seq <= self._queued_seq:
-            return
-        self._queued_seq = given.seq
-        self._queue.append(given)
-        if isinstance(given.body, AlertsReceived):
-            self._queued_bytes += len(given.body.raw)
-            self._queued_alerts += len(given.body.alerts)
 
     async def _run(self) -> None:
         self.deciding = True
@@ -400,11 +362,11 @@ class Engine:
 
     def _decide_some(self) -> bool:
         """Decide for at most a slice of time; whether anything was decided."""
-        behind = self._queue and self.log.now() - self._queue[0].at > _CATCH_UP
+        behind = self.lag() > _CATCH_UP
         until = self._clock.monotonic() + (_LONG_SLICE if behind else _SLICE)
         worked = False
         while self._slice.decisions < _BATCH:
-            head = self._queue[0] if self._queue else None
+            head = self._backlog.front
             if head is not None and isinstance(head.body, Started | Resumed):
                 due = None  # overdue timers fire after it, at its time
             else:
@@ -446,17 +408,10 @@ class Engine:
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_undecidable(self.state, self.ruleset, given, text)
-        self._queue.popleft()
+        self._backlog.take()
         self._suspects.discard(given.seq)
-        piece = self._slice
-        if isinstance(given.body, AlertsReceived):
-            self._queued_bytes -= len(given.body.raw)
-            self._queued_alerts -= len(given.body.alerts)
-            piece.alerts += len(given.body.alerts)
-        piece.inputs += 1
-        piece.consumed = given.seq
         if given.seq in self._waiters:
-            piece.replies[given.seq] = decision.reply
+            self._slice.replies[given.seq] = decision.reply
         self._take(decision, given.at, given)
         return True
 
@@ -495,69 +450,33 @@ class Engine:
             raise StorageError(f"a decision could not be applied: {error!r}") from error
         if self.state.rules != rules:
             self.state.replace_rules(self.ruleset)
-        piece = self._slice
-        piece.batch.add(decision.changes, at)
-        piece.decisions += 1
-        piece.at = piece.at or at
-        piece.effects.extend(decision.effects)
-        piece.events.extend(decision.events)
-        if given is not None:
-            body: dict[str, Any] = {"input": given.seq, "kind": kind_of(given.body), "actor": given.actor}
-            if not isinstance(given.body, AlertsReceived):
-                body["asked"] = given.body
-        elif decision.notable:
-            body = {"tick": format_time(at)}
-        else:
-            return
-        body["events"] = decision.events
-        piece.journal.append(self._chain.next_row(at, given.seq if given else 0, body))
+        self._slice.take(decision, at, given, self._chain)
 
     # -- commit ---------------------------------------------------------------------------
 
     def _begin_commit(self) -> None:
-        piece, self._slice = self._slice, _Slice()
+        piece, self._slice = self._slice, Slice()
         piece.head = self._chain.head
-        orders, superseded = self._orders(piece.effects)
+        piece.make_orders(self._attempted)
         assert self._delivery is not None
-        fresh = [order for order in orders if not order.claimed and order.row not in superseded]
-        claims = sorted(self._delivery.start_now(fresh))
+        fresh = [o for o in piece.orders if not o.claimed and o.row not in piece.superseded]
+        claims = self._delivery.start_now(fresh)
+        piece.orders = [replace(o, claimed=True) if o.row in claims else o for o in piece.orders]
         now = self._clock.now()
-        meta = piece.batch.meta
         if piece.consumed:
-            meta["consumed"] = str(piece.consumed)
-        meta["clock"] = str(self.log.now())
-        head, head_file = piece.head, self._head_file
+            piece.batch.meta["consumed"] = str(piece.consumed)
+        piece.batch.meta["clock"] = str(self.log.now())
 
         def job(writer: Writer) -> None:
             piece.batch.write(writer)
-            append_journal(writer, piece.journal)
-            outbox.claim(writer, claims, now)
-            writer.after_commit.append(lambda: head_file.write(head))
+            journal.append(writer, piece.journal)
+            outbox.claim(writer, sorted(claims), now)
+            writer.after_commit.append(lambda: self._head_file.write(piece.head))
 
         self._committing = piece
         self._commit_began = self._clock.monotonic()
         self._commit = self._database.submit(job)
         self._commit.add_done_callback(lambda _: self._wake.set())
-        started = set(claims)
-        self._handing = (
-            [
-                replace(order, claimed=True) if order.row in started else order
-                for order in orders
-            ],
-            superseded,
-        )
-
-    def _orders(self, effects: list[Effect]) -> tuple[list[Order], set[int]]:
-        orders: dict[int, Order] = {}
-        superseded: set[int] = set()
-        for effect in effects:
-            if isinstance(effect, Deliver):
-                row = effect.notification.row
-                attempts = self._attempted.pop(row, 0)
-                orders[row] = Order(effect.notification, effect.integration, attempts, attempts > 0)
-            elif isinstance(effect, Succeed):
-                superseded.add(effect.row)
-        return list(orders.values()), superseded
 
     async def _end_commit(self) -> None:
         """Wait for the commit under way; then, and only then, let the world hear of it."""
@@ -573,9 +492,8 @@ class Engine:
         self.head = piece.head
         if piece.consumed:
             self.consumed = piece.consumed
-        orders, superseded = self._handing
-        self._delivery.hand(orders)
-        for row in superseded:
+        self._delivery.hand(piece.orders)
+        for row in piece.superseded:
             self._delivery.succeed(row)
         for seq, reply in piece.replies.items():
             waiter = self._waiters.pop(seq, None)
@@ -584,7 +502,7 @@ class Engine:
         self._progress.set()
         self._count(piece)
 
-    def _count(self, piece: _Slice) -> None:
+    def _count(self, piece: Slice) -> None:
         metrics = self._metrics
         metrics.commit_seconds.observe((self._clock.monotonic() - self._commit_began) / SECOND)
         metrics.inputs_decided.inc(piece.inputs)
@@ -605,9 +523,7 @@ class Engine:
                 case Closed():
                     metrics.closed.labels(event.state, event.reason).inc()
                     if event.state != "delivered":  # delivery has its own line for that
-                        log.info(
-                            "notification_closed", row=event.row, state=event.state, reason=event.reason
-                        )
+                        log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
                 case Noted():
                     log.info("noted", what=event.what, detail=event.detail)
                 case _:
@@ -620,7 +536,6 @@ class Engine:
         self._metrics.commit_failures.inc()
         log.error("commit_failed", error=str(error))
         self.deciding = False
-        self._go_deaf("storage")
         attempt = 0
         while True:
             if self._commit is not None:
@@ -635,40 +550,19 @@ class Engine:
                 log.error("rebuild_failed", error=str(again))
         self.deciding = True
 
-    async def _load(self) -> tuple[int, Nanoseconds]:
-        """State, journal head and undecided inputs from the database; (last seq, last time)."""
-        limits = alert_limits(self._limits)
+    async def _load(self) -> Stored:
+        """Take state, journal head and undecided inputs from the database."""
+        limits = self._limits
+        stored = await self._database.read(lambda c: read_stored(c, limits, self._ruleset_for))
+        self.state, self.ruleset = stored.state, stored.ruleset
+        self._chain = journal.Chain(stored.head)
+        self.head = stored.head
+        self._slice = Slice()
+        self.consumed = stored.consumed
+        self._backlog.refill(stored.consumed, stored.undecided)
+        return stored
 
-        def query(connection: Any) -> tuple[State, Ruleset, dict[str, str], Head, list[Input], int, int, dict[int, int]]:
-            meta = records.read_meta(connection)
-            consumed = int(meta.get("consumed", "0"))
-            left = list(read_inputs(connection, consumed, limits))
-            ruleset = self._ruleset_for(connection, meta.get("rules", ""), bool(left))
-            state = records.load(connection, ruleset)
-            row = connection.execute("SELECT n, hash FROM journal ORDER BY n DESC LIMIT 1").fetchone()
-            if row is None:
-                row = connection.execute("SELECT n, hash FROM checkpoints ORDER BY n DESC LIMIT 1").fetchone()
-            head = Head(*row) if row else Head()
-            last = connection.execute("SELECT max(seq), max(at) FROM inputs").fetchone()
-            last_seq, last_at = max(last[0] or 0, consumed), max(last[1] or 0, int(meta.get("clock", "0")))
-            return state, ruleset, meta, head, left, last_seq, last_at, outbox.claimed(connection)
-
-        state, ruleset, meta, head, left, last_seq, last_at, attempted = await self._database.read(query)
-        self.state, self.ruleset = state, ruleset
-        self._attempted = attempted if self._task is None else {}
-        self._chain = Chain(head)
-        self.head = head
-        self._slice = _Slice()
-        self.consumed = int(meta.get("consumed", "0"))
-        since = [given for given in self._queue if given.seq > last_seq]
-        self._queue.clear()
-        self._queued_seq, self._queued_bytes, self._queued_alerts = self.consumed, 0, 0
-        for given in (*left, *since):
-            self._enqueue(given)
-        self._queued_seq = max(self._queued_seq, self.consumed)
-        return last_seq, last_at
-
-    def _ruleset_for(self, connection: Any, digest: str, needed: bool) -> Ruleset:
+    def _ruleset_for(self, connection: sqlite3.Connection, digest: str, needed: bool) -> Ruleset:
         """The ruleset that the stored state was decided under, as far as it can still be had."""
         known = self._rulesets.get(digest)
         if known is None and digest and needed:
@@ -687,8 +581,3 @@ class Engine:
             )
 
         await self._database.submit(job)
-
-
-def alert_limits(limits: Limits) -> receiving.Limits:
-    """The part of the limits that concerns one alert."""
-    return receiving.Limits(limits.labels, limits.label_value, limits.annotations)

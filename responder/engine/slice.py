@@ -1,0 +1,68 @@
+"""Decisions that are made and applied in memory, on their way to one commit.
+
+`engine.engine` fills a Slice and writes it in one transaction; what it holds for the world
+(orders, replies, log lines) is let out only after that.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from responder.core.draft import Decision
+from responder.core.messages import AlertsReceived, Deliver, Effect, Event, Input, Succeed, kind_of
+from responder.core.model import Nanoseconds, format_time
+from responder.core.orders import Order
+from responder.store.journal import Chain, Head
+from responder.store.records import Batch
+
+
+@dataclass(slots=True)
+class Slice:
+    """One commit in the making. `orders` and `superseded` are set once it is under way."""
+
+    batch: Batch = field(default_factory=Batch)
+    journal: list[tuple[int, int, int, bytes, str]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    replies: dict[int, object] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
+    superseded: set[int] = field(default_factory=set)
+    decisions: int = 0
+    inputs: int = 0
+    alerts: int = 0
+    consumed: int = 0
+    at: Nanoseconds = 0
+    head: Head = field(default_factory=Head)
+
+    def take(self, decision: Decision, at: Nanoseconds, given: Input | None, chain: Chain) -> None:
+        """Add a decision: its changes, its journal row if it is worth one, its effects."""
+        self.batch.add(decision.changes, at)
+        self.decisions += 1
+        self.at = self.at or at
+        self.effects.extend(decision.effects)
+        self.events.extend(decision.events)
+        if given is not None:
+            self.inputs += 1
+            self.consumed = given.seq
+            body: dict[str, Any] = {"input": given.seq, "kind": kind_of(given.body), "actor": given.actor}
+            if isinstance(given.body, AlertsReceived):
+                self.alerts += len(given.body.alerts)
+            else:
+                body["asked"] = given.body
+        elif decision.notable:
+            body = {"tick": format_time(at)}
+        else:
+            return  # an unchanged tick leaves no trace
+        body["events"] = decision.events
+        self.journal.append(chain.next_row(at, given.seq if given else 0, body))
+
+    def make_orders(self, attempted: dict[int, int]) -> None:
+        """Turn the effects into orders. `attempted`: rows an earlier process may have sent, how often."""
+        orders: dict[int, Order] = {}
+        for effect in self.effects:
+            if isinstance(effect, Deliver):
+                row = effect.notification.row
+                attempts = attempted.pop(row, 0)
+                orders[row] = Order(effect.notification, effect.integration, attempts, attempts > 0)
+            elif isinstance(effect, Succeed):
+                self.superseded.add(effect.row)
+        self.orders = list(orders.values())

@@ -1,0 +1,62 @@
+"""What the database holds for an engine that starts, or begins again after a failure.
+
+`engine.engine` reads it beside the writer, on one consistent view. Nothing here writes.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from responder.core import receiving
+from responder.core.messages import Input
+from responder.core.model import Nanoseconds
+from responder.core.rules import Ruleset
+from responder.core.state import State
+from responder.settings.values import Limits
+from responder.store import journal, outbox, records
+from responder.store.inputs import read_inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """State and ruleset as of `consumed`, what is undecided, and where the logs end.
+
+    `attempted`: open rows that were claimed, and how often they were sent at the least.
+    """
+
+    state: State
+    ruleset: Ruleset
+    consumed: int
+    undecided: list[Input]
+    head: journal.Head
+    last_seq: int
+    last_at: Nanoseconds
+    attempted: dict[int, int]
+
+
+def read_stored(
+    connection: sqlite3.Connection,
+    limits: Limits,
+    ruleset_for: Callable[[sqlite3.Connection, str, bool], Ruleset],
+) -> Stored:
+    """Read everything. `ruleset_for(connection, hash, needed)` finds the ruleset of that hash."""
+    meta = records.read_meta(connection)
+    consumed = int(meta.get("consumed", "0"))
+    undecided = list(read_inputs(connection, consumed, alert_limits(limits)))
+    ruleset = ruleset_for(connection, meta.get("rules", ""), bool(undecided))
+    last_seq, last_at = connection.execute("SELECT max(seq), max(at) FROM inputs").fetchone()
+    return Stored(
+        records.load(connection, ruleset),
+        ruleset,
+        consumed,
+        undecided,
+        journal.newest(connection),
+        max(last_seq or 0, consumed),
+        max(last_at or 0, int(meta.get("clock", "0"))),
+        outbox.claimed(connection),
+    )
+
+
+def alert_limits(limits: Limits) -> receiving.Limits:
+    """The part of the limits that concerns one alert."""
+    return receiving.Limits(limits.labels, limits.label_value, limits.annotations)

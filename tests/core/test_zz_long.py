@@ -1,0 +1,181 @@
+"""Whatever happens in whatever order: the invariants hold, and who was told is told the end."""
+
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from responder.core.messages import (
+    BadRequest,
+    BreakerTurned,
+    DismissDelivery,
+    Lagging,
+    LimitReached,
+    ResendDelivery,
+    Unreadable,
+)
+from responder.core.model import HOUR, Labels, parse_duration
+from responder.core.rules import Compatibility, Receiver, Ruleset
+from tests.core.timeline import Timeline
+from tests.core.words import firing, hook, inhibit, resolved, route, rules
+
+NAMES = ("A!", "A?", "A/1?", "B", "B/1", "C!", "C?", "D")
+TOLD_TO = ("team", "both/one", "both/mute", "ops", "lacking/there")
+OUTCOMES = ("delivered", "held", "sending", "client_error", "auth_error", "refused", "timeout")
+
+Act: TypeAlias = tuple[Any, ...]
+
+PHASES = set(Phase) - {Phase.explain}
+"""An explanation traces every line of every example: minutes for these."""
+
+
+def ruleset(name: str, compatibility: Compatibility = "responder") -> Ruleset:
+    """`other` differs in what mutes, `moved` in the routes as well."""
+    moved = name == "moved"
+    return rules(
+        route(
+            'alertname="C"' if moved else 'alertname=~"A|C"',
+            to="both",
+            by=["instance"] if moved else ["alertname"],
+            interval="1m",
+            repeat="10m",
+            mute=["hour"] if name == "one" else [],
+            go_on=True,
+        ),
+        route("alertname=B", to="lacking" if moved else "team", by=["..."], wait="0s", interval="50s"),
+        route("alertname=D", to="lacking", wait="10s"),
+        receivers=[
+            Receiver("both", (hook("one"), hook("mute", resolved=False))),
+            Receiver("lacking", (hook("lacking", supported=False), hook("there"))),
+        ],
+        inhibits=[inhibit("severity=critical", "severity=warning", "alertname")] if name == "one" else [],
+        intervals={"hour": {"times": [{"start_time": "01:00", "end_time": "02:00"}]}},
+        repeat="1h",
+        stale_after="2h",
+        compatibility=compatibility,
+        name=name,
+    )
+
+
+SOME = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True)
+TIMES = st.sampled_from(["", "0s", "-1h", "1m", "1h"])
+WAITS = st.sampled_from(["0s", "1s", "10s", "30s", "1m", "5m", "7m", "1h", "4h"])
+
+ACTS: st.SearchStrategy[Act] = st.one_of(
+    st.tuples(st.just("wait"), WAITS),
+    st.tuples(st.just("wait"), st.sampled_from(["10s", "30s", "1m", "5m"])),
+    st.tuples(st.just("post"), SOME, TIMES),
+    st.tuples(st.just("post"), SOME, st.just("")),
+    st.tuples(st.just("resolve"), SOME, TIMES, st.sampled_from(["", "30s", "5m", "2h"])),
+    st.tuples(st.just("resolve"), SOME, st.just(""), st.just("")),
+    st.tuples(st.just("api"), SOME, TIMES, st.sampled_from(["", "2m", "10m", "1h", "2h", "30h"])),
+    st.tuples(st.just("answer"), st.sampled_from(TOLD_TO), st.sampled_from(OUTCOMES)),
+    st.tuples(st.just("fail"), st.sampled_from(TOLD_TO), st.booleans()),
+    st.tuples(st.just("load"), st.sampled_from(["one", "other"])),
+    st.tuples(st.just("restart"), WAITS, st.sampled_from(["one", "other"])),
+    st.tuples(st.just("deaf"), WAITS),
+    st.tuples(st.just("resend"), st.integers(0, 3)),
+    st.tuples(st.just("dismiss"), st.integers(0, 3)),
+    st.tuples(st.just("own"), st.sampled_from(["bad", "limit", "lag", "unreadable", "opened", "closed"])),
+    st.tuples(st.just("reject"), SOME),
+)
+MOVES: st.SearchStrategy[Act] = st.one_of(
+    ACTS,
+    st.tuples(st.just("load"), st.just("moved")),
+    st.tuples(st.just("restart"), WAITS, st.just("moved")),
+)
+
+
+def act(t: Timeline, what: Act) -> None:
+    """One thing that may happen."""
+    match what:
+        case ("wait", duration):
+            t.wait(duration)
+        case ("post", names, since):
+            t.post(*(firing(name, since) for name in names))
+        case ("resolve", names, since, until):
+            t.post(*(resolved(name, since, until) for name in names))
+        case ("api", names, since, until):
+            t.api(*(firing(name, since, until) for name in names))
+        case ("answer", name, outcome):
+            t.answer(name, outcome)
+        case ("fail", name, maybe):
+            t.fail(name, maybe=maybe)
+        case ("load", name):
+            t.load(ruleset(name, t.ruleset.compatibility))
+        case ("restart", duration, name):
+            t.stop().wait(duration).start(ruleset(name, t.ruleset.compatibility))
+        case ("deaf", duration):
+            t.deafen().wait(duration).resume()
+        case ("resend", index):
+            t.give(ResendDelivery(dead_row(t, index)))
+        case ("dismiss", index):
+            t.give(DismissDelivery(dead_row(t, index)))
+        case ("reject", names):
+            t.bad("labels: none", alerts=[firing(name) for name in names])
+        case ("own", kind):
+            t.give(
+                {
+                    "bad": BadRequest("somebody", 400, "no JSON"),
+                    "limit": LimitReached("active_alerts", "somebody"),
+                    "lag": Lagging(HOUR),
+                    "unreadable": Unreadable("alerts_webhook", "no JSON"),
+                    "opened": BreakerTurned("http://team", True, "timeout", 3),
+                    "closed": BreakerTurned("http://team", False),
+                }[kind]
+            )
+
+
+def dead_row(t: Timeline, index: int) -> int:
+    rows = sorted(t.state.dead)
+    return rows[index % len(rows)] if rows else 999
+
+
+def settle(t: Timeline) -> None:
+    """All is over, everything is delivered, nobody mutes, and time goes on."""
+    for name in TOLD_TO:
+        t.answer(name, "sending").fail(name).answer(name, "delivered")
+    t.post(*(resolved(name) for name in NAMES))
+    t.give(BreakerTurned("http://team", False))
+    t.deafen().resume()
+    t.wait("90m")
+    for row in sorted(t.state.dead):
+        t.give(DismissDelivery(row))
+    t.wait("5h").skip()
+
+
+def last_said(t: Timeline) -> dict[tuple[str, Labels], str]:
+    """(integration, alert) to the last thing that was delivered of it."""
+    said: dict[tuple[str, Labels], str] = {}
+    for _, _, integration, firing_then, over in t.told:
+        said |= {(integration, labels): "firing" for labels in firing_then}
+        said |= {(integration, labels): "resolved" for labels in over}
+    return said
+
+
+@settings(max_examples=1500, phases=PHASES)
+@given(st.lists(ACTS, min_size=5, max_size=40))
+def test_who_was_told_it_fires_is_told_it_resolved(acts: list[Act]) -> None:
+    with Timeline(ruleset("one"), check=False) as t:
+        for what in acts:
+            act(t, what)
+            t.check()
+        settle(t)
+        never_told = {key: said for key, said in last_said(t).items() if key[0] != "mute"}
+        assert set(never_told.values()) <= {"resolved"}
+        assert (t.state.groups, t.state.by_id, t.state.rows) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("compatibility", ["responder", "alertmanager"])
+@settings(max_examples=800, phases=PHASES)
+@given(acts=st.lists(MOVES, min_size=5, max_size=40))
+def test_nothing_is_lost_in_any_order(compatibility: Compatibility, acts: list[Act]) -> None:
+    with Timeline(ruleset("one", compatibility), check=False) as t:
+        for what in acts:
+            act(t, what)
+            t.check()
+        settle(t)
+        assert (t.state.groups, t.state.by_id, t.state.rows) == ({}, {}, {})
+        sums = t.sums()
+        assert sums.owed == sum(sums.closed.values())
