@@ -36,7 +36,7 @@ from responder.core.messages import (
 from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, format_duration
 from responder.core.receive import end_own, join, raise_own, receive
 from responder.core.rules import Integration, Ruleset
-from responder.core.state import ClosedRow, DeadRow, Group, LedgerRow, State
+from responder.core.state import ClosedRow, Group, LedgerRow, State
 
 COLLECT_INTERVAL: Final = 30 * MINUTE
 """How often alerts that are over and in no group are forgotten, as Alertmanager does."""
@@ -169,6 +169,7 @@ def _started(draft: Draft, body: Started) -> None:
     if body.rules != state.rules:
         _rules_loaded(draft, body.rules)
     draft.changes.rules = body.rules
+    _owe_again(draft, reloaded=False)
     _fire_overdue(draft)
     if not state.collect_at:
         draft.changes.collect_at = draft.at + COLLECT_INTERVAL
@@ -270,7 +271,7 @@ def _close_failed(
         return
     reason = body.reason or "unknown"
     flush.close(draft, ClosedRow(row.id, "dead", reason, body.detail))
-    draft.changes.dead[row.id] = DeadRow(group.id, integration.id)
+    draft.list_dead(row.id, group.id, integration.id)
     receiver = draft.ruleset.router.by_id[group.route].receiver
     raise_own(
         draft,
@@ -282,20 +283,21 @@ def _close_failed(
 
 def _settle_dead(draft: Draft, group: Group, integration: str) -> None:
     """Something got through: what had failed for the same (group, integration) is history."""
-    for row, dead in draft.state.dead.items():
-        if dead.group == group.id and dead.integration == integration:
-            draft.changes.unlisted.append(row)
-    _end_dead_letters(draft)
+    row = draft.state.dead_of.get((group.id, integration))
+    if row is not None:
+        draft.changes.unlisted.append(row)
+        _end_dead_letters(draft)
 
 
 def _end_dead_letters(draft: Draft) -> None:
-    changes = draft.changes
-    if changes.unlisted and len(changes.unlisted) == len(draft.state.dead) and not changes.dead:
-        for alert in list(draft.state.by_id.values()):
-            labels = dict(alert.labels)
-            if alert.source == "responder" and labels.get("alertname") == "ResponderDeadLetters":
-                own = {"receiver": labels["receiver"], "integration": labels["integration"]}
-                end_own(draft, "ResponderDeadLetters", own)
+    unlisted = set(draft.changes.unlisted)
+    if draft.changes.dead or any(row not in unlisted for row in draft.state.dead):
+        return
+    for alert in list(draft.state.by_id.values()):
+        labels = dict(alert.labels)
+        if alert.source == "responder" and labels.get("alertname") == "ResponderDeadLetters":
+            own = {"receiver": labels["receiver"], "integration": labels["integration"]}
+            end_own(draft, "ResponderDeadLetters", own)
 
 
 def _revise(draft: Draft, group: Group, integration: Integration, told: Told) -> Told:
@@ -388,18 +390,24 @@ def _resend(draft: Draft, row: int) -> Accepted | Declined:
     if not (sets.firing or resolved):
         return Declined(409, f"row {row}: nothing of it is left to tell; dismiss it")
     view = View(sets.firing, resolved, sets.stale, draft.at)
+    draft.changes.unlisted.append(row)
     told = flush.open_row(draft, group, integration, told, "repeat", view)
     draft.put_told(group.id, integration.id, told)
-    draft.changes.unlisted.append(row)
     _end_dead_letters(draft)
     opened = draft.changes.opened[-1].id
     return Accepted(f"row {opened} was opened in place of {row}")
 
 
 def _dismiss(draft: Draft, row: int) -> Accepted | Declined:
-    if row not in draft.state.dead:
+    dead = draft.state.dead.get(row)
+    if dead is None:
         return Declined(404, f"row {row} is not among the dead: see `responder delivery list --dead`")
     draft.changes.unlisted.append(row)
+    if dead.group in draft.state.groups:  # an end that was refused for good is owed no more
+        told = draft.told(dead.group, dead.integration)
+        if told.refused:
+            told = ledger.forget_resolved(told, told.refused.resolved)
+            draft.put_told(dead.group, dead.integration, told)
     draft.events.append(Noted("dismissed", f"row {row}"))
     _end_dead_letters(draft)
     return Accepted(f"row {row} is off the list")
@@ -430,6 +438,22 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
         if gone:
             draft.changes.closed_groups.append(group.id)
             draft.events.append(GroupClosed(group.id))
+    _owe_again(draft, reloaded=True)
+
+
+def _owe_again(draft: Draft, *, reloaded: bool) -> None:
+    """What was refused in a way that only people can mend: they may have mended it.
+
+    A secret may be another one at each start; what we lack we lack until the rules change.
+    """
+    for group_id, tolds in draft.state.told.items():
+        if group_id in draft.changes.closed_groups:
+            continue
+        for integration_id in [key for key, told in tolds.items() if told.refused]:
+            integration = _integration(draft.ruleset, draft.state.groups[group_id], integration_id)
+            if reloaded or (integration and integration.supported):
+                told = draft.told(group_id, integration_id)
+                draft.put_told(group_id, integration_id, msgspec.structs.replace(told, refused=None))
 
 
 def _close_rows_of_the_past(draft: Draft, group: Group, *, gone: bool) -> None:

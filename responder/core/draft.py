@@ -10,7 +10,7 @@ from responder.core.ledger import Told
 from responder.core.messages import Effect, Event
 from responder.core.model import Alert, Labels, Nanoseconds
 from responder.core.rules import Ruleset
-from responder.core.state import Changes, ClosedRow, State
+from responder.core.state import Changes, ClosedRow, DeadRow, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,14 @@ class Draft:
     def close_row(self, row: ClosedRow) -> None:
         """Close a ledger row."""
         self.changes.closed.append(row)
+
+    def list_dead(self, row: int, group: int, integration: str) -> None:
+        """Put a dead row on people's list, in place of an earlier one of the same (group, integration)."""
+        count, earlier = 1, self.state.dead_of.get((group, integration))
+        if earlier is not None and earlier not in self.changes.unlisted:
+            count += self.state.dead[earlier].count
+            self.changes.unlisted.append(earlier)
+        self.changes.dead[row] = DeadRow(group, integration, count)
 
     def finish(self, reply: object = None) -> Decision:
         """The decision as it stands."""

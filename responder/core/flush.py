@@ -29,7 +29,7 @@ from responder.core.model import Alert, Nanoseconds
 from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
 from responder.core.rules import Integration
-from responder.core.state import ClosedRow, DeadRow, Group, LedgerRow
+from responder.core.state import ClosedRow, Group, LedgerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +291,7 @@ def open_row(
     row = _new_row(draft, group, integration, reason, view)
     if not integration.supported:
         close(draft, ClosedRow(row.id, "dead", "unsupported", integration.kind))
-        draft.changes.dead[row.id] = DeadRow(group.id, integration.id)
+        draft.list_dead(row.id, group.id, integration.id)
         return msgspec.structs.replace(told, refused=view)
     if reason == "all_resolved" and not integration.send_resolved:
         close(draft, ClosedRow(row.id, "suppressed", "send_resolved_false"))

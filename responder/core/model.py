@@ -98,11 +98,18 @@ _MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 
 @lru_cache(maxsize=65_536)
-def _fold(state: int, name: str, value: str) -> int:
-    """FNV-1a 64 of one pair on top of `state`; cached, since alerts share their first pairs."""
-    for byte in b"%b\xff%b\xff" % (name.encode(), value.encode()):
+def _fold(low: int, name: str, value: str) -> tuple[int, int]:
+    """What one pair does to a state that ends in the byte `low`: state * factor + summand.
+
+    FNV-1a mixes a byte into the lowest eight bits alone and multiplies; so what a pair adds depends
+    on those bits only, and the cache also serves pairs that come after one that nobody else has.
+    """
+    raw = b"%b\xff%b\xff" % (name.encode(), value.encode())
+    state = low
+    for byte in raw:
         state = (state ^ byte) * _FNV_PRIME & _MASK
-    return state
+    factor = pow(_FNV_PRIME, len(raw), _MASK + 1)
+    return factor, state - low * factor
 
 
 def fingerprint(labels: Labels) -> str:
@@ -112,7 +119,8 @@ def fingerprint(labels: Labels) -> str:
     """
     state = _FNV_OFFSET
     for name, value in labels:
-        state = _fold(state, name, value)
+        factor, summand = _fold(state & 0xFF, name, value)
+        state = (state * factor + summand) & _MASK
     return f"{state:016x}"
 
 

@@ -66,10 +66,14 @@ class ClosedRow(msgspec.Struct, frozen=True):
 
 
 class DeadRow(msgspec.Struct, frozen=True, array_like=True):
-    """A dead row that people have not dealt with."""
+    """The newest dead row of a (group, integration), while people have not dealt with it.
+
+    `count`: how many there were in a row, this one included.
+    """
 
     group: int
     integration: str
+    count: int = 1
 
 
 @dataclass(slots=True)
@@ -108,6 +112,7 @@ class State:
         "by_id",
         "collect_at",
         "dead",
+        "dead_of",
         "group_index",
         "groups",
         "hiding",
@@ -134,6 +139,7 @@ class State:
         self.told: dict[int, dict[str, Told]] = {}
         self.rows: dict[int, tuple[int, str]] = {}
         self.dead: dict[int, DeadRow] = {}
+        self.dead_of: dict[tuple[int, str], int] = {}
         self.hiding: set[int] = set()
         self.timers: list[tuple[Nanoseconds, int]] = []
         self.inhibitor = Inhibitor(ruleset.inhibit_rules)
@@ -178,9 +184,13 @@ class State:
             self._put_told(group_id, integration, told)
         for group_id in changes.closed_groups:
             self._drop_group(group_id)
-        self.dead.update(changes.dead)
+        for row, dead in changes.dead.items():
+            self.dead[row] = dead
+            self.dead_of[dead.group, dead.integration] = row
         for row in changes.unlisted:
-            self.dead.pop(row, None)
+            gone = self.dead.pop(row)
+            if self.dead_of[gone.group, gone.integration] == row:
+                del self.dead_of[gone.group, gone.integration]
         if changes.rules:
             self.rules = changes.rules
         if changes.collect_at:

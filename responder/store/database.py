@@ -111,7 +111,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Remember the path; nothing is touched before `open`."""
         self.path = path
-        self._queue: SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = SimpleQueue()
+        self._gathered: list[tuple[Job, asyncio.Future[Any]]] = []
+        self._queue: SimpleQueue[list[tuple[Job, asyncio.Future[Any]]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock_fd = -1
@@ -183,8 +184,16 @@ class Database:
         """
         assert self._loop is not None
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((job, future))
+        if not self._gathered:
+            # What this turn of the event loop still submits comes along: one commit for all.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((job, future))
         return future
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a reader on a connection of its own, beside the writer, on a consistent snapshot."""
@@ -201,6 +210,7 @@ class Database:
         if self._checkpoints is not None:
             await asyncio.to_thread(self._checkpoints.join)
             self._checkpoints = None
+        self._hand_over()
         if self._thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
@@ -230,8 +240,8 @@ class Database:
             batch = [self._queue.get()]
             while not self._queue.empty():
                 batch.append(self._queue.get())
-            jobs = [entry for entry in batch if entry is not None]
-            closing = len(jobs) != len(batch)
+            jobs = [entry for entries in batch if entries is not None for entry in entries]
+            closing = None in batch
             if jobs:
                 self._run(connection, jobs)
         connection.close()

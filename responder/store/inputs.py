@@ -80,9 +80,12 @@ class InputsLog:
         future: asyncio.Future[Nanoseconds] = asyncio.get_running_loop().create_future()
         self._waiting.append((actor, bodies, future))
         self._waiting_bytes += sum(len(b.raw) for b in bodies if isinstance(b, AlertsReceived))
-        if not self._in_flight:
-            self._begin()
+        self._begin_if_waiting()
         return await future
+
+    def _begin_if_waiting(self) -> None:
+        if self._waiting and not self._in_flight:
+            self._begin()
 
     def _begin(self) -> None:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -113,7 +116,8 @@ class InputsLog:
                 else:
                     future.set_result(at)
             if self._waiting:
-                self._begin()
+                # After the engine's turn: its commit and this append then share one.
+                asyncio.get_running_loop().call_soon(self._begin_if_waiting)
 
         self._database.submit(job).add_done_callback(done)
 

@@ -2,8 +2,8 @@
 
 `store.database` runs the steps that a database has not seen. A released step is never edited:
 what must change becomes a new step, and databases of earlier releases are kept as fixtures.
-`INTEGER PRIMARY KEY` is SQLite's name for a table that is stored in the order of its key (a plain
-BIGINT key is a second tree beside the table); another database would say BIGINT.
+`INTEGER PRIMARY KEY` and `WITHOUT ROWID` are SQLite's names for a table that is stored in the order
+of its key (any other key is a second tree beside the table); another database needs neither.
 """
 
 from typing import Final
@@ -18,9 +18,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE alerts (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE groups (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE told (group_id BIGINT NOT NULL, integration TEXT NOT NULL, body BLOB NOT NULL,"
-        " PRIMARY KEY (group_id, integration))",
+        " PRIMARY KEY (group_id, integration)) WITHOUT ROWID",
         # The ledger, which is also the outbox. state: pending -> delivered | suppressed |
-        # superseded | dead. claimed_at, attempts, next_at, last_*: delivery's own bookkeeping.
+        # superseded | dead. listed: how many dead rows this one stands for on people's list.
+        # claimed_at, attempts, next_at, last_*: delivery's own bookkeeping.
         "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, group_id BIGINT NOT NULL, group_key TEXT NOT NULL,"
         " receiver TEXT NOT NULL, integration TEXT NOT NULL, at BIGINT NOT NULL, reason TEXT NOT NULL,"
         " content BLOB NOT NULL, state TEXT NOT NULL, closed_at BIGINT NOT NULL, close_reason TEXT NOT NULL,"
@@ -30,7 +31,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         " last_detail TEXT NOT NULL DEFAULT '',"
         " CHECK (state IN ('pending', 'delivered', 'suppressed', 'superseded', 'dead')))",
         "CREATE INDEX deliveries_open ON deliveries (id) WHERE state = 'pending'",
-        "CREATE INDEX deliveries_listed ON deliveries (id) WHERE listed = 1",
+        "CREATE INDEX deliveries_listed ON deliveries (id) WHERE listed > 0",
         "CREATE INDEX deliveries_closed ON deliveries (closed_at) WHERE state <> 'pending'",
         # One row per decision, hash-chained, gapless n.
         "CREATE TABLE journal (n INTEGER PRIMARY KEY, at BIGINT NOT NULL, seq BIGINT NOT NULL,"
@@ -40,8 +41,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE rejected (id INTEGER PRIMARY KEY, at BIGINT NOT NULL, sender TEXT NOT NULL,"
         " status BIGINT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL)",
         "CREATE TABLE rulesets (hash TEXT PRIMARY KEY, at BIGINT NOT NULL, source BLOB NOT NULL)",
-        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         # The ledger's sums, kept in the transactions that open and close rows.
-        "CREATE TABLE sums (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+        "CREATE TABLE sums (name TEXT PRIMARY KEY, value BIGINT NOT NULL) WITHOUT ROWID",
     ),
 )

@@ -131,10 +131,7 @@ _VIEW = (
 def list_rows(connection: sqlite3.Connection, *, dead: bool, limit: int = 1000) -> list[DeliveryRow]:
     """Dead rows that nobody has dealt with, one line per (group, integration); or the newest of all."""
     if dead:
-        query = (
-            f"SELECT {_VIEW}, n FROM deliveries JOIN (SELECT max(id) AS last, count(*) AS n FROM deliveries"
-            " WHERE listed = 1 GROUP BY group_id, integration) ON id = last ORDER BY id DESC LIMIT ?"
-        )
+        query = f"SELECT {_VIEW}, listed FROM deliveries WHERE listed > 0 ORDER BY id DESC LIMIT ?"
     else:
         query = f"SELECT {_VIEW}, 1 FROM deliveries ORDER BY id DESC LIMIT ?"
     return [DeliveryRow(*row) for row in connection.execute(query, (limit,))]

@@ -58,7 +58,7 @@ class Batch:
     opened: dict[int, LedgerRow] = field(default_factory=dict)
     revised: dict[int, LedgerRow] = field(default_factory=dict)
     closed: dict[int, tuple[ClosedRow, Nanoseconds]] = field(default_factory=dict)
-    dead: set[int] = field(default_factory=set)
+    dead: dict[int, int] = field(default_factory=dict)
     unlisted: set[int] = field(default_factory=set)
     sums: dict[str, int] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Batch:
         for closed in changes.closed:
             self.closed[closed.id] = (closed, at)
             self._sum(f"closed.{closed.state}")
-        self.dead.update(changes.dead)
+        self.dead.update({row: dead.count for row, dead in changes.dead.items()})
         self.unlisted.update(changes.unlisted)
         if changes.rules:
             self.meta["rules"] = changes.rules
@@ -112,6 +112,9 @@ class Batch:
         writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
         add_to_sums(writer, self.sums)
 
+    def _listed(self, row: int) -> int:
+        return 0 if row in self.unlisted else self.dead.get(row, 0)
+
     def _write_deliveries(self, writer: Writer) -> None:
         rows = []
         for row in self.opened.values():
@@ -120,7 +123,6 @@ class Batch:
             end: tuple[object, ...] = ("pending", 0, "", "", "")
             if closed:
                 end = (closed.state, at, closed.reason, closed.detail, closed.by)
-            listed = int(row.id in self.dead and row.id not in self.unlisted)
             rows.append(
                 (
                     row.id,
@@ -132,7 +134,7 @@ class Batch:
                     row.reason,
                     content,
                     *end,
-                    listed,
+                    self._listed(row.id),
                 )
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
@@ -142,7 +144,7 @@ class Batch:
         ]
         writer.update("deliveries", ("id", "reason", "content"), revised)
         ends = [
-            (c.id, c.state, at, c.reason, c.detail, c.by, int(c.id in self.dead - self.unlisted))
+            (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id))
             for c, at in self.closed.values()
         ]
         columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed")
@@ -174,9 +176,9 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
     for (body,) in connection.execute("SELECT body FROM alerts ORDER BY id"):
         alert = _ALERT.decode(body)
         changes.alerts[alert.id] = _shared(alert)
-    query = "SELECT id, group_id, integration FROM deliveries WHERE listed = 1"
-    for row, group_id, integration in connection.execute(query):
-        changes.dead[row] = DeadRow(group_id, integration)
+    query = "SELECT id, group_id, integration, listed FROM deliveries WHERE listed > 0"
+    for row, group_id, integration, count in connection.execute(query):
+        changes.dead[row] = DeadRow(group_id, integration, count)
     meta = read_meta(connection)
     changes.rules = meta.get("rules", ruleset.hash)
     changes.collect_at = int(meta.get("collect_at", "0"))

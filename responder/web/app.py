@@ -96,29 +96,6 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-@web.middleware
-async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
-    """Turn what is raised into an answer: the one place where errors become HTTP."""
-    try:
-        return await handler(request)
-    except ResponderError as error:
-        headers = {}
-        if isinstance(error, Unauthenticated):
-            headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, Overloaded):
-            headers["Retry-After"] = "1"
-        return _error(error.status, str(error), headers)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return _error(error.status, error.reason, dict(error.headers))
-    except ConnectionError:
-        raise  # the caller is gone
-    except Exception:  # a bug: whoever called gets no traceback, the log does
-        log.exception("request_failed", method=request.method, path=request.path)
-        return _error(500, "something went wrong here; the log says what", {})
-
-
 def _error(status: int, message: str, headers: dict[str, str]) -> web.Response:
     headers.pop("Content-Type", None)
     headers.pop("Content-Length", None)
@@ -130,14 +107,32 @@ def build(management: Management, intake: Intake, api: Api, stopping: Callable[[
     """The application with every route of this version."""
 
     @web.middleware
-    async def refuse_while_stopping(request: web.Request, handler: Serve) -> web.StreamResponse:
-        if stopping() and not request.path.startswith("/-/"):
-            response = _error(503, "stopping; try again", {"Retry-After": "1"})
-            response.force_close()
-            return response
-        return await handler(request)
+    async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
+        """Turn what is raised into an answer: the one place where errors become HTTP."""
+        try:
+            if stopping() and not request.path.startswith("/-/"):
+                response = _error(503, "stopping; try again", {"Retry-After": "1"})
+                response.force_close()
+                return response
+            return await handler(request)
+        except ResponderError as error:
+            headers = {}
+            if isinstance(error, Unauthenticated):
+                headers["WWW-Authenticate"] = "Bearer"
+            if isinstance(error, Overloaded):
+                headers["Retry-After"] = "1"
+            return _error(error.status, str(error), headers)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return _error(error.status, error.reason, dict(error.headers))
+        except ConnectionError:
+            raise  # the caller is gone
+        except Exception:  # a bug: whoever called gets no traceback, the log does
+            log.exception("request_failed", method=request.method, path=request.path)
+            return _error(500, "something went wrong here; the log says what", {})
 
-    app = web.Application(middlewares=[errors, refuse_while_stopping], client_max_size=1 << 40)
+    app = web.Application(middlewares=[errors], client_max_size=1 << 40)
     app.router.add_post("/webhooks/alertmanager", intake.webhook)
     app.router.add_post("/api/v2/alerts", intake.api)
     app.router.add_get("/-/healthy", management.healthy)

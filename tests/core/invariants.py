@@ -10,6 +10,7 @@ _COMPARED: Final = (
     "by_id",
     "collect_at",
     "dead",
+    "dead_of",
     "group_index",
     "groups",
     "hiding",
@@ -68,6 +69,8 @@ def consistent(state: State) -> None:
                     assert row.id not in rows
                     rows[row.id] = (key, integration)
     assert rows == state.rows
+    assert {(dead.group, dead.integration): row for row, dead in state.dead.items()} == state.dead_of
+    assert len(state.dead) == len(state.dead_of)
     assert state.hiding == {
         key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
     }

@@ -148,9 +148,9 @@ def settle(t: Timeline) -> None:
 def last_said(t: Timeline) -> dict[tuple[str, Labels], str]:
     """(integration, alert) to the last thing that was delivered of it."""
     said: dict[tuple[str, Labels], str] = {}
-    for _, _, integration, firing_then, over in t.told:
-        said |= {(integration, labels): "firing" for labels in firing_then}
-        said |= {(integration, labels): "resolved" for labels in over}
+    for integration, *parts in t.told:
+        for word, part in zip(("firing", "resolved", "stale"), parts, strict=True):
+            said |= {(integration, labels): word for labels in part}
     return said
 
 
@@ -163,7 +163,7 @@ def test_who_was_told_it_fires_is_told_it_resolved(acts: list[Act]) -> None:
             t.check()
         settle(t)
         never_told = {key: said for key, said in last_said(t).items() if key[0] != "mute"}
-        assert set(never_told.values()) <= {"resolved"}
+        assert set(never_told.values()) <= {"resolved", "stale"}
         assert (t.state.groups, t.state.by_id, t.state.rows) == ({}, {}, {})
 
 

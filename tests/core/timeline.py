@@ -147,7 +147,7 @@ class Timeline:
         self._rows: dict[int, Row] = {}
         self._seen = 0
         self._delivered_last: dict[tuple[int, str], int] = {}
-        self.told: list[tuple[int, str, str, tuple[Labels, ...], tuple[Labels, ...]]] = []
+        self.told: list[tuple[str, *tuple[tuple[Labels, ...], ...]]] = []
         self._stores = (Store(1), Store(7))
         self.give(Started(ruleset.hash, 0))
 
@@ -399,8 +399,8 @@ class Timeline:
             key = (row.group, row.integration)
             assert self._delivered_last.get(key, 0) < event.row, "delivered out of order"
             self._delivered_last[key] = event.row
-            firing_now, over, _ = (tuple(self._labels[alert] for alert in part) for part in row.content)
-            self.told.append((event.row, row.receiver, row.integration, firing_now, over))
+            parts = [tuple(self._labels[alert] for alert in part) for part in row.content]
+            self.told.append((row.integration, *parts))
         else:
             assert event.reason in (FAILED if event.state == "dead" else NOT_TOLD)
 

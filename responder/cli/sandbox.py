@@ -1,0 +1,167 @@
+"""`responder sandbox`: the service with stand-ins on loopback, telling itself a short story.
+
+`make run` calls it. It wires the sandbox's parts to a Service in one process; what is shown comes
+from them. It never listens anywhere but on loopback.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from responder.cli.journalcheck import verify_storage
+from responder.cli.serve import run_on_loop, until_told
+from responder.clock import SystemClock
+from responder.errors import ResponderError, UsageError
+from responder.sandbox.client import Client
+from responder.sandbox.newcomer import NEWCOMER, Badges, make_badges, make_people
+from responder.sandbox.sink import Sink
+from responder.sandbox.story import Story, tell_the_proof
+from responder.sandbox.terminal import Terminal
+from responder.settings import Address, Settings, load_settings
+from responder.telemetry import configure_logging
+
+_SINK: Final = Address("127.0.0.1", 9096)
+"""Where config/sandbox.yaml sends what every receiver is told."""
+
+
+@click.command(
+    "sandbox",
+    help="Run the service with stand-ins on loopback, telling itself a short story; then stay up. "
+    "This is what `make run` does.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("config/sandbox.yaml"),
+    show_default=True,
+    help="A configuration with `sandbox: true`.",
+)
+@click.option("--story/--no-story", default=True, help="Tell the story first, or only stay up.")
+@click.option(
+    "--sink-port",
+    type=click.IntRange(0, 65_535),
+    default=_SINK.port,
+    show_default=True,
+    help="Where on 127.0.0.1 the sink listens; the configuration's receivers must agree.",
+)
+def sandbox(config: Path, story: bool, sink_port: int) -> None:
+    """Make what the sandbox needs, and run it."""
+    configure_logging(json=False, level="warning")
+    with contextlib.suppress(AttributeError):  # not every standard output is a text file
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    settings, badges = _prepare(config)
+    stage = _Stage(settings, badges, config, Address(_SINK.host, sink_port))
+    sys.exit(run_on_loop(stage.run(story=story)))
+
+
+def _prepare(config: Path) -> tuple[Settings, Badges]:
+    """The settings, with the tokens that they name. Raises UsageError, FileError, ProblemsError."""
+    make_people(Path("var/sandbox"))
+    settings = load_settings(config, os.environ)
+    if not settings.sandbox or settings.auth is None:
+        raise UsageError(
+            f"{config}: the sandbox needs `sandbox: true` and auth.tokens_file; `responder serve` runs the rest"
+        )
+    badges = make_badges(settings.auth.tokens_file, [person.name for person in settings.people])
+    return load_settings(config, os.environ), badges
+
+
+class _Stage:
+    """Everything that runs, and what is said of it."""
+
+    def __init__(self, settings: Settings, badges: Badges, config: Path, sink: Address) -> None:
+        from responder.service import Service
+
+        self._settings = settings
+        self._badges = badges
+        self._config = config
+        self._clock = SystemClock()
+        self._terminal = Terminal()
+        self._sink = Sink(sink, self._clock)
+        self._sink.on_arrival = self._terminal.arrival
+        self._service = Service(settings, self._clock)
+        self._up = False
+
+    async def run(self, *, story: bool) -> None:
+        """Until told to stop."""
+        told = asyncio.create_task(until_told(self._reload))
+        playing = asyncio.create_task(self._play(story=story))
+        await asyncio.wait({told, playing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (told, playing):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await playing
+
+    async def _reload(self, actor: str) -> None:
+        if self._up:
+            await self._service.reload(actor)
+
+    async def _play(self, *, story: bool) -> None:
+        tell = self._terminal.tell
+        async with contextlib.AsyncExitStack() as stack:
+            await self._sink.start()
+            stack.push_async_callback(self._sink.stop)
+            await self._service.start()
+            stack.push_async_callback(self._service.stop)
+            stack.callback(tell, "heading", "Stopping.")
+            self._up = True
+            tell(
+                "heading", f"Responder is listening on {self._url}; the sink is listening on {self._sink.url}"
+            )
+            tell("why", "the sink stands in for Slack, PagerDuty and mail: every receiver tells it instead")
+            async with Client(self._url, self._badges, self._clock) as client:
+                if story:
+                    await self._tell_the_story(client)
+                self._say_where_to_look()
+                await asyncio.Event().wait()
+
+    async def _tell_the_story(self, client: Client) -> None:
+        tell = self._terminal.tell
+        open_alerts = self._badges.file.with_name("story.json")
+        try:
+            await Story(client, self._sink, self._clock, tell, open_alerts).run()
+            await tell_the_proof(client, tell, self._verify)
+        except ResponderError as error:
+            tell("bad", f"The story stops here: {error}")
+
+    async def _verify(self) -> tuple[bool, str]:
+        checked = await asyncio.to_thread(verify_storage, self._settings.storage.path, None)
+        return not checked.broken, checked.lines()[0]
+
+    @property
+    def _url(self) -> str:
+        return f"http://{self._settings.listen}"
+
+    def _say_where_to_look(self) -> None:
+        tell, program = self._terminal.tell, _program()
+        token = f"$(cat {self._badges.file})"
+        tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._badges.file}.")
+        tell("said", f"In a browser: {self._sink.url} shows what arrived.")
+        tell("said", "Send an alert of your own. It is told after 2 s and is over 5 minutes later:")
+        tell(
+            "paste",
+            f"curl {self._url}/api/v2/alerts -H 'Content-Type: application/json' "
+            f'-H "Authorization: Bearer {token}" '
+            """-d '[{"labels": {"alertname": "MyFirstAlert", "severity": "warning", "service": "shop"}}]'""",
+        )
+        tell(
+            "said", "Ask why it was told, what was owed to whom, what was decided, and whether that is whole:"
+        )
+        tell(
+            "paste",
+            f'RESPONDER_TOKEN="{token}" {program} explain --url {self._url} '
+            "alertname=MyFirstAlert severity=warning service=shop",
+        )
+        for command in ("ledger", "audit list --limit 10", "audit verify"):
+            tell("paste", f"{program} {command} --config {self._config}")
+        tell("said", "What arrives is shown here. Ctrl-C stops.")
+
+
+def _program() -> str:
+    name = sys.argv[0]
+    return name if Path(name).name == "responder" and not Path(name).is_absolute() else "responder"

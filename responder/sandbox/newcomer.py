@@ -1,0 +1,85 @@
+"""Who may call in the sandbox: the tokens of a newcomer and of a make-believe Alertmanager.
+
+`cli.sandbox` makes them before the service reads its settings. They are drawn once, kept in files
+that only their owner can read, and good for the sandbox alone.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from responder.errors import UsageError
+
+NEWCOMER: Final = "newcomer"
+_SENDER: Final = "alertmanager"
+_ROLES: Final = "[ingest, read, respond, approve, admin]"
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """The tokens themselves, and the file in which the newcomer finds theirs."""
+
+    newcomer: str
+    sender: str
+    file: Path
+
+
+def make_people(directory: Path) -> None:
+    """Write people.yaml, for a configuration that names it. Raises UsageError."""
+    _write(
+        directory / "people.yaml",
+        f"# Written by `responder sandbox` at every start.\n- name: {NEWCOMER}\n  roles: {_ROLES}\n",
+    )
+
+
+def make_badges(tokens_file: Path, people: Iterable[str]) -> Badges:
+    """Write the tokens file for `people` that the configuration knows. Raises UsageError.
+
+    A token drawn by an earlier run stays good. Without a person a token cannot approve.
+    """
+    directory = tokens_file.parent
+    mine = directory / "token"
+    newcomer, sender = _drawn(mine), _drawn(directory / f"{_SENDER}-token")
+    person = f"  person: {NEWCOMER}\n" if NEWCOMER in people else ""
+    roles = _ROLES if person else _ROLES.replace(" approve,", "")
+    _write(
+        tokens_file,
+        "# Written by `responder sandbox` at every start.\n"
+        f"- name: {NEWCOMER}\n  sha256: {_digest(newcomer)}\n{person}  roles: {roles}\n"
+        f"- name: {_SENDER}\n  sha256: {_digest(sender)}\n  roles: [ingest]\n",
+    )
+    return Badges(newcomer, sender, mine)
+
+
+def _drawn(path: Path) -> str:
+    try:
+        token = path.read_text().strip()
+    except FileNotFoundError:
+        token = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
+    if not token:
+        token = secrets.token_urlsafe(24)
+        _write(path, f"{token}\n")
+    return token
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing, for its owner's eyes only."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

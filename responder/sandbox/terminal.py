@@ -1,0 +1,80 @@
+"""How the sandbox looks in a terminal: the same lines with colours where there is one, plain where not.
+
+`cli.sandbox` makes one. It prints and nothing else; what it prints of alerts cannot steer a terminal.
+"""
+
+import os
+import sys
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from responder.sandbox.page import clock_time
+from responder.sandbox.sink import Arrival
+from responder.sandbox.story import Kind
+
+_SHOWN: Final[dict[Kind, tuple[str, str]]] = {
+    "heading": ("", "bold"),
+    "said": ("  -> ", "cyan"),
+    "arrived": ("  <- ", ""),
+    "why": ("     why: ", "dim"),
+    "good": ("  ok ", "green"),
+    "bad": ("  !! ", "bold red"),
+    "paste": ("  $ ", "yellow"),
+}
+_MOST: Final = 3
+"""Alerts of one notification that are named."""
+
+
+class _Console(Console):
+    """A Console that goes quiet when nobody reads it any more: the service goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        self.quiet = True
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)
+
+
+class Terminal:
+    """Standard output."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """`console` instead of standard output, for tests."""
+        self._console = console or _Console(highlight=False, markup=False, emoji=False)
+
+    def tell(self, kind: Kind, text: str) -> None:
+        """Print a line, after a blank one if it is a heading."""
+        prefix, style = _SHOWN[kind]
+        if kind == "heading":
+            self._console.print()
+        line = Text.assemble((prefix, "dim" if kind == "why" else style), (printable(text), style))
+        self._console.print(line, soft_wrap=True)
+
+    def arrival(self, arrival: Arrival) -> None:
+        """Print what arrived at the sink."""
+        alerts = [(labels, "firing") for labels in arrival.firing]
+        alerts += [(labels, "resolved") for labels in arrival.resolved]
+        names = [f"{_name(labels)} {status}" for labels, status in alerts[:_MOST]]
+        if len(alerts) > _MOST:
+            names.append(f"and {len(alerts) - _MOST} more")
+        line = Text.assemble(
+            (_SHOWN["arrived"][0], "magenta"),
+            (f"{clock_time(arrival.at)} ", "dim"),
+            (f"{printable(arrival.receiver):<25}", "bold"),
+            (f"{', '.join(names)}", "red" if arrival.firing else "green"),
+            (f"  ({printable(arrival.reason)})", "dim"),
+        )
+        self._console.print(line, soft_wrap=True)
+
+
+def _name(labels: dict[str, str]) -> str:
+    severity = labels.get("severity", "")
+    return printable(f"{labels.get('alertname', '(no name)')}{f' {severity}' if severity else ''}")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with what could steer a terminal written as an escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
