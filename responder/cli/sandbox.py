@@ -64,9 +64,8 @@ def _prepare(config: Path) -> tuple[Settings, Badges]:
     make_people(Path("var/sandbox"))
     settings = load_settings(config, os.environ)
     if not settings.sandbox or settings.auth is None:
-        raise UsageError(
-            f"{config}: the sandbox needs `sandbox: true` and auth.tokens_file; `responder serve` runs the rest"
-        )
+        wants = "the sandbox needs `sandbox: true` and auth.tokens_file"
+        raise UsageError(f"{config}: {wants}; other configurations are for `responder serve`")
     badges = make_badges(settings.auth.tokens_file, [person.name for person in settings.people])
     return load_settings(config, os.environ), badges
 
@@ -125,7 +124,7 @@ class _Stage:
         open_alerts = self._badges.file.with_name("story.json")
         try:
             await Story(client, self._sink, self._clock, tell, open_alerts).run()
-            await tell_the_proof(client, tell, self._verify)
+            await tell_the_proof(client, self._clock, tell, self._verify)
         except ResponderError as error:
             tell("bad", f"The story stops here: {error}")
 
@@ -142,7 +141,9 @@ class _Stage:
         token = f"$(cat {self._badges.file})"
         tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._badges.file}.")
         tell("said", f"In a browser: {self._sink.url} shows what arrived.")
-        tell("said", "Send an alert of your own. It is told after 2 s and is over 5 minutes later:")
+        tell(
+            "said", "Send an alert of your own. It is told after 2 s, and every minute until it is over in 5:"
+        )
         tell(
             "paste",
             f"curl {self._url}/api/v2/alerts -H 'Content-Type: application/json' "

@@ -345,21 +345,21 @@ def leave(draft: Draft, group: Group, seen: Look) -> int:
 
     Alertmanager deletes a resolved alert once every integration of the receiver succeeded, which
     includes "everything was muted"; here an end that is still owed keeps the alert in its group.
-    A stale alert of which nobody has heard for twice `stale_after` leaves as well.
+    A stale alert of which nobody has heard for twice `stale_after` leaves once it was told as such.
     """
     forgotten = draft.at - 2 * draft.ruleset.stale_after
     long_stale = [a for a in seen.stale if draft.state.by_id[a].updated_at <= forgotten]
-    if not seen.resolved and not long_stale:
+    over = [*seen.resolved, *long_stale]
+    if not over:
         return 0
     route = draft.ruleset.router.by_id[group.route]
     integrations = draft.ruleset.receivers[route.receiver].integrations
     tolds = [(i, draft.told(group.id, i.id)) for i in integrations]
     gone = [
         alert
-        for alert in seen.resolved
+        for alert in over
         if not any(_owes(draft, integration, told, alert, seen) for integration, told in tolds)
     ]
-    gone += long_stale
     for alert_id in gone:
         alert = draft.changes.alerts.get(alert_id) or draft.state.by_id[alert_id]
         groups = tuple(key for key in alert.groups if key != group.id)
@@ -375,9 +375,10 @@ def _owes(draft: Draft, integration: Integration, told: Told, alert: int, seen: 
         return True
     if not integration.supported or not integration.send_resolved:
         return False
-    if not draft.ruleset.mends and alert in seen.verdicts:
-        return False
-    return alert in told.told.firing or alert in told.told.stale or alert in told.perhaps
+    if not draft.ruleset.mends:
+        return alert in told.told.firing and not (alert in seen.verdicts or alert in seen.stale)
+    said_stale = alert in told.told.stale and alert not in seen.stale
+    return alert in told.told.firing or said_stale or alert in told.perhaps
 
 
 def _was_told(told: Told, alert: int) -> bool:

@@ -211,15 +211,15 @@ def not_delivered(told: Told, row: OpenRow, reason: FailureReason | None, *, may
 
 
 def forget_resolved(told: Told, resolved: Mapping[int, int]) -> Told:
-    """For an integration that is never told of ends: what ended no longer counts as told firing.
+    """For an integration that is not told of ends: what ended no longer counts as told.
 
     Alertmanager keeps it, so that the same alert firing again stays silent until repeat_interval.
     """
-    if not any(alert in told.told.firing or alert in told.perhaps for alert in resolved):
-        return told
     view = told.told
-    firing = {a: e for a, e in view.firing.items() if a not in resolved}
-    perhaps = {a: e for a, e in told.perhaps.items() if a not in resolved}
-    return msgspec.structs.replace(
-        told, told=View(firing, view.resolved, view.stale, view.at), perhaps=perhaps
+    if not any(alert in part for alert in resolved for part in (view.firing, view.stale, told.perhaps)):
+        return told
+    firing, stale, perhaps = (
+        {a: e for a, e in part.items() if a not in resolved}
+        for part in (view.firing, view.stale, told.perhaps)
     )
+    return msgspec.structs.replace(told, told=View(firing, view.resolved, stale, view.at), perhaps=perhaps)

@@ -95,6 +95,9 @@ def _by_job(entry: Shown) -> tuple[bool, str, bool, str]:
 
 
 def _by_labels(entries: list[Shown]) -> list[Shown]:
+    first = [name for name, _ in entries[0][0].labels]
+    if all([name for name, _ in alert.labels] == first for alert, _ in entries):
+        return sorted(entries, key=lambda entry: entry[0].labels)  # nobody lacks a name: values decide
     # Who has the smaller name at the first difference comes last, hence the descending ranks.
     names = sorted({name for alert, _ in entries for name, _ in alert.labels}, reverse=True)
     rank = {name: index for index, name in enumerate(names)}

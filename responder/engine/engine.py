@@ -339,10 +339,10 @@ class Engine:
         if due is None:
             await self._wake.wait()
             return
+        # At least a turn of the event loop: what is due may have to wait for an append under way,
+        # whose end wakes. A second at the most: the clock may be set ahead, and timers go with it.
         left = due[0] - self.log.now()
-        if left > 0:
-            # A second at the most: the clock may be set ahead meanwhile, and timers go with it.
-            await self._sleep_or_wake(min(left, SECOND))
+        await self._sleep_or_wake(min(max(left, MILLISECOND), SECOND))
 
     async def _sleep_or_wake(self, duration: Nanoseconds) -> None:
         sleep = asyncio.ensure_future(self._clock.sleep(duration))

@@ -47,7 +47,7 @@ class _Payload(
 ):
     receiver: str
     status: str
-    alerts: list[_Alert]
+    alerts: list[msgspec.Raw]
     notification_reason: str
     group_labels: dict[str, str]
     common_labels: dict[str, str]
@@ -70,7 +70,7 @@ def render(notification: Notification, external_url: str, max_alerts: int = 0, m
     payload = _Payload(
         receiver=quote_meta(notification.receiver),
         status="firing" if firing else "resolved",
-        alerts=[_alert(entry) for entry in alerts],
+        alerts=[_encoded(entry) for entry in alerts],
         notification_reason=notification.reason,
         group_labels=dict(notification.group_labels),
         common_labels=dict(common_pairs(alert.labels for alert, _ in alerts)),
@@ -81,6 +81,23 @@ def render(notification: Notification, external_url: str, max_alerts: int = 0, m
         truncated_alerts=cut,
     )
     return escape(_encode(payload)) + b"\n"
+
+
+_ENCODED: Final[dict[int, tuple[Shown, msgspec.Raw]]] = {}
+_ENCODED_MOST: Final = 16_384
+
+
+def _encoded(entry: Shown) -> msgspec.Raw:
+    """An alert's JSON. A group is told again and again with alerts that have not changed: kept."""
+    alert, verdict = entry
+    known = _ENCODED.get(alert.id)
+    if known is not None and known[0][0] is alert and known[0][1] == verdict:
+        return known[1]
+    if len(_ENCODED) >= _ENCODED_MOST:
+        _ENCODED.clear()
+    raw = msgspec.Raw(_encode(_alert(entry)))
+    _ENCODED[alert.id] = entry, raw
+    return raw
 
 
 def _alert(entry: Shown) -> _Alert:

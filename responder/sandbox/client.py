@@ -10,8 +10,8 @@ from typing import Any, Self
 import aiohttp
 import msgspec
 
-from responder.core.model import MILLISECOND, ZERO_TIME, Nanoseconds, format_time
 from responder.clock import Clock
+from responder.core.model import MILLISECOND, ZERO_TIME, Nanoseconds, format_time
 from responder.errors import Refused
 from responder.sandbox.newcomer import Badges
 

@@ -3,45 +3,25 @@
 `sink` serves it. Every text in it came from somebody else and is escaped.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from html import escape
-from typing import Final, Protocol
+from typing import Final
 
-from responder.core.model import SECOND, Nanoseconds, format_labels, labels_from
+from responder.core.model import format_labels, labels_from
+from responder.sandbox.arrival import Arrival
 
 _SHOWN: Final = 100
 """Notifications on the page, and alerts of one of them."""
 
 
-class Shown(Protocol):
-    """What the page shows of a notification."""
-
-    @property
-    def at(self) -> Nanoseconds: ...
-    @property
-    def receiver(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def firing(self) -> Sequence[Mapping[str, str]]: ...
-    @property
-    def resolved(self) -> Sequence[Mapping[str, str]]: ...
-
-
-def clock_time(at: Nanoseconds) -> str:
-    """The time of day in UTC, to a tenth of a second."""
-    return f"{datetime.fromtimestamp(at // SECOND, UTC):%H:%M:%S}.{at % SECOND // 100_000_000}"
-
-
-def render(arrivals: Sequence[Shown]) -> str:
+def render(arrivals: Sequence[Arrival]) -> str:
     """The page: the newest first."""
     newest = list(arrivals)[-_SHOWN:][::-1]
     rows = "\n".join(map(_row, newest)) or '<tr><td colspan="4">Nothing has arrived yet.</td></tr>'
     return _PAGE.format(count=len(arrivals), rows=rows)
 
 
-def _row(arrival: Shown) -> str:
+def _row(arrival: Arrival) -> str:
     alerts = [("firing", labels) for labels in arrival.firing]
     alerts += [("resolved", labels) for labels in arrival.resolved]
     items = "".join(
@@ -50,7 +30,7 @@ def _row(arrival: Shown) -> str:
     )
     more = f"<li>and {len(alerts) - _SHOWN} more</li>" if len(alerts) > _SHOWN else ""
     return (
-        f"<tr><td>{clock_time(arrival.at)}</td><td>{escape(arrival.receiver)}</td>"
+        f"<tr><td>{arrival.clock_time}</td><td>{escape(arrival.receiver)}</td>"
         f"<td>{escape(arrival.reason)}</td><td><ul>{items}{more}</ul></td></tr>"
     )
 

@@ -8,15 +8,15 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from aiohttp import web
 
 from responder.clock import Clock
-from responder.core.model import Nanoseconds, format_time
+from responder.core.model import Nanoseconds
 from responder.errors import UsageError
+from responder.sandbox.arrival import Arrival
 from responder.sandbox.page import render
 from responder.settings.values import Address
 
@@ -28,44 +28,15 @@ _KEPT_BYTES: Final = 64 << 20
 
 _OWN_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
-LabelMap: TypeAlias = dict[str, str]
-
 
 class _Alert(msgspec.Struct):
-    labels: LabelMap
+    labels: dict[str, str]
     status: str = ""
 
 
 class _Payload(msgspec.Struct):
     alerts: list[_Alert]
     notification_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One notification that arrived: its number, when, for whom, why, and the alerts in it."""
-
-    number: int
-    at: Nanoseconds
-    receiver: str
-    reason: str
-    firing: tuple[LabelMap, ...]
-    resolved: tuple[LabelMap, ...]
-    body: bytes
-
-    @property
-    def status(self) -> str:
-        """`firing` while anything in it fires."""
-        return "firing" if self.firing else "resolved"
-
-    def document(self) -> dict[str, Any]:
-        """It as JSON."""
-        return {
-            "number": self.number,
-            "at": format_time(self.at),
-            "receiver": self.receiver,
-            "payload": msgspec.Raw(self.body),
-        }
 
 
 class Sink:
@@ -99,9 +70,13 @@ class Sink:
             await web.TCPSite(runner, self.address.host, self.address.port).start()
         except OSError as error:
             await runner.cleanup()
-            taken = error.errno == errno.EADDRINUSE
-            why = "is in use by another program" if taken else error.strerror
-            raise UsageError(f"the sink's address {self.address}: {why}") from None
+            if error.errno == errno.EADDRINUSE:
+                raise UsageError(
+                    f"{self.address} is in use by another program; the sandbox's sink needs it"
+                ) from None
+            raise UsageError(
+                f"the sandbox's sink cannot listen on {self.address}: {error.strerror}"
+            ) from None
         host, port = runner.addresses[0][:2]
         self.address = Address(host, port)
         self._runner = runner

@@ -12,10 +12,11 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from responder.clock import Clock
-from responder.core.model import MILLISECOND, SECOND, Labels, labels_from
+from responder.core.model import MILLISECOND, SECOND, Labels, Nanoseconds, labels_from
 from responder.errors import ResponderError
+from responder.sandbox.arrival import Arrival
 from responder.sandbox.client import Client, Said
-from responder.sandbox.sink import Arrival, Sink
+from responder.sandbox.sink import Sink
 
 Kind: TypeAlias = Literal["heading", "said", "why", "good", "bad", "paste", "arrived"]
 Tell: TypeAlias = Callable[[Kind, str], None]
@@ -33,17 +34,15 @@ class StoryStopped(ResponderError):
 class Story:
     """One telling. Its alerts carry a cluster of their own, so that it can be told again and again."""
 
-    def __init__(
-        self, client: Client, sink: Sink, clock: Clock, tell: Tell, open_alerts: Path, name: str = ""
-    ) -> None:
+    def __init__(self, client: Client, sink: Sink, clock: Clock, tell: Tell, open_alerts: Path) -> None:
         """`open_alerts` remembers what fires, for the next telling if this one is cut short."""
         self._client = client
         self._sink = sink
         self._clock = clock
         self._tell = tell
         self._open_alerts = open_alerts
-        self._cluster = f"story-{name or secrets.token_hex(3)}"
-        self._began = clock.now()
+        self._cluster = f"story-{secrets.token_hex(3)}"
+        self._began: dict[Labels, Nanoseconds] = {}
 
     async def run(self) -> None:
         """Tell it. Raises StoryStopped or Refused."""
@@ -123,11 +122,12 @@ class Story:
 
     async def _say(self, alert: Labels, *, resolved: bool = False) -> None:
         now = self._clock.now()
+        began = self._began.setdefault(alert, now)
         severity = dict(alert)["severity"]
         limit = "5%" if severity == "critical" else "1%"
         summary = {"summary": f"More than {limit} of the requests fail"}
         ends_at = now if resolved else 0
-        posted = await self._client.say([Said(dict(alert), summary, self._began, ends_at)])
+        posted = await self._client.say([Said(dict(alert), summary, began, ends_at)])
         status = "resolved" if resolved else "firing"
         self._tell(
             "said",
@@ -167,20 +167,18 @@ class Story:
     # -- a story that was cut short -------------------------------------------------------
 
     def _remember(self, alerts: Sequence[Labels]) -> None:
-        self._open_alerts.write_bytes(msgspec.json.encode([self._began, [dict(a) for a in alerts]]))
+        self._open_alerts.write_bytes(msgspec.json.encode([dict(alert) for alert in alerts]))
 
     async def _end_an_earlier_one(self) -> None:
         try:
-            began, alerts = msgspec.json.decode(
-                self._open_alerts.read_bytes(), type=tuple[int, list[dict[str, str]]]
-            )
+            alerts = msgspec.json.decode(self._open_alerts.read_bytes(), type=list[dict[str, str]])
         except FileNotFoundError:
             return
         except (msgspec.DecodeError, OSError):
             self._open_alerts.unlink(missing_ok=True)
             return
         now = self._clock.now()
-        await self._client.say([Said(labels, {}, min(began, now), now) for labels in alerts])
+        await self._client.say([Said(labels, {}, now, now) for labels in alerts])
         self._tell("said", "An earlier story was cut short: Alertmanager says that its alerts are over.")
 
 
@@ -195,12 +193,17 @@ def _has(alerts: Sequence[Mapping[str, str]], labels: Labels) -> bool:
 Verify: TypeAlias = Callable[[], Awaitable[tuple[bool, str]]]
 
 
-async def tell_the_proof(client: Client, tell: Tell, verify: Verify) -> None:
+async def tell_the_proof(client: Client, clock: Clock, tell: Tell, verify: Verify) -> None:
     """What the ledger and the journal say of everything so far. Raises Refused."""
     tell("heading", "What the records say, of this run and of all before it:")
     sums = await client.get("/api/v1/ledger")
-    closed = ", ".join(f"{count} {state}" for state, count in sums["closed"].items())
-    line = f"ledger: {sums['owed']} notifications owed = {closed}, {sums['pending']} pending"
+    for _ in range(PATIENCE // _LOOK_AGAIN):
+        if not sums["pending"]:
+            break
+        await clock.sleep(_LOOK_AGAIN)  # how the last deliveries ended is still being written
+        sums = await client.get("/api/v1/ledger")
+    closed = " + ".join(f"{count} {state}" for state, count in sums["closed"].items())
+    line = f"ledger: {sums['owed']} notifications owed = {closed} + {sums['pending']} pending"
     tell(*(("good", line) if sums["balanced"] else ("bad", f"{line}: THEY DIFFER")))
     whole, found = await verify()
     tell("good" if whole else "bad", f"journal: {found}")

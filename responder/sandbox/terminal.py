@@ -10,8 +10,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from responder.sandbox.page import clock_time
-from responder.sandbox.sink import Arrival
+from responder.sandbox.arrival import Arrival
 from responder.sandbox.story import Kind
 
 _SHOWN: Final[dict[Kind, tuple[str, str]]] = {
@@ -44,12 +43,14 @@ class Terminal:
     def __init__(self, console: Console | None = None) -> None:
         """`console` instead of standard output, for tests."""
         self._console = console or _Console(highlight=False, markup=False, emoji=False)
+        self._begun = False
 
     def tell(self, kind: Kind, text: str) -> None:
-        """Print a line, after a blank one if it is a heading."""
+        """Print a line, after a blank one if it is a further heading."""
         prefix, style = _SHOWN[kind]
-        if kind == "heading":
+        if kind == "heading" and self._begun:
             self._console.print()
+        self._begun = True
         line = Text.assemble((prefix, "dim" if kind == "why" else style), (printable(text), style))
         self._console.print(line, soft_wrap=True)
 
@@ -62,7 +63,7 @@ class Terminal:
             names.append(f"and {len(alerts) - _MOST} more")
         line = Text.assemble(
             (_SHOWN["arrived"][0], "magenta"),
-            (f"{clock_time(arrival.at)} ", "dim"),
+            (f"{arrival.clock_time} ", "dim"),
             (f"{printable(arrival.receiver):<25}", "bold"),
             (f"{', '.join(names)}", "red" if arrival.firing else "green"),
             (f"  ({printable(arrival.reason)})", "dim"),

@@ -5,12 +5,14 @@ a process ends because it is killed. Chaos tests use it; what must come of a fau
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from tests.peers.calls import get, wait_until
+from tests.peers.payloads import api_alert
 from tests.peers.responder import ResponderProcess
 from tests.peers.sink import Received, Sink
 
@@ -57,6 +59,23 @@ def write_lock(database: Path) -> Iterator[None]:
             yield
         finally:
             connection.execute("ROLLBACK")
+
+
+class Posting(threading.Thread):
+    """Posts one alert beside the test; `answer` is the status, or what went wrong instead of one."""
+
+    def __init__(self, responder: ResponderProcess, name: str) -> None:
+        super().__init__(daemon=True)
+        self.answer: int | type[OSError] = 0
+        self._responder = responder
+        self._alert = api_alert(name)
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.answer = self._responder.post_alerts([self._alert]).status
+        except OSError as error:
+            self.answer = type(error)
 
 
 def forbid(database: Path, what: str, when: str = "1") -> None:

@@ -1,7 +1,7 @@
 """The table of crashes and faults, row by row: what is left, and what happens."""
 
 import shutil
-import threading
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.faults import (
     QUICK,
+    Posting,
     check_books,
     count,
     forbid,
@@ -23,7 +24,7 @@ from tests.chaos.faults import (
     wait_settled,
     write_lock,
 )
-from tests.peers.calls import Reply, call, get, wait_until
+from tests.peers.calls import call, get, wait_until
 from tests.peers.fixtures import StartResponder
 from tests.peers.payloads import api_alert, webhook_alert, webhook_payload
 from tests.peers.responder import ResponderProcess
@@ -47,24 +48,14 @@ def accept(process: ResponderProcess, name: str) -> None:
 
 
 def test_killed_before_it_was_accepted(responder: ResponderProcess, sink: Sink) -> None:
-    answers: list[Reply | OSError] = []
-
-    def send(name: str) -> None:
-        try:
-            answers.append(responder.post_alerts([api_alert(name)]))
-        except OSError as error:
-            answers.append(error)
-
     with write_lock(responder.database):
-        senders = [threading.Thread(target=send, args=(name,)) for name in ("Early", "Behind")]
-        for sender in senders:
-            sender.start()
+        postings = [Posting(responder, "Early"), Posting(responder, "Behind")]
         # What is counted waits for the append under way to end: so there is one under way.
         wait_until(lambda: responder.metric("responder_backlog_bytes") > 0, what="both are being appended")
         responder.kill9()
-        for sender in senders:
-            sender.join(10)
-    assert [type(answer) for answer in answers] == [ConnectionError, ConnectionError]  # no 200: tried again
+        for posting in postings:
+            posting.join(10)
+    assert [posting.answer for posting in postings] == [ConnectionError] * 2  # no 200: it is sent again
     responder.start()
     assert responder.cli_json("explain", "alertname=Early")["alert"] is None
     accept(responder, "Early")
@@ -81,6 +72,21 @@ def test_refused_while_nothing_can_be_committed(responder: ResponderProcess, sin
     wait_until(lambda: responder.post_alerts([api_alert("Locked")]).status == 200)
     wait_settled(responder, 1)
     assert told(sink.received) == [(FIRST, "firing", ("Locked",))]
+    check_books(responder)
+
+
+def test_a_timer_that_falls_due_while_an_append_waits(responder: ResponderProcess, sink: Sink) -> None:
+    accept(responder, "Ticking")
+    wait_settled(responder, 1)
+    with write_lock(responder.database):
+        posting = Posting(responder, "Behind")
+        until = time.monotonic() + 2.5  # its group is looked at every second
+        while time.monotonic() < until:
+            assert get(f"{responder.url}/-/healthy", timeout=2).status == 200
+    posting.join(10)
+    assert posting.answer == 200
+    wait_settled(responder, 2)
+    assert told(sink.received) == [(FIRST, "firing", ("Ticking",)), (FIRST, "firing", ("Behind",))]
     check_books(responder)
 
 
@@ -153,12 +159,16 @@ def test_an_input_on_which_decide_raises(start_responder: StartResponder, sink: 
     responder = start_responder(routing(sink), {"delivery": QUICK, "auth": {"tokens_file": str(tokens)}})
     headers = {"Authorization": "Bearer operator"}
 
-    def send(name: str) -> int:
-        return call("POST", f"{responder.url}/api/v2/alerts", [api_alert(name)], headers).status
+    def send(path: str, body: object) -> None:
+        assert call("POST", f"{responder.url}{path}", body, headers).status == 200
 
     sink.answer_next(Answer(401))
-    assert send("Refused") == 200
+    over = webhook_alert("Refused")
+    send("/webhooks/alertmanager", webhook_payload([over]))
     wait_until(lambda: told(sink.received, "/own") != [], what="the dead row is told of")
+    over |= {"status": "resolved", "endsAt": "2026-01-05T00:01:00Z"}
+    send("/webhooks/alertmanager", webhook_payload([over]))
+    wait_until(lambda: responder.metric("responder_groups") == 1, what="only that is left to tell")
     assert responder.stop() == 0
     # An alert as no release writes it: whoever ends it looks for its receiver.
     with opened(responder.database) as connection:
@@ -170,7 +180,7 @@ def test_an_input_on_which_decide_raises(start_responder: StartResponder, sink: 
     done = responder.cli("delivery", "dismiss", "1", "--token", "operator", check=False)
     assert (done.returncode, done.stderr) == (1, "this input could not be decided; see the journal\n")
     assert responder.metric("responder_inputs_undecidable_total") == 1
-    assert send("Behind") == 200
+    send("/api/v2/alerts", [api_alert("Behind")])
     sink.wait_until(lambda received: told(received) == [(FIRST, "firing", ("Behind",))])
     sink.wait_until(
         lambda received: told(received, "/own")[1:] == [(FIRST, "firing", ("ResponderUndecidable",))]
@@ -243,6 +253,24 @@ def test_killed_while_notifying(responder: ResponderProcess, sink: Sink) -> None
     assert (len(sink.received), key(again)) == (2, key(first))
     assert again.payload["alerts"] == first.payload["alerts"]
     assert told(sink.received) == [(FIRST, "firing", ("Interrupted",))]
+    check_books(responder)
+
+
+def test_killed_while_notifying_of_what_is_over_since(responder: ResponderProcess, sink: Sink) -> None:
+    sink.answer_always(HANG)
+    over = webhook_alert("Over")
+    assert responder.post_webhook(webhook_payload([over])).status == 200
+    sink.wait_until(lambda received: len(received) == 1)  # it may have understood it
+    forbid(responder.database, "INSERT ON journal")
+    over |= {"status": "resolved", "endsAt": "2026-01-05T00:01:00Z"}
+    assert responder.post_webhook(webhook_payload([over])).status == 200
+    responder.kill9()
+    permit(responder.database)
+    sink.answer_always(OK)
+    responder.start()
+    sink.wait_until(lambda received: ("all_resolved", "resolved", ("Over",)) in told(received))
+    wait_until(lambda: ledger(responder)["pending"] == 0, what="everything is closed")
+    assert told(sink.received)[-1] == ("all_resolved", "resolved", ("Over",))
     check_books(responder)
 
 

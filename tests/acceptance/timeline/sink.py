@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from responder.core.model import Nanoseconds, format_duration
+from tests.peers.ports import free_port
 
 Mood = Literal["well", "limiting", "failing", "hanging"]
 
@@ -51,7 +52,7 @@ class Sink:
         self.keys: Counter[str] = Counter()
         self.attempts = 0
         self.hanging = 0
-        self.port = 0
+        self.port = free_port()
         self._elapsed = elapsed
         self._mood: Mood = "well"
         self._retry_after = 0
@@ -62,13 +63,12 @@ class Sink:
     # -- how it is ------------------------------------------------------------------------
 
     async def up(self) -> None:
-        """Listen, on the same port as before."""
+        """Listen (again)."""
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/hooks/{receiver}", self._take)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = int(runner.addresses[0][1])
         self._runner = runner
 
     async def down(self) -> None:
