@@ -21,6 +21,7 @@ from responder.core.messages import (
     BreakerTurned,
     DeliveryEnded,
     DismissDelivery,
+    Effect,
     GroupClosed,
     Input,
     Lagging,
@@ -31,9 +32,10 @@ from responder.core.messages import (
     Revised,
     RulesLoaded,
     Started,
+    Succeed,
     Unreadable,
 )
-from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, format_duration
+from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
 from responder.core.receive import end_own, join, raise_own, receive
 from responder.core.rules import Integration, Ruleset
 from responder.core.state import ClosedRow, Group, LedgerRow, State
@@ -124,9 +126,7 @@ def decide_timer_undecidable(
         wait = route.group_interval if route else COLLECT_INTERVAL
         draft.changes.groups[group] = msgspec.structs.replace(known, tick_at=at + wait, wake_at=0)
     summary = f"Group {group} could not be decided: {error}"
-    raise_own(
-        draft, "ResponderUndecidable", {"group": str(group)}, summary, lasts=HOUR, severity="critical"
-    )
+    raise_own(draft, "ResponderUndecidable", {"group": str(group)}, summary, lasts=HOUR, severity="critical")
     return draft.finish()
 
 
@@ -174,21 +174,40 @@ def _started(draft: Draft, body: Started) -> None:
     if not state.collect_at:
         draft.changes.collect_at = draft.at + COLLECT_INTERVAL
     attempted = set(body.attempted)
+    for row, group in _deliver_heads(draft):
+        if row not in attempted:  # never sent: what people hear is how things are now
+            _look_now(draft, group)
+    if body.restored:
+        draft.events.append(Noted("restored", "the journal is older than the anchor beside the database"))
+        summary = "The database is older than its anchor: a backup was restored, or the journal was cut."
+        raise_own(draft, "ResponderChainBroken", {}, summary, severity="critical")
+
+
+def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect]:
+    """Orders for every row that is with delivery, for an engine whose memory was built anew.
+
+    Whether a commit that failed was durable after all is unknown; delivery ignores what it has.
+    """
+    draft = Draft(state, ruleset, at)
+    _deliver_heads(draft)
+    return draft.effects
+
+
+def _deliver_heads(draft: Draft) -> list[tuple[int, int]]:
+    """Order every head row to be told; (row, group) of each."""
+    state, heads = draft.state, []
     for row_id, (group_id, integration_id) in sorted(state.rows.items()):
         told = state.told_to(group_id, integration_id)
         if told.head is None or told.head.id != row_id or group_id in draft.changes.closed_groups:
             continue
         group = state.groups[group_id]
         integration = _integration(draft.ruleset, group, integration_id)
-        if integration is None:
-            continue
-        draft.effects.append(flush.deliver(draft, group, integration, told.head))
-        if row_id not in attempted:  # never sent: what people hear is how things are now
-            _look_now(draft, group_id)
-    if body.restored:
-        draft.events.append(Noted("restored", "the journal is older than the anchor beside the database"))
-        summary = "The database is older than its anchor: a backup was restored, or the journal was cut."
-        raise_own(draft, "ResponderChainBroken", {}, summary, severity="critical")
+        if integration is not None:
+            draft.effects.append(flush.deliver(draft, group, integration, told.head))
+            if told.behind:
+                draft.effects.append(Succeed(told.head.id))
+            heads.append((row_id, group_id))
+    return heads
 
 
 def _extend_ends(draft: Draft, heard_at: Nanoseconds) -> None:
@@ -249,7 +268,7 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
     assert integration is not None
     if body.state == "delivered":
         told = ledger.delivered(told, row, state.members[group.id], draft.at, draft.ruleset.mends)
-        flush.close(draft, ClosedRow(row.id, "delivered", row.reason))
+        flush.close(draft, ClosedRow(row.id, "delivered", row.reason, attempts=body.attempts))
         _settle_dead(draft, group, integration.id)
         if told.head:
             draft.effects.append(flush.deliver(draft, group, integration, told.head))
@@ -267,10 +286,10 @@ def _close_failed(
 ) -> None:
     if body.state == "superseded" and told.head:
         by = f"row {told.head.id}"
-        flush.close(draft, ClosedRow(row.id, "superseded", "superseded", body.detail, by))
+        flush.close(draft, ClosedRow(row.id, "superseded", "superseded", body.detail, by, body.attempts))
         return
     reason = body.reason or "unknown"
-    flush.close(draft, ClosedRow(row.id, "dead", reason, body.detail))
+    flush.close(draft, ClosedRow(row.id, "dead", reason, body.detail, attempts=body.attempts))
     draft.list_dead(row.id, group.id, integration.id)
     receiver = draft.ruleset.router.by_id[group.route].receiver
     raise_own(

@@ -188,20 +188,12 @@ def _tell_integration(
     if mends and not integration.send_resolved:
         told = ledger.forget_resolved(told, seen.resolved)
     hidden = {a: e for a, e in told.hidden.items() if a in seen.firing} | sets.muted
-    shown = told.newest.firing if (told.head or told.behind) else {}
     told = msgspec.structs.replace(told, hidden=hidden)
     reason: ToldReason | None = None
     if mends or sets.firing or sets.resolved:
-        reason = ledger.reason_to_tell(
-            sets,
-            told.newest,
-            {a: e for a, e in hidden.items() if a not in shown or a in sets.muted},
-            told.perhaps,
-            now=draft.at,
-            repeat_interval=route.repeat_interval,
-            send_resolved=integration.send_resolved,
-            mends=mends,
-        )
+        reason = _reason(draft, route, integration, told, sets, told.newest)
+    if reason and told.head and told.behind:  # replaced by this: what is news after the head?
+        reason = _reason(draft, route, integration, told, sets, told.head.view) or reason
     view = View(
         sets.firing, sets.resolved if integration.send_resolved else {}, sets.stale, draft.at
     )
@@ -217,6 +209,23 @@ def _tell_integration(
     elif sets.muted:
         told = _suppress(draft, group, route, integration, told, sets, seen)
     draft.put_told(group.id, integration.id, told)
+
+
+def _reason(
+    draft: Draft, route: Route, integration: Integration, told: Told, sets: Sets, said: View
+) -> ToldReason | None:
+    """Why the integration is told now if `said` is the last that it hears before."""
+    shown = said.firing if told.head else {}
+    return ledger.reason_to_tell(
+        sets,
+        said,
+        {a: e for a, e in told.hidden.items() if a not in shown},
+        told.perhaps,
+        now=draft.at,
+        repeat_interval=route.repeat_interval,
+        send_resolved=integration.send_resolved,
+        mends=draft.ruleset.mends,
+    )
 
 
 def _same_alerts(one: View, other: View) -> bool:

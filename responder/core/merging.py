@@ -16,7 +16,9 @@ Change: TypeAlias = Literal["fired", "resolved", "changed", "renewed", "ignored"
 _FOREVER = 1 << 63
 
 
-def span(received: ReceivedAlert, source: Source, at: Nanoseconds, resolve_timeout: Nanoseconds) -> tuple[int, int, bool]:
+def span(
+    received: ReceivedAlert, source: Source, at: Nanoseconds, resolve_timeout: Nanoseconds
+) -> tuple[int, int, bool]:
     """(starts_at, ends_at, ends_by_timeout) of an update.
 
     From the API, Alertmanager's rules: no start is the end if given, else now; no end is now plus

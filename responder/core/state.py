@@ -56,13 +56,17 @@ class LedgerRow(msgspec.Struct, frozen=True):
 
 
 class ClosedRow(msgspec.Struct, frozen=True):
-    """How a ledger row was closed. `by` names what suppressed or superseded it."""
+    """How a ledger row was closed. `by` names what suppressed or superseded it.
+
+    `attempts`: how often it was sent.
+    """
 
     id: int
     state: Literal["delivered", "suppressed", "superseded", "dead"]
     reason: str
     detail: str = ""
     by: str = ""
+    attempts: int = 0
 
 
 class DeadRow(msgspec.Struct, frozen=True, array_like=True):

@@ -7,7 +7,7 @@ the end of the inputs log, and is filled from there again after a failure.
 from collections import deque
 from collections.abc import Iterable
 
-from responder.core.messages import AlertsReceived, Input
+from responder.core.messages import AlertsReceived, DeliveryEnded, Input
 
 
 class Backlog:
@@ -47,6 +47,10 @@ class Backlog:
             self.bytes -= len(given.body.raw)
             self.alerts -= len(given.body.alerts)
         return given
+
+    def ended_rows(self) -> set[int]:
+        """Ledger rows that delivery is done with, as undecided inputs say."""
+        return {given.body.row for given in self._inputs if isinstance(given.body, DeliveryEnded)}
 
     def refill(self, consumed: int, from_log: Iterable[Input]) -> None:
         """Begin again after `consumed`: what the log holds, then what became durable since."""

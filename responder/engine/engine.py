@@ -15,7 +15,13 @@ import msgspec
 
 from responder import __version__
 from responder.clock import Clock
-from responder.core.decide import decide, decide_timer, decide_timer_undecidable, decide_undecidable
+from responder.core.decide import (
+    decide,
+    decide_timer,
+    decide_timer_undecidable,
+    decide_undecidable,
+    orders_again,
+)
 from responder.core.draft import Decision
 from responder.core.messages import (
     Body,
@@ -548,7 +554,18 @@ class Engine:
                 break
             except StorageError as again:
                 log.error("rebuild_failed", error=str(again))
+        self._hand_again()
         self.deciding = True
+
+    def _hand_again(self) -> None:
+        """A commit that failed may have been durable: delivery gets what it does not have."""
+        assert self._delivery is not None
+        again = Slice(effects=orders_again(self.state, self.ruleset, self.log.now()))
+        again.make_orders({})
+        ended = self._backlog.ended_rows()
+        self._delivery.hand([order for order in again.orders if order.row not in ended])
+        for row in again.superseded - ended:
+            self._delivery.succeed(row)
 
     async def _load(self) -> Stored:
         """Take state, journal head and undecided inputs from the database."""

@@ -16,11 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from responder.errors import StorageError, StorageLocked
 from responder.store.migrations import MIGRATIONS
+from responder.telemetry import logger
 
 T = TypeVar("T")
+
+log = logger("store")
 
 _EXACT: Final = 64
 _SIZES: Final = (96, 128, 192, 256, 384, 512, 768, 1024)
@@ -272,7 +276,10 @@ def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
             connection.execute("ROLLBACK")
         raise
     for action in writer.after_commit:
-        action()
+        try:
+            action()
+        except OSError as error:  # it is committed: what comes after cannot undo it
+            log.error("after_commit", error=str(error))
     return results
 
 
@@ -302,14 +309,13 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """
     if not path.exists():
         raise StorageError(f"{path}: no database there; has this service run yet?")
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
     try:
-        connection.execute("BEGIN")
-        yield connection
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+        with contextlib.closing(connection):
+            connection.execute("BEGIN")
+            yield connection
     except sqlite3.Error as error:
         raise StorageError(f"{path}: {error}") from error
-    finally:
-        connection.close()
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

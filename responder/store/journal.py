@@ -100,7 +100,9 @@ def entries(connection: sqlite3.Connection, since: int = 0, upto: int = 1 << 62)
     """Rows with `since` <= n <= `upto`, in order."""
     query = "SELECT n, at, body, hash FROM journal WHERE n >= ? AND n <= ? ORDER BY n"
     for n, at, body, digest in connection.execute(query, (since, upto)):
-        yield Entry(n, format_time(at), bytes(body), digest)
+        # A body that somebody wrote over by hand may have become text.
+        raw = body if isinstance(body, bytes) else str(body).encode()
+        yield Entry(n, format_time(at), raw, digest)
 
 
 def checkpoint(connection: sqlite3.Connection) -> Head:
@@ -126,7 +128,9 @@ class Verified:
 
 def verify(start: Head, rows: Iterable[Entry], anchor: Head | None = None) -> Verified:
     """Walk the chain; names the first broken row, a missing n, or a head older than the anchor."""
-    prev, count, anchored = start, 0, anchor is None or anchor.n < start.n or anchor == start
+    if anchor is not None and anchor.n == start.n and anchor != start:
+        return Verified(start, 0, f"row {start.n} differs from the anchor: history was rewritten")
+    prev, count, anchored = start, 0, anchor is None or anchor.n <= start.n
     for row in rows:
         if row.n != prev.n + 1:
             return Verified(prev, count, f"row {prev.n + 1} is missing: after {prev.n} comes {row.n}")

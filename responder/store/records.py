@@ -143,11 +143,12 @@ class Batch:
             for row in self.revised.values()
         ]
         writer.update("deliveries", ("id", "reason", "content"), revised)
+        listed = self.dead - self.unlisted
         ends = [
             (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id))
             for c, at in self.closed.values()
         ]
-        columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed")
+        columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed", "attempts")
         writer.update("deliveries", columns, ends)
         unlisted = [(row, 0) for row in self.unlisted.difference(self.opened)]
         writer.update("deliveries", ("id", "listed"), unlisted)

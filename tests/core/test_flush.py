@@ -90,9 +90,10 @@ def test_s25_one_refusing_integration_keeps_resolved_alerts_and_the_other_hears_
             "10m30s team/two all_resolved -A = dead client_error",
         )
         assert t.group_of("A") == ["team"]
-        t.answer("team/two", "delivered").at("16m").expect("15m30s team/two all_resolved -A")
+        t.answer("team/two", "delivered").at("16m").expect(
+            "15m30s team/two all_resolved -A", "16m ops all_resolved -ResponderDeadLetters"
+        )
         assert t.group_of("A") == []
-        t.at("26m").expect("16m ops all_resolved -ResponderDeadLetters")
 
 
 @in_both_modes
@@ -171,9 +172,9 @@ def test_s48_a_source_that_is_itself_muted_still_inhibits(mode: Compatibility) -
     ruleset = rules(by=["..."], inhibits=chain, compatibility=mode)
     with Timeline(ruleset) as t:
         t.post(firing("Top"), firing("A!"), firing("A?")).at("30s").expect(
-            "30s team first_notification +Top",
             "30s team first_notification +A! = suppressed inhibition",
             "30s team first_notification +A? = suppressed inhibition",
+            "30s team first_notification +Top",
         )
 
 
@@ -214,8 +215,8 @@ def test_s49_as_alertmanager_a_hidden_alert_waits_for_its_tick() -> None:
 def test_s53_a_target_stays_inhibited_while_any_source_fires(mode: Compatibility) -> None:
     with Timeline(rules(by=["severity"], inhibits=[CRITICAL], compatibility=mode)) as t:
         t.post(firing("A/1!"), firing("A/2!"), firing("A?")).at("30s").expect(
-            "30s team first_notification +A/1! +A/2!",
             "30s team first_notification +A? = suppressed inhibition",
+            "30s team first_notification +A/1! +A/2!",
         )
         t.at("1m").post(resolved("A/2!")).at("6m").expect("5m30s team some_resolved +A/1! -A/2!")
 
@@ -248,11 +249,9 @@ def test_s55_after_a_start_and_a_reload_sources_inhibit_from_the_first_look(mode
             "10m team first_notification +A? = suppressed inhibition",
             "10m team first_notification +A!",
         )
-        other = rules(inhibits=[inhibit("severity=critical", "severity=warning")], compatibility=mode, name="other")
-        t.load(other)
-        t.at("20m").expect(
-            "15m team first_notification +A!",
-        )
+        everything = inhibit("severity=critical", "severity=warning")
+        t.load(rules(inhibits=[everything], compatibility=mode, name="one group"))
+        t.at("20m").expect("10m team first_notification +A!")
 
 
 # -- time intervals in a look -----------------------------------------------------------------
@@ -310,7 +309,7 @@ def test_a_webhook_alert_that_nobody_renewed_is_told_as_stale_and_counts_out_of_
     with Timeline(rules(stale_after="1h", inhibits=[inhibit("alertname=A", "alertname=B")])) as t:
         t.post(firing("A")).at("1m").api(firing("C", until="30h")).at("5m30s").skip()
         t.at("30m").post(firing("B")).at("35m30s").expect(
-            "30m30s team new_alerts +A +B +C = suppressed inhibition"
+            "30m30s team new_alerts +A +C +B = suppressed inhibition"
         )
         t.at("1h30s").expect("1h30s team stale +C ?A")
         assert t.events_of(AlertsStale) == [AlertsStale([1])]
@@ -319,7 +318,7 @@ def test_a_webhook_alert_that_nobody_renewed_is_told_as_stale_and_counts_out_of_
 def test_a_stale_alert_that_is_heard_of_again_fires_anew() -> None:
     with Timeline(rules(stale_after="1h")) as t:
         t.post(firing("A")).at("1h10m").expect("30s team first_notification +A", "1h30s team stale ?A")
-        t.post(firing("A")).at("1h16m").expect("1h15m30s team first_notification +A")
+        t.post(firing("A")).at("1h16m").expect("1h10m30s team first_notification +A")
         assert t.state.alerts[labels_of("A")].episode == 2
 
 
@@ -334,9 +333,11 @@ def test_a_stale_alert_is_forgotten_when_it_was_told_and_not_before() -> None:
     with Timeline(rules(stale_after="1h")) as t:
         t.post(firing("A")).at("50m").skip().answer("team", "client_error").at("3h")
         assert t.group_of("A") == ["team"]
-        t.skip().answer("team", "delivered").at("3h5m30s").expect("3h30s team stale ?A")
-        assert t.state.alerts == {} or "A" not in {a.labels[0][1] for a in t.state.by_id.values()}
-        t.skip()
+        t.skip().answer("team", "delivered").at("3h1m").expect(
+            "3h30s team stale ?A", "3h1m ops all_resolved -ResponderDeadLetters"
+        )
+        t.at("3h10m")
+        assert t.state.groups == {}
 
 
 def test_stale_is_never_said_of_what_ends_by_itself() -> None:

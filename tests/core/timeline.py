@@ -158,7 +158,7 @@ class Timeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            assert self.lines[self._seen :] == []
+            self.expect()
             self.finish()
         for store in self._stores:
             store.connection.close()
@@ -263,7 +263,8 @@ class Timeline:
 
     def expect(self, *lines: str) -> Self:
         """The lines since the last time, all of them, in order."""
-        assert self.lines[self._seen :] == list(lines)
+        found = self.lines[self._seen :]
+        assert found == list(lines), "\n".join(["expected", *lines, "found", *found])
         self._seen = len(self.lines)
         return self
 
