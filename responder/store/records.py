@@ -143,9 +143,8 @@ class Batch:
             for row in self.revised.values()
         ]
         writer.update("deliveries", ("id", "reason", "content"), revised)
-        listed = self.dead - self.unlisted
         ends = [
-            (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id))
+            (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id), c.attempts)
             for c, at in self.closed.values()
         ]
         columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed", "attempts")
