@@ -48,6 +48,15 @@ class Backlog:
             self.alerts -= len(given.body.alerts)
         return given
 
+    def drop_from(self, seq: int) -> None:
+        """Forget inputs from `seq` on: they are not in the log."""
+        kept = [given for given in self._inputs if given.seq < seq]
+        self._inputs.clear()
+        self._newest, self.bytes, self.alerts = 0, 0, 0
+        for given in kept:
+            self.put(given)
+        self._newest = min(self._newest or seq - 1, seq - 1)
+
     def ended_rows(self) -> set[int]:
         """Ledger rows that delivery is done with, as undecided inputs say."""
         return {given.body.row for given in self._inputs if isinstance(given.body, DeliveryEnded)}

@@ -57,6 +57,9 @@ _CATCH_UP: Final = SECOND
 """How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
 fast, unless what is accepted waits for longer than `_CATCH_UP`."""
 
+_FEW: Final = 128
+"""Alerts that an idle engine decides before their append is durable, rather than after it."""
+
 _BATCH: Final = 512
 """Decisions in one commit at the most."""
 
@@ -127,6 +130,7 @@ class Engine:
         self._attempted: dict[int, int] = {}
         self._heard_at: Nanoseconds = 0
         self._deaf = ""
+        self._idle = False
         self._ran_at = 0
         self._task: asyncio.Task[None] | None = None
         self._delivery: Delivers | None = None
@@ -141,7 +145,9 @@ class Engine:
         stored = await self._load()
         self._attempted = stored.attempted
         self.log = InputsLog(self._database, self._clock, stored.last_seq, stored.last_at)
+        self.log.on_stamped = self._stamped
         self.log.on_appended = self._appended
+        self.log.on_failed = self._failed
         self._heard_at = stored.last_at
         anchor = self._head_file.read()
         restored = anchor is not None and (
@@ -297,13 +303,31 @@ class Engine:
 
     # -- the loop -------------------------------------------------------------------------
 
-    def _appended(self, inputs: list[Input]) -> None:
+    def _stamped(self, inputs: list[Input]) -> None:
+        """Inputs on their way into the log. An idle engine decides a few of them at once.
+
+        Its commit then follows the append into the same transaction, or is refused with it.
+        """
         for given in inputs:
             waiter = self._by_body.pop(id(given.body), None)
             if waiter is not None:
                 self._waiters[given.seq] = waiter
             self._backlog.put(given)
+        self._wake.set()
+        if self._idle and self._backlog.alerts <= _FEW and not self._deaf:
+            self._idle = False
+            with contextlib.suppress(StorageError):  # the loop meets it again, and rebuilds
+                self._decide_some()
+                if self._slice.decisions:
+                    self._begin_commit()
+
+    def _appended(self, inputs: list[Input]) -> None:
         self._metrics.inputs_accepted.inc(len(inputs))
+
+    def _failed(self, seq: int) -> None:
+        self._backlog.drop_from(seq)
+        for gone in [known for known in self._waiters if known >= seq]:
+            del self._waiters[gone]
         self._wake.set()
 
     async def _run(self) -> None:
@@ -342,22 +366,27 @@ class Engine:
                 await self._sleep_or_wake(SECOND // 4)
             return
         due = self.state.next_due()
+        self._idle = True
         if due is None:
             await self._wake.wait()
+            self._idle = False
             return
         # At least a turn of the event loop: what is due may have to wait for an append under way,
         # whose end wakes. A second at the most: the clock may be set ahead, and timers go with it.
         left = due[0] - self.log.now()
         await self._sleep_or_wake(min(max(left, MILLISECOND), SECOND))
+        self._idle = False
 
     async def _sleep_or_wake(self, duration: Nanoseconds) -> None:
-        sleep = asyncio.ensure_future(self._clock.sleep(duration))
-        wake = asyncio.ensure_future(self._wake.wait())
+        async def ring() -> None:
+            await self._clock.sleep(duration)
+            self._wake.set()
+
+        alarm = asyncio.create_task(ring())
         try:
-            await asyncio.wait({sleep, wake}, return_when=asyncio.FIRST_COMPLETED)
+            await self._wake.wait()
         finally:
-            sleep.cancel()
-            wake.cancel()
+            alarm.cancel()
 
     def _notice_a_pause(self) -> None:
         """A process that was stopped (SIGSTOP, a suspended machine) could not hear either."""
@@ -474,6 +503,8 @@ class Engine:
         piece.batch.meta["clock"] = str(self.log.now())
 
         def job(writer: Writer) -> None:
+            if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
+                raise StorageError(f"input {piece.consumed} did not get into the log")
             piece.batch.write(writer)
             journal.append(writer, piece.journal)
             outbox.claim(writer, sorted(claims), now)

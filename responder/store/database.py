@@ -254,11 +254,11 @@ class Database:
         try:
             results: list[Any] = _transact(connection, [job for job, _ in jobs])
         except Exception as error:  # whatever a job raises belongs to whoever waits for it
-            if len(jobs) > 1:  # one of them spoils the rest: each alone, in order
+            if len(jobs) > 1 and not _locked(error):  # one of them spoils the rest: each alone, in order
                 for entry in jobs:
                     self._run(connection, [entry])
                 return
-            results = [_as_storage_error(self.path, error)]
+            results = [_as_storage_error(self.path, error)] * len(jobs)
         self.commits += 1
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
@@ -281,6 +281,11 @@ def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
         except OSError as error:  # it is committed: what comes after cannot undo it
             log.error("after_commit", error=str(error))
     return results
+
+
+def _locked(error: Exception) -> bool:
+    """Whether somebody else holds the database: waiting again for each job would help nobody."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _as_storage_error(path: Path, error: Exception) -> Exception:

@@ -32,10 +32,14 @@ class InputsLog:
     def __init__(self, database: Database, clock: Clock, last_seq: int, last_at: Nanoseconds) -> None:
         """Continue after `last_seq` and `last_at`.
 
-        `on_appended` hears of inputs the moment they are durable, in order, before whoever
-        appended them does: a caller that goes away must not take accepted inputs with it.
+        `on_stamped` hears of inputs once their append is under way: what is decided on them may be
+        handed to the writer behind it. `on_appended` hears when they are durable, `on_failed` that
+        everything from a seq on is not: those numbers are given out again. Both hear before the
+        caller does, who may have gone away and must not take accepted inputs with it.
         """
+        self.on_stamped: Callable[[list[Input]], None] = lambda inputs: None
         self.on_appended: Callable[[list[Input]], None] = lambda inputs: None
+        self.on_failed: Callable[[int], None] = lambda seq: None
         self._database = database
         self._clock = clock
         self._seq = last_seq
@@ -106,6 +110,7 @@ class InputsLog:
             error = commit.exception()
             if error is not None:
                 self._seq = first
+                self.on_failed(first + 1)
             else:
                 self.on_appended(inputs)
             for _, _, future in batch:
@@ -120,6 +125,7 @@ class InputsLog:
                 asyncio.get_running_loop().call_soon(self._begin_if_waiting)
 
         self._database.submit(job).add_done_callback(done)
+        self.on_stamped(inputs)
 
 
 def _together(waiting: list[tuple[str, Body]]) -> list[tuple[str, Body]]:

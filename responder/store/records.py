@@ -93,7 +93,7 @@ class Batch:
         self.sums[name] = self.sums.get(name, 0) + 1
 
     def write(self, writer: Writer) -> None:
-        """Write everything, inside the transaction of the decisions."""
+        """Write everything, inside the transaction of the decisions. May be called again after a failure."""
         alerts = [(key, _encode(alert)) for key, alert in self.alerts.items() if alert is not None]
         writer.upsert("alerts", ("id",), ("id", "body"), alerts)
         writer.delete("alerts", "id", [key for key, alert in self.alerts.items() if alert is None])
@@ -118,7 +118,7 @@ class Batch:
     def _write_deliveries(self, writer: Writer) -> None:
         rows = []
         for row in self.opened.values():
-            closed, at = self.closed.pop(row.id, (None, 0))
+            closed, at = self.closed.get(row.id, (None, 0))
             content = _encode(Content(row.firing, row.resolved, row.stale))
             end: tuple[object, ...] = ("pending", 0, "", "", "")
             if closed:
@@ -146,6 +146,7 @@ class Batch:
         ends = [
             (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id), c.attempts)
             for c, at in self.closed.values()
+            if c.id not in self.opened
         ]
         columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed", "attempts")
         writer.update("deliveries", columns, ends)
