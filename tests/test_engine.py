@@ -1,6 +1,7 @@
 """The engine on a real database and a clock that tests set: durable, decided, committed, then told."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -128,6 +129,14 @@ class Life:
     async def allow(self, table: str) -> None:
         await self.sql(f"DROP TRIGGER refuse_{table}")
 
+    async def die(self) -> None:
+        """The process is killed: nothing more is decided, committed or handed over."""
+        task, self.engine._task = self.engine._task, None
+        assert task is not None
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with reading(self.path) as connection:
             return connection.execute(query).fetchall()
@@ -187,7 +196,7 @@ async def life(
         await engine.start(desk)
         await clock.settle()
         yield it
-        if check:
+        if check and engine.deciding:
             await clock.settle()
             it.check()
     finally:
@@ -603,9 +612,7 @@ async def test_inputs_that_were_accepted_and_not_decided_are_decided_at_the_star
     async with life(path, clock) as it:
         await it.refuse("journal")
         await it.accept(webhook("A"))
-        task = it.engine._task
-        assert task is not None
-        task.cancel()  # the process dies
+        await it.die()
     connection = sqlite3.connect(path)
     connection.execute("DROP TRIGGER refuse_journal")
     connection.close()
@@ -653,8 +660,7 @@ async def test_inputs_left_undecided_are_decided_under_the_rules_of_their_time(
     async with life(path, clock, old) as it:
         await it.refuse("journal")
         await it.accept(webhook("A"))
-        assert it.engine._task is not None
-        it.engine._task.cancel()
+        await it.die()
     connection = sqlite3.connect(path)
     connection.execute("DROP TRIGGER refuse_journal")
     connection.close()

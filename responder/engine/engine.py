@@ -57,6 +57,7 @@ _CATCH_UP: Final = SECOND
 """How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
 fast, unless what is accepted waits for longer than `_CATCH_UP`."""
 
+_BREATH: Final = 0.001
 _FEW: Final = 128
 """Alerts that an idle engine decides before their append is durable, rather than after it."""
 
@@ -339,6 +340,10 @@ class Engine:
                 try:
                     if self._commit is not None and self._commit.done():
                         await self._end_commit()
+                    if self._backlog.alerts > _FEW and not self.log.in_flight and self.lag() < _CATCH_UP:
+                        # Senders that were just answered send again: deciding beside their append
+                        # costs them nothing, deciding before it would make them wait.
+                        await asyncio.sleep(_BREATH)
                     worked = self._decide_some()
                     if self._commit is None and self._slice.decisions:
                         self._begin_commit()

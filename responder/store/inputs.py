@@ -25,6 +25,10 @@ _COLUMNS = ("seq", "at", "actor", "kind", "body")
 SPLIT: Final = 1_000
 """Alerts in one Input at the most: a larger request becomes several, accepted together."""
 
+_MERGED: Final = 128
+"""Alerts up to which small requests of one sender become one Input. Larger ones gain nothing by it,
+and deciding them is not to take long at one go."""
+
 
 class InputsLog:
     """The append side of the log, for the one process that writes."""
@@ -64,6 +68,11 @@ class InputsLog:
     def horizon(self) -> Nanoseconds:
         """No input that is still to come will be earlier than this."""
         return self._flight_at if self._in_flight else self.now()
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an append is under way."""
+        return self._in_flight
 
     @property
     def last_seq(self) -> int:
@@ -139,8 +148,8 @@ def _together(waiting: list[tuple[str, Body]]) -> list[tuple[str, Body]]:
             placed.append((actor, body))
             continue
         key, count = (actor, body.source), len(body.alerts)
-        requests, total = open_for.get(key, ([], SPLIT))
-        if total + count > SPLIT:
+        requests, total = open_for.get(key, ([], _MERGED))
+        if total + count > _MERGED:
             requests, total = [], 0
             placed.append((actor, requests))
         requests.append(body)

@@ -15,7 +15,7 @@ import msgspec
 from responder.core.model import HOUR, Nanoseconds
 from responder.settings.values import Retention
 from responder.store.database import Database, Writer, size_of
-from responder.store.records import add_to_sums
+from responder.store.records import add_to_sums, read_meta
 
 _ROWS_AT_ONCE: Final = 5_000
 """Rows deleted in one transaction: accepting must not wait for housekeeping."""
@@ -66,11 +66,15 @@ async def _repeat(database: Database, job: Callable[[Writer], int]) -> int:
 
 
 async def _snapshot_is_due(database: Database, now: Nanoseconds) -> bool:
-    def newest(connection: sqlite3.Connection) -> int:
-        (at,) = connection.execute("SELECT coalesce(max(at), 0) FROM snapshots").fetchone()
-        return int(at)
+    def due(connection: sqlite3.Connection) -> bool:
+        newest = connection.execute("SELECT seq, at FROM snapshots ORDER BY seq DESC LIMIT 1").fetchone()
+        if newest is None:
+            return True
+        # One that was renewed while nothing is decided would never be old enough to prune behind.
+        decided = int(read_meta(connection).get("consumed", "0")) > newest[0]
+        return decided and bool(now - newest[1] >= SNAPSHOT_INTERVAL)
 
-    return now - await database.read(newest) >= SNAPSHOT_INTERVAL
+    return await database.read(due)
 
 
 async def take_snapshot(database: Database, now: Nanoseconds) -> int:
@@ -80,7 +84,7 @@ async def take_snapshot(database: Database, now: Nanoseconds) -> int:
     """
 
     def read(connection: sqlite3.Connection) -> tuple[int, bytes]:
-        meta = dict(connection.execute("SELECT name, value FROM meta"))
+        meta = read_meta(connection)
         snapshot = Snapshot(
             meta,
             [(key, msgspec.Raw(body)) for key, body in connection.execute("SELECT id, body FROM alerts")],

@@ -193,7 +193,9 @@ def test_a_pruned_journal_begins_at_its_checkpoint(connection: sqlite3.Connectio
     assert verify(start, left) == Verified(Head(6, rows[5].hash), 2)
     # An anchor from before the checkpoint proves nothing any more, and accuses nobody.
     assert verify(start, left, Head(2, rows[1].hash)).broken == ""
-    assert verify(Head(4, ORIGIN), left).broken == "row 5 is broken: its hash does not follow from its content"
+    assert (
+        verify(Head(4, ORIGIN), left).broken == "row 5 is broken: its hash does not follow from its content"
+    )
     connection.execute("DELETE FROM journal")
     assert journal.newest(connection) == start
 

@@ -29,12 +29,16 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         groups={n: Group(n, "0", labels_from({"g": str(n)}), MONDAY, MONDAY) for n in (1, 2, 3)},
         told={(1, i): Told(head=OpenRow(n, "repeat", View())) for n, i in ((1, "a"), (2, "b"))},
         opened=[
-            LedgerRow(n, groups[n], f"g{groups[n]}", "team", integrations[n], MONDAY + n, "repeat", [n], [], [])
+            LedgerRow(
+                n, groups[n], f"g{groups[n]}", "team", integrations[n], MONDAY + n, "repeat", [n], [], []
+            )
             for n in range(1, 8)
         ],
     )
     opened.next_alert, opened.next_group, opened.next_row = 1, 4, 8
     batch.add(opened, MONDAY)
+    await database.submit(batch.write)
+    batch = Batch()
     closed = Changes(
         closed=[
             ClosedRow(3, "delivered", "repeat"),
@@ -172,7 +176,9 @@ async def test_all_rows_newest_first(database: Database) -> None:
 
 
 async def test_a_row_as_it_is_shown() -> None:
-    row = DeliveryRow(7, "g3", "team", "a", MONDAY, "repeat", "pending", "", "", 2, MONDAY + SECOND, "timeout", "")
+    row = DeliveryRow(
+        7, "g3", "team", "a", MONDAY, "repeat", "pending", "", "", 2, MONDAY + SECOND, "timeout", ""
+    )
     assert outbox.as_shown(row) == {
         "id": 7,
         "group_key": "g3",

@@ -50,7 +50,7 @@ def row(number: int, of: int = 1, integration: str = "team", *firing: int) -> Le
 
 def view(*firing: int) -> View:
     """A view of firing alerts."""
-    return View({key: 1 for key in firing}, {8: 2}, {9: 1}, MONDAY)
+    return View(dict.fromkeys(firing, 1), {8: 2}, {9: 1}, MONDAY)
 
 
 def pending(number: int, *firing: int) -> OpenRow:
@@ -106,7 +106,9 @@ THIRD = ids(
 )
 
 
-def check(connection: sqlite3.Connection, ruleset: Ruleset, decisions: Sequence[Changes], every: int) -> State:
+def check(
+    connection: sqlite3.Connection, ruleset: Ruleset, decisions: Sequence[Changes], every: int
+) -> State:
     """Apply the decisions, write them `every` so many at a time, load: the same."""
     state = State(ruleset)
     writer = Writer(connection)
@@ -181,7 +183,10 @@ def test_the_inhibition_index_is_built_again(connection: sqlite3.Connection) -> 
 def test_a_closed_group_takes_its_told_rows_along(connection: sqlite3.Connection, every: int) -> None:
     close = Changes(
         alerts={1: alert(1, 1), 4: alert(4)},
-        closed=[ClosedRow(3, "superseded", "superseded", by="row 9"), ClosedRow(4, "suppressed", "no_change")],
+        closed=[
+            ClosedRow(3, "superseded", "superseded", by="row 9"),
+            ClosedRow(4, "suppressed", "no_change"),
+        ],
         closed_groups=[2],
     )
     check(connection, rules(), [FIRST, SECOND_ONE, close], every)
@@ -209,9 +214,7 @@ def test_what_was_told_in_the_decision_that_closes_the_group_is_not_kept(
 
 
 def test_a_row_that_is_opened_and_closed_in_one_commit(connection: sqlite3.Connection) -> None:
-    close = Changes(
-        told={(1, "team"): Told()}, closed=[ClosedRow(1, "dead", "unsupported", "no pager", "a")]
-    )
+    close = Changes(told={(1, "team"): Told()}, closed=[ClosedRow(1, "dead", "unsupported", "no pager", "a")])
     close.dead[1] = DeadRow(1, "team")
     check(connection, rules(), [FIRST, close], 2)
     (only,) = deliveries(connection)
