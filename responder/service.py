@@ -29,7 +29,7 @@ from responder.notify.integration import Senders
 from responder.ruleset import Loaded, compile_ruleset, load_ruleset
 from responder.settings.values import Settings
 from responder.store.database import Database, size_of
-from responder.store.outbox import OutboxStore
+from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
@@ -122,6 +122,7 @@ class Service:
             Intake(self.engine, self.database, access, settings.limits, self.clock, self.metrics),
             Api(self.engine, self.database, access),
             lambda: self._stopping,
+            self.metrics,
         )
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
@@ -182,7 +183,7 @@ class Service:
             return f"deciding is {lag / SECOND:.1f} s behind"
         return ""
 
-    def _refresh(self) -> None:
+    async def _refresh(self) -> None:
         metrics, state = self.metrics, self.engine.state
         now = self.engine.log.now()
         alerts = state.by_id.values()
@@ -197,6 +198,8 @@ class Service:
         metrics.pending.set(len(state.rows))
         metrics.journal_head.set(self.engine.head.n)
         metrics.storage_bytes.set(size_of(self.database.path))
+        with contextlib.suppress(ResponderError):  # the other figures are worth having
+            metrics.ledger_difference.set(await self.database.read(difference))
         snapshot = self.delivery.snapshot()
         metrics.breakers.set(sum(1 for d in snapshot.destinations if d.breaker != "closed"))
         for key, count in snapshot.outcomes.items():

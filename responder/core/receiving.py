@@ -4,12 +4,14 @@
 again; both get the same answer. One unusable alert never costs the others: it is rejected alone.
 """
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
 from responder.core.messages import AlertsReceived, ReceivedAlert, RejectedAlert
 from responder.core.model import Labels, Source, parse_time
+
+T = TypeVar("T")
 
 REJECTED_TEXT: Final = 2_048
 """How much of a rejected alert's text is kept, in characters."""
@@ -56,6 +58,8 @@ _WEBHOOK = msgspec.json.Decoder(_Envelope)
 _WEBHOOK_LOOSE = msgspec.json.Decoder(_LooseEnvelope)
 _ONE = msgspec.json.Decoder(_WireAlert)
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 Parsed: TypeAlias = tuple[tuple[ReceivedAlert, ...], tuple[RejectedAlert, ...]]
 
 
@@ -63,14 +67,9 @@ def parse_api(body: bytes, limits: Limits) -> Parsed:
     """Alerts of `POST /api/v2/alerts`: a JSON list. Raises EnvelopeError."""
     try:
         return _usable(_API.decode(body), None, limits, webhook=False)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        pass
-    except msgspec.DecodeError as error:
-        raise EnvelopeError(f"the body is not JSON: {error}") from None
-    try:
-        return _one_by_one(_API_LOOSE.decode(body), limits, webhook=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EnvelopeError(f"the body must be a JSON list of alerts: {error}") from None
+    except _UNREADABLE:
+        raws = _loosely(_API_LOOSE, body, "a JSON list of alerts")
+    return _one_by_one(raws, limits, webhook=False)
 
 
 def parse_webhook(body: bytes, limits: Limits) -> Parsed:
@@ -79,16 +78,9 @@ def parse_webhook(body: bytes, limits: Limits) -> Parsed:
         envelope = _WEBHOOK.decode(body)
         _check_version(envelope.version)
         return _usable(envelope.alerts, None, limits, webhook=True)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        pass
-    except msgspec.DecodeError as error:
-        raise EnvelopeError(f"the body is not JSON: {error}") from None
-    try:
-        loose = _WEBHOOK_LOOSE.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EnvelopeError(
-            f'the body must be an Alertmanager webhook, {{"version": "4", "alerts": [...]}}: {error}'
-        ) from None
+    except _UNREADABLE:
+        what = 'an Alertmanager webhook, {"version": "4", "alerts": [...]}'
+        loose = _loosely(_WEBHOOK_LOOSE, body, what)
     _check_version(loose.version)
     return _one_by_one(loose.alerts, limits, webhook=True)
 
@@ -97,9 +89,12 @@ def parse_lines(body: bytes, source: Source, limits: Limits) -> Parsed:
     """Alerts of several requests that were accepted together, one request a line."""
     parse = parse_webhook if source == "webhook" else parse_api
     alerts: list[ReceivedAlert] = []
+    rejected: list[RejectedAlert] = []  # none when they came; the limits may be tighter today
     for line in body.split(b"\n"):
-        alerts.extend(parse(line, limits)[0])
-    return tuple(alerts), ()
+        usable, not_usable = parse(line, limits)
+        alerts.extend(usable)
+        rejected.extend(not_usable)
+    return tuple(alerts), tuple(rejected)
 
 
 def merge(requests: list[AlertsReceived]) -> AlertsReceived:
@@ -114,6 +109,16 @@ def merge(requests: list[AlertsReceived]) -> AlertsReceived:
     return AlertsReceived(requests[0].source, raw, alerts, lines=True)
 
 
+def _loosely(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+    """The envelope alone, its alerts still text."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise EnvelopeError(f"the body must be {what}: {error}") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EnvelopeError(f"the body is not JSON: {error}") from None
+
+
 def _check_version(version: str | None) -> None:
     if version not in (None, "4"):
         raise EnvelopeError(f'version is {version[:32]!r}; this entrance reads version "4"')
@@ -126,7 +131,7 @@ def _one_by_one(raws: list[msgspec.Raw], limits: Limits, *, webhook: bool) -> Pa
     for index, raw in enumerate(raws):
         try:
             alerts.append(_ONE.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             alerts.append(None)
             text = bytes(raw)[:REJECTED_TEXT].decode(errors="replace")
             errors[index] = (str(error), text)

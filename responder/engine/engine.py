@@ -64,7 +64,7 @@ _FEW: Final = 128
 _BATCH: Final = 512
 """Decisions in one commit at the most."""
 
-_REBUILD_WAITS: Final = (0.05, 0.2, 1.0, 2.0)
+_REBUILD_WAITS: Final = (50 * MILLISECOND, 200 * MILLISECOND, SECOND, 2 * SECOND)
 
 log = logger("engine")
 
@@ -132,6 +132,8 @@ class Engine:
         self._heard_at: Nanoseconds = 0
         self._deaf = ""
         self._idle = False
+        self._lost_at: Nanoseconds = 0
+        self._failures = 0
         self._ran_at = 0
         self._task: asyncio.Task[None] | None = None
         self._delivery: Delivers | None = None
@@ -245,10 +247,12 @@ class Engine:
 
     def lag(self) -> Nanoseconds:
         """Age of the oldest input that is accepted and not decided."""
-        if self._committing and self._committing.inputs:
-            return max(self.log.now() - self._committing.at, 0)
         front = self._backlog.front
-        return max(self.log.now() - front.at, 0) if front else 0
+        times = [front.at] if front else []
+        times += [piece.at for piece in (self._committing, self._slice) if piece and piece.inputs]
+        if self._lost_at:
+            times.append(self._lost_at)
+        return max(self.log.now() - min(times), 0) if times else 0
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
@@ -532,6 +536,7 @@ class Engine:
         if error is not None:
             raise error if isinstance(error, StorageError) else StorageError(repr(error))
         self.head = piece.head
+        self._failures = 0
         if piece.consumed:
             self.consumed = piece.consumed
         self._delivery.hand(piece.orders)
@@ -578,18 +583,19 @@ class Engine:
         self._metrics.commit_failures.inc()
         log.error("commit_failed", error=str(error))
         self.deciding = False
-        attempt = 0
+        self._lost_at = self.log.now() - self.lag()
         while True:
             if self._commit is not None:
                 await asyncio.wait({self._commit})
                 self._commit = self._committing = None
-            await self._clock.sleep(int(_REBUILD_WAITS[min(attempt, 3)] * SECOND))
-            attempt += 1
+            await self._clock.sleep(_REBUILD_WAITS[min(self._failures, len(_REBUILD_WAITS) - 1)])
+            self._failures += 1
             try:
                 await self._load()
                 break
             except StorageError as again:
                 log.error("rebuild_failed", error=str(again))
+        self._lost_at = 0
         self._hand_again()
         self.deciding = True
 

@@ -135,6 +135,8 @@ class Database:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
+            # Before SQLite makes it, which would let everybody read it; the log beside it follows.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = self._connect()
             migrate(connection, self.path)
         except sqlite3.Error as error:
@@ -285,7 +287,8 @@ def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
 
 def _locked(error: Exception) -> bool:
     """Whether somebody else holds the database: waiting again for each job would help nobody."""
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_BUSY
 
 
 def _as_storage_error(path: Path, error: Exception) -> Exception:

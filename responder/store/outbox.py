@@ -102,6 +102,14 @@ def sums(connection: sqlite3.Connection) -> Sums:
     return Sums(owed, closed, pending, dict(connection.execute(query)), tuple(problems))
 
 
+def difference(connection: sqlite3.Connection) -> int:
+    """Owed less everything that became of it, from the sums: 0 unless the books are wrong."""
+    kept: dict[str, int] = dict(connection.execute("SELECT name, value FROM sums"))
+    closed = sum(kept.get(f"closed.{state}", 0) for state in CLOSED_STATES)
+    (pending,) = connection.execute("SELECT count(*) FROM deliveries WHERE state = 'pending'").fetchone()
+    return kept.get("owed", 0) - closed - int(pending)
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
     """A ledger row as people see it. Times in nanoseconds; `count`: how many alike, for dead rows."""

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from responder import __version__
 from responder.errors import Overloaded, ResponderError, Unauthenticated
-from responder.telemetry import logger
+from responder.telemetry import Metrics, logger
 from responder.web.access import Access
 from responder.web.api import Api
 from responder.web.intake import Intake
@@ -33,7 +33,7 @@ class Operations:
     """Why it is not ready, or an empty text."""
     reload: Callable[[str], Awaitable[None]]
     """Read the rules again, for the person or program named."""
-    refresh: Callable[[], None]
+    refresh: Callable[[], Awaitable[None]]
     """Bring the gauges up to date before they are read."""
     stopping: Callable[[], bool]
 
@@ -69,7 +69,7 @@ class Management:
         """Prometheus' text format."""
         if not self._metrics_open:
             self._access.check(request, "read")
-        self._operations.refresh()
+        await self._operations.refresh()
         body = generate_latest(self._registry)  # type: ignore[arg-type]
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -103,11 +103,18 @@ def _error(status: int, message: str, headers: dict[str, str]) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
-def build(management: Management, intake: Intake, api: Api, stopping: Callable[[], bool]) -> web.Application:
+def build(
+    management: Management, intake: Intake, api: Api, stopping: Callable[[], bool], metrics: Metrics
+) -> web.Application:
     """The application with every route of this version."""
+    counters: dict[tuple[str, int], Callable[[], None]] = {}
 
-    @web.middleware
-    async def errors(request: web.Request, handler: Serve) -> web.StreamResponse:
+    def count(entrance: str, status: int) -> None:
+        if (entrance, status) not in counters:
+            counters[entrance, status] = metrics.requests.labels(entrance, str(status)).inc
+        counters[entrance, status]()
+
+    async def answer(request: web.Request, handler: Serve) -> web.StreamResponse:
         """Turn what is raised into an answer: the one place where errors become HTTP."""
         try:
             if stopping() and not request.path.startswith("/-/"):
@@ -132,7 +139,14 @@ def build(management: Management, intake: Intake, api: Api, stopping: Callable[[
             log.exception("request_failed", method=request.method, path=request.path)
             return _error(500, "something went wrong here; the log says what", {})
 
-    app = web.Application(middlewares=[errors], client_max_size=1 << 40)
+    @web.middleware
+    async def answered(request: web.Request, handler: Serve) -> web.StreamResponse:
+        """Answer, and count by entrance: a path that is none of ours counts as `other`."""
+        response = await answer(request, handler)
+        count(_ENTRANCES.get(request.path, _entrance(request.path)), response.status)
+        return response
+
+    app = web.Application(middlewares=[answered], client_max_size=1 << 40)
     app.router.add_post("/webhooks/alertmanager", intake.webhook)
     app.router.add_post("/api/v2/alerts", intake.api)
     app.router.add_get("/-/healthy", management.healthy)
@@ -142,3 +156,13 @@ def build(management: Management, intake: Intake, api: Api, stopping: Callable[[
     app.router.add_get("/", management.front)
     api.add_routes(app)
     return app
+
+
+_ENTRANCES: Final = {"/webhooks/alertmanager": "webhook", "/api/v2/alerts": "api"}
+
+
+def _entrance(path: str) -> str:
+    """A bounded name for a path that is not among the hot ones."""
+    if path.startswith("/api/v1/"):
+        return "own_api"
+    return "management" if path.startswith("/-/") or path in ("/", "/metrics") else "other"

@@ -317,3 +317,18 @@ async def test_size_counts_the_log_too(database: Database) -> None:
     assert size_of(database.path) == sum(file.stat().st_size for file in files)
     assert files[1].stat().st_size > 0
     assert size_of(database.path.parent / "none.db") == 0
+
+
+async def test_while_somebody_else_holds_the_database_all_that_wait_hear_of_it_at_once(
+    database: Database,
+) -> None:
+    await database.submit(lambda w: w.execute("PRAGMA busy_timeout = 0"))
+    before = database.commits
+    with contextlib.closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        errors = await asyncio.gather(*[database.submit(add(n)) for n in (1, 2)], return_exceptions=True)
+        expected = f"{database.path}: database is locked"
+        assert [(type(error), str(error)) for error in errors] == [(StorageError, expected)] * 2
+        assert database.commits == before + 1  # tried once, not once for each
+        other.execute("ROLLBACK")
+    assert await asyncio.gather(*[database.submit(add(n)) for n in (1, 2)]) == [1, 2]

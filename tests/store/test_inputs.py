@@ -49,8 +49,12 @@ class Log:
     def __init__(self, database: Database, clock: ManualClock, seq: int = 0, at: int = 0) -> None:
         self.database = database
         self.log = InputsLog(database, clock, seq, at)
+        self.stamped: list[Input] = []
         self.heard: list[Input] = []
+        self.failed: list[int] = []
+        self.log.on_stamped = self.stamped.extend
         self.log.on_appended = self.heard.extend
+        self.log.on_failed = self.failed.append
 
     async def stored(self, after: int = 0, upto: int | None = None) -> list[Input]:
         """What a process that starts would read."""
@@ -127,10 +131,28 @@ async def test_an_append_that_fails_gives_its_seqs_back(database: Database) -> N
     expected = f"the inputs log cannot be written: {database.path}: no room"
     assert [(type(error), str(error)) for error in errors] == [(StorageError, expected)] * 2
     assert log.log.last_seq == 1
+    assert log.failed == [2, 2]
+    assert [given.seq for given in log.stamped] == [1, 2, 3, 2]
     await database.submit(lambda w: w.execute("DROP TRIGGER refuse"))
     await log.log.append("b", [Lagging(5)])
     assert await log.stored() == [Input(1, MONDAY, "a", Lagging(1)), Input(2, MONDAY, "b", Lagging(5))]
     assert log.heard == await log.stored()
+
+
+async def test_inputs_are_known_before_they_are_durable_and_a_commit_follows_them(database: Database) -> None:
+    """What is decided on them at once gets into the transaction of their append, after it."""
+    log = Log(database, ManualClock())
+    query = "SELECT seq FROM inputs"
+    seen: list[asyncio.Future[list[tuple[int]]]] = []
+    log.log.on_stamped = lambda inputs: seen.append(database.submit(lambda w: w.query(query)))
+    before = database.commits
+    task = asyncio.create_task(log.log.append("a", [Lagging(1), Lagging(2)]))
+    await asyncio.sleep(0)
+    assert (len(seen), log.heard, log.log.in_flight) == (1, [], True)
+    await task
+    assert await seen[0] == [(1,), (2,)]
+    assert database.commits == before + 1
+    assert log.log.in_flight is False
 
 
 async def test_what_waits_behind_a_failed_append_is_not_lost_with_it(database: Database) -> None:
@@ -283,16 +305,17 @@ async def test_a_request_with_a_rejected_alert_stays_alone(database: Database, s
     assert alone.body == bad
 
 
-async def test_a_merged_input_holds_a_thousand_alerts_at_the_most(database: Database) -> None:
-    def request_of(count: int, mark: str) -> AlertsReceived:
-        return api(*[f"{mark}{number}" for number in range(count)])
-
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [([100, 28, 1, 127, 1], [128, 128, 1]), ([1, 200, 1, 1], [1, 200, 2]), ([SPLIT, SPLIT], [SPLIT, SPLIT])],
+)
+async def test_only_small_requests_are_merged(database: Database, sizes: list[int], found: list[int]) -> None:
+    """Up to 128 alerts in all: a larger request stays alone, up to a thousand of them."""
     log = Log(database, ManualClock())
-    sizes = [600, 400, 1, 999, 1, SPLIT]
-    bodies: list[Body] = [request_of(size, chr(65 + n)) for n, size in enumerate(sizes)]
-    found = await appended_behind(log, [("a", [body]) for body in bodies])
-    assert [len(names(given.body)) for given in found] == [1000, 1000, 1, 1000]
-    assert [name for given in found for name in names(given.body)] == [
+    bodies: list[Body] = [api(*[f"{n}/{m}" for m in range(size)]) for n, size in enumerate(sizes)]
+    merged = await appended_behind(log, [("a", [body]) for body in bodies])
+    assert [len(names(given.body)) for given in merged] == found
+    assert [name for given in merged for name in names(given.body)] == [
         name for body in bodies for name in names(body)
     ]
 
