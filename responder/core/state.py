@@ -6,14 +6,13 @@ must leave no trace in it.
 """
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
 from responder.core.inhibition import Inhibitor
-from responder.core.ledger import FRESH, Episodes, Told
+from responder.core.ledger import FRESH, Told
 from responder.core.model import Alert, Labels, Nanoseconds, label
 from responder.core.rules import Ruleset
 
@@ -99,13 +98,6 @@ class Changes:
     next_alert: int = 0
     next_group: int = 0
     next_row: int = 0
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing changes but timers."""
-        return not (
-            self.alerts or self.dropped or self.closed_groups or self.opened or self.closed or self.told
-        )
 
 
 class State:
@@ -271,8 +263,3 @@ class State:
                 if row:
                     self.rows.pop(row.id, None)
         self.hiding.discard(key)
-
-
-def firing_episodes(alerts: Iterable[Alert], now: Nanoseconds) -> Episodes:
-    """Id and episode of those that fire at `now`."""
-    return {alert.id: alert.episode for alert in alerts if alert.firing_at(now)}

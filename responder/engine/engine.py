@@ -132,7 +132,10 @@ class Engine:
         self._heard_at: Nanoseconds = 0
         self._deaf = ""
         self._idle = False
+        self._void = False
+        self._rebuilding = False
         self._lost_at: Nanoseconds = 0
+        self._lost_bytes = 0
         self._failures = 0
         self._ran_at = 0
         self._task: asyncio.Task[None] | None = None
@@ -190,12 +193,10 @@ class Engine:
         """Make inputs durable; they are decided soon. Raises Overloaded: nothing was accepted."""
         self._refuse_overload()
         try:
-            at = await self.log.append(actor, bodies)
+            await self.log.append(actor, bodies)
         except StorageError as error:
             self._go_deaf("storage")
             raise Overloaded(str(error)) from error
-        if not self._deaf:
-            self._heard_at = at
 
     async def command(self, actor: str, body: Body, wait: float = 2.5) -> object:
         """Accept a command and wait for what it came to: Accepted, Declined or (too long) Pending."""
@@ -208,6 +209,8 @@ class Engine:
         try:
             return await asyncio.wait_for(asyncio.shield(waiter), wait)
         except TimeoutError:
+            if waiter.done():
+                return waiter.result()
             seq = next(seq for seq, known in self._waiters.items() if known is waiter)
             del self._waiters[seq]
             return Pending(seq)
@@ -256,7 +259,8 @@ class Engine:
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
-        return self._backlog.bytes + self.log.waiting_bytes
+        pieces = sum(piece.bytes for piece in (self._committing, self._slice) if piece)
+        return self._backlog.bytes + pieces + self._lost_bytes + self.log.waiting_bytes
 
     @property
     def undecided_alerts(self) -> int:
@@ -266,6 +270,8 @@ class Engine:
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be decided or committed, and no timer is due."""
+        if self._rebuilding:
+            return True
         due = self.state.next_due()
         return not (
             self._backlog or self._commit or self._slice.decisions or (due and due[0] <= self.log.now())
@@ -281,9 +287,10 @@ class Engine:
             self._spawn_append("responder", Lagging(lag))
         raise Overloaded("deciding is behind what was accepted; try again")
 
-    def _go_deaf(self, why: str) -> None:
+    def _go_deaf(self, why: str, ago: Nanoseconds = 0) -> None:
+        """Nothing is heard since `ago` nanoseconds: what ends from then on may have been renewed."""
         if not self._deaf:
-            self._deaf = why
+            self._deaf, self._heard_at = why, self.log.now() - ago
             self._wake.set()
 
     def _spawn_append(self, actor: str, body: Body) -> None:
@@ -333,6 +340,7 @@ class Engine:
         self._backlog.drop_from(seq)
         for gone in [known for known in self._waiters if known >= seq]:
             del self._waiters[gone]
+        self._void = self._void or self._slice.consumed >= seq
         self._wake.set()
 
     async def _run(self) -> None:
@@ -344,6 +352,8 @@ class Engine:
                 try:
                     if self._commit is not None and self._commit.done():
                         await self._end_commit()
+                    if self._void:
+                        raise StorageError("inputs that were decided on did not get into the log")
                     if self._backlog.alerts > _FEW and not self.log.in_flight and self.lag() < _CATCH_UP:
                         # Senders that were just answered send again: deciding beside their append
                         # costs them nothing, deciding before it would make them wait.
@@ -371,7 +381,8 @@ class Engine:
     async def _wait(self) -> None:
         """Until something is accepted or the next timer is due, on the monotonic clock."""
         if self._deaf:
-            if not await self._hear_again():
+            if not await self._hear_again() and not self._backlog:
+                self._wake.clear()  # set by the append that has just failed
                 await self._sleep_or_wake(SECOND // 4)
             return
         due = self.state.next_due()
@@ -402,7 +413,7 @@ class Engine:
         now = self._clock.monotonic()
         paused, self._ran_at = now - self._ran_at, now
         if paused > self._limits.lag and not self._deaf:
-            self._go_deaf("pause")
+            self._go_deaf("pause", paused)
 
     def _decide_some(self) -> bool:
         """Decide for at most a slice of time; whether anything was decided."""
@@ -534,9 +545,10 @@ class Engine:
         self._commit = self._committing = None
         error = commit.exception()
         if error is not None:
+            self._lose(piece)
             raise error if isinstance(error, StorageError) else StorageError(repr(error))
         self.head = piece.head
-        self._failures = 0
+        self._failures = self._lost_at = 0
         if piece.consumed:
             self.consumed = piece.consumed
         self._delivery.hand(piece.orders)
@@ -583,7 +595,10 @@ class Engine:
         self._metrics.commit_failures.inc()
         log.error("commit_failed", error=str(error))
         self.deciding = False
-        self._lost_at = self.log.now() - self.lag()
+        if self._committing:
+            self._lose(self._committing)
+        self._lose(self._slice)
+        self._slice, self._void, self._rebuilding = Slice(), False, True
         while True:
             if self._commit is not None:
                 await asyncio.wait({self._commit})
@@ -595,9 +610,15 @@ class Engine:
                 break
             except StorageError as again:
                 log.error("rebuild_failed", error=str(again))
-        self._lost_at = 0
+        self._lost_bytes, self._rebuilding = 0, False
         self._hand_again()
         self.deciding = True
+
+    def _lose(self, piece: Slice) -> None:
+        """Remember for how long what is thrown away has waited, until a commit succeeds."""
+        if piece.inputs:
+            self._lost_at = min(self._lost_at or piece.at, piece.at)
+            self._lost_bytes += piece.bytes
 
     def _hand_again(self) -> None:
         """A commit that failed may have been durable: delivery gets what it does not have."""

@@ -29,6 +29,7 @@ class Slice:
     decisions: int = 0
     inputs: int = 0
     alerts: int = 0
+    bytes: int = 0
     consumed: int = 0
     at: Nanoseconds = 0
     head: Head = field(default_factory=Head)
@@ -46,6 +47,7 @@ class Slice:
             body: dict[str, Any] = {"input": given.seq, "kind": kind_of(given.body), "actor": given.actor}
             if isinstance(given.body, AlertsReceived):
                 self.alerts += len(given.body.alerts)
+                self.bytes += len(given.body.raw)
             else:
                 body["asked"] = given.body
         elif decision.notable:

@@ -24,12 +24,16 @@ SNAPSHOT_INTERVAL: Final = 6 * HOUR
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The state's rows after `consumed` was decided: bodies as they are stored."""
+    """The state's rows after `consumed` was decided: bodies as they are stored.
+
+    `dead`: row, group, integration and count of each line on people's list.
+    """
 
     meta: dict[str, str]
     alerts: list[tuple[int, msgspec.Raw]]
     groups: list[tuple[int, msgspec.Raw]]
     told: list[tuple[int, str, msgspec.Raw]]
+    dead: list[tuple[int, int, str, int]] = []
 
 
 async def prune(database: Database, keep: Retention, now: Nanoseconds) -> dict[str, int]:
@@ -95,6 +99,9 @@ async def take_snapshot(database: Database, now: Nanoseconds) -> int:
                     "SELECT group_id, integration, body FROM told"
                 )
             ],
+            connection.execute(
+                "SELECT id, group_id, integration, listed FROM deliveries WHERE listed > 0 ORDER BY id"
+            ).fetchall(),
         )
         return int(meta.get("consumed", "0")), zlib.compress(msgspec.json.encode(snapshot), 1)
 

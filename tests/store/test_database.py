@@ -203,7 +203,7 @@ async def test_a_path_that_is_a_directory_is_a_storage_error(tmp_path: Path) -> 
     database = Database(tmp_path)
     with pytest.raises(StorageError) as caught:
         database.open()
-    assert str(caught.value) == f"{tmp_path}: unable to open database file"
+    assert str(caught.value) == f"{tmp_path}: Is a directory"
     await database.close()
 
 

@@ -233,6 +233,17 @@ async def test_a_snapshot_holds_the_state_as_it_is_stored(database: Database) ->
     assert [(*key, msgspec.json.decode(raw, type=Told)) for *key, raw in found.told] == [(1, "team", told)]
 
 
+async def test_a_snapshot_holds_what_people_have_not_dealt_with(database: Database) -> None:
+    batch = Batch()
+    row = LedgerRow(4, 1, "{}:{}", "team", "hook", MONDAY, "repeat", [1], [], [])
+    closed = ClosedRow(4, "dead", "client_error")
+    batch.add(Changes(opened=[row], closed=[closed], dead={4: DeadRow(1, "hook", 3)}), MONDAY)
+    await database.submit(batch.write)
+    await take_snapshot(database, MONDAY)
+    ((body,),) = await rows(database, "SELECT body FROM snapshots")
+    assert msgspec.json.decode(zlib.decompress(body), type=Snapshot).dead == [(4, 1, "hook", 3)]
+
+
 # -- the rest ---------------------------------------------------------------------------------
 
 
