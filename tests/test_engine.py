@@ -45,7 +45,6 @@ from tests.core.invariants import consistent
 from tests.core.timeline import apply, journal_entry
 from tests.core.words import name_of, route, rules
 
-
 ROUNDING = 2 * MILLISECOND
 """The engine sleeps for no less than a millisecond."""
 
@@ -372,7 +371,6 @@ async def test_a_commit_that_is_tried_again_alone_closes_what_it_closed(
     """Jobs share a transaction; one that spoils it makes the others run a second time."""
     lacking = rules(supported=False, wait="0s", interval="1m")
     async with life(path, clock, lacking) as it:
-
         for number in range(5):
             spoilt = [it.database.submit(lambda w: w.execute("SELECT nonsense")) for _ in range(2)]
             await it.engine.accept("somebody", [webhook(f"A/{number}")])
@@ -500,7 +498,11 @@ async def test_a_log_that_cannot_be_written_refuses_until_it_can(path: Path, clo
         await it.allow("inputs")
         await it.wait(1)
         await it.accept(webhook("A"))
-        assert [(g.seq, type(g.body)) for g in it.inputs()] == [(1, Started), (2, Resumed), (3, AlertsReceived)]
+        assert [(g.seq, type(g.body)) for g in it.inputs()] == [
+            (1, Started),
+            (2, Resumed),
+            (3, AlertsReceived),
+        ]
 
 
 async def test_timers_wait_while_nothing_can_be_heard(path: Path, clock: TimelineClock) -> None:
@@ -699,8 +701,9 @@ async def test_the_inputs_log_gives_the_same_journal(path: Path, clock: Timeline
                 await it.engine.breaker_turned(BreakerTurned("http://team", number % 2 == 0))
                 await it.accept(BadRequest("x", 400, "y"))
                 await it.wait(40)
-    stored = [bytes(body) for (body,) in it.rows("SELECT body FROM journal ORDER BY n")]
-    assert replayed(it.inputs(), ruleset, it.engine.log.now()) == stored
+        stored = [bytes(body) for (body,) in it.rows("SELECT body FROM journal ORDER BY n")]
+        inputs, upto = it.inputs(), it.engine.log.now()
+    assert replayed(inputs, ruleset, upto) == stored
 
 
 def test_labels_of_the_poison_are_what_no_entrance_lets_through() -> None:

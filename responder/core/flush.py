@@ -179,9 +179,7 @@ def sets_for(draft: Draft, told: Told, seen: Look) -> Sets:
     return Sets(firing, resolved, stale, muted)
 
 
-def _tell_integration(
-    draft: Draft, group: Group, route: Route, integration: Integration, seen: Look
-) -> None:
+def _tell_integration(draft: Draft, group: Group, route: Route, integration: Integration, seen: Look) -> None:
     mends = draft.ruleset.mends
     told = draft.told(group.id, integration.id)
     sets = sets_for(draft, told, seen)
@@ -194,9 +192,7 @@ def _tell_integration(
         reason = _reason(draft, route, integration, told, sets, told.newest)
     if reason and told.head and told.behind:  # replaced by this: what is news after the head?
         reason = _reason(draft, route, integration, told, sets, told.head.view) or reason
-    view = View(
-        sets.firing, sets.resolved if integration.send_resolved else {}, sets.stale, draft.at
-    )
+    view = View(sets.firing, sets.resolved if integration.send_resolved else {}, sets.stale, draft.at)
     if reason and told.refused and _same_alerts(told.refused, view):
         reason = None
     elif reason == "all_resolved" and not integration.send_resolved and told.owed.resolved == sets.resolved:
@@ -267,9 +263,7 @@ _ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence")
 """Alertmanager's order of stages: an alert that several would hide counts for the first."""
 
 
-def _new_row(
-    draft: Draft, group: Group, integration: Integration, reason: ToldReason, view: View
-) -> OpenRow:
+def _new_row(draft: Draft, group: Group, integration: Integration, reason: ToldReason, view: View) -> OpenRow:
     route = draft.ruleset.router.by_id[group.route]
     row = OpenRow(draft.new_row_id(), reason, view)
     firing, resolved, stale = list(view.firing), list(view.resolved), list(view.stale)

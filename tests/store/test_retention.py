@@ -240,7 +240,7 @@ async def test_a_snapshot_holds_what_people_have_not_dealt_with(database: Databa
     batch.add(Changes(opened=[row], closed=[closed], dead={4: DeadRow(1, "hook", 3)}), MONDAY)
     await database.submit(batch.write)
     await take_snapshot(database, MONDAY)
-    ((body,),) = await rows(database, "SELECT body FROM snapshots")
+    (body,) = await rows(database, "SELECT body FROM snapshots")
     assert msgspec.json.decode(zlib.decompress(body), type=Snapshot).dead == [(4, 1, "hook", 3)]
 
 
