@@ -57,6 +57,7 @@ class Desk:
         self._clock = clock
         self.at: list[Nanoseconds] = []
         self.starts = True
+        self.held: set[int] = set()
         self.handed: list[Order] = []
         self.succeeded: list[int] = []
 
@@ -64,12 +65,15 @@ class Desk:
         return {order.row for order in orders} if self.starts else set()
 
     def hand(self, orders: list[Order]) -> None:
-        with reading(self._path) as connection:
-            for order in orders:
+        for order in orders:
+            if order.row in self.held:
+                continue  # as delivery does: it has this one
+            with reading(self._path) as connection:
                 query = "SELECT state, claimed_at > 0 FROM deliveries WHERE id = ?"
                 assert connection.execute(query, (order.row,)).fetchone() == ("pending", order.claimed)
-        self.handed.extend(orders)
-        self.at.extend(self._clock.monotonic() for _ in orders)
+            self.held.add(order.row)
+            self.handed.append(order)
+            self.at.append(self._clock.monotonic())
 
     def succeed(self, row: int) -> None:
         self.succeeded.append(row)
@@ -116,6 +120,7 @@ class Life:
 
     async def deliver(self, order: Order) -> None:
         await self.engine.report(Ending(order.row, "delivered", None, "", 1, self.clock.now()))
+        self.desk.held.discard(order.row)
         await self.clock.settle()
 
     async def command(self, body: Any) -> object:
@@ -522,6 +527,27 @@ async def test_timers_wait_while_nothing_can_be_heard(path: Path, clock: Timelin
         assert a.ends_at - MONDAY >= (631 + 300) * SECOND
 
 
+@pytest.mark.xfail(strict=False, reason="a report may get into the log before Resumed: timers up to it fire")
+async def test_what_delivery_reports_first_after_an_outage_does_not_end_alerts(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock) as it:
+        await it.accept(api("A", "2026-01-05T00:02:00Z"))
+        await it.wait(31)
+        await it.refuse("inputs")
+        with pytest.raises(Overloaded):
+            await it.accept(webhook("B"))
+        await it.wait(600)
+        await it.allow("inputs")
+        reported = asyncio.create_task(it.engine.report(Ending(1, "delivered", None, "", 1, clock.now())))
+        await it.wait(2)
+        if reported.done() and reported.exception():  # it was asked to say it again
+            await it.deliver(it.desk.handed[0])
+        assert [len(order.notification.resolved) for order in it.desk.handed] == [0]
+        (a,) = it.engine.state.by_id.values()
+        assert a.ends_at - MONDAY >= (631 + 300) * SECOND
+
+
 async def test_a_process_that_was_stopped_could_not_hear_either(path: Path, clock: TimelineClock) -> None:
     async with life(path, clock) as it:
         await it.accept(api("A", "2026-01-05T00:02:00Z"))
@@ -532,6 +558,20 @@ async def test_a_process_that_was_stopped_could_not_hear_either(path: Path, cloc
         assert [type(given.body) for given in it.inputs()].count(Resumed) == 1
         (a,) = it.engine.state.by_id.values()
         assert a.ends_at - MONDAY >= 900 * SECOND
+
+
+@pytest.mark.xfail(strict=False, reason="a request may get into the log before Resumed: timers up to it fire")
+async def test_what_is_posted_first_after_a_pause_does_not_end_alerts(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock) as it:
+        await it.accept(api("A", "2026-01-05T00:02:00Z"))
+        await it.wait(31)
+        await it.deliver(it.desk.handed[0])
+        clock._pass(clock.monotonic() + 10 * MINUTE)
+        await it.accept(webhook("B"))
+        await it.wait(2)
+        assert [len(order.notification.resolved) for order in it.desk.handed] == [0, 0]
 
 
 async def test_a_pause_does_not_bring_back_what_had_ended_before_it(path: Path, clock: TimelineClock) -> None:
@@ -691,6 +731,9 @@ def replayed(inputs: list[Input], ruleset: Ruleset, until: Nanoseconds) -> list[
 
 async def test_the_inputs_log_gives_the_same_journal(path: Path, clock: TimelineClock) -> None:
     ruleset = rules(by=["alertname"], interval="1m", repeat="2m")
+    stored: list[bytes] = []
+    inputs: list[Input] = []
+    upto = 0
     for _ in range(2):
         async with life(path, clock, ruleset) as it:
             for number in range(6):

@@ -35,7 +35,7 @@ def test_a_traceback_does_not_show_it() -> None:
     def fail(secret: Secret) -> None:
         raise ValueError(secret)
 
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="<secret>") as caught:
         fail(Secret(CANARY))
     lines = list(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
     assert any("secret = <secret>" in line for line in lines)

@@ -182,10 +182,10 @@ def test_alerts_that_cannot_be_used_are_told_and_the_rest_lives() -> None:
     with Timeline(rules()) as t:
         t.bad("labels: none", "startsAt: what", alerts=[firing("A")], actor="prometheus-1")
         assert t.events_of(AlertsRejected) == [AlertsRejected([(0, "labels: none"), (1, "startsAt: what")])]
-        t.at("30m").expect(
-            "30s team first_notification +A", "30s ops first_notification +ResponderBadAlert"
-        )
-        own = t.state.alerts[labels_of("ResponderBadAlert", severity="warning", service="responder", sender="prometheus-1")]
+        t.at("30m").expect("30s team first_notification +A", "30s ops first_notification +ResponderBadAlert")
+        own = t.state.alerts[
+            labels_of("ResponderBadAlert", severity="warning", service="responder", sender="prometheus-1")
+        ]
         assert dict(own.annotations) == {
             "summary": "prometheus-1 sent 2 alerts that cannot be used; the first: labels: none"
         }
@@ -212,7 +212,9 @@ def test_a_breaker_that_turns_is_told_with_what_waits() -> None:
         t.give(BreakerTurned("http://team", opened=True, reason="timeout", waiting=3), "delivery")
         t.at("1m").expect("30s ops first_notification +ResponderDeliveryFailing")
         (own,) = t.state.by_id.values()
-        assert dict(own.annotations) == {"summary": "http://team does not take notifications (timeout); 3 wait."}
+        assert dict(own.annotations) == {
+            "summary": "http://team does not take notifications (timeout); 3 wait."
+        }
         t.give(BreakerTurned("http://team", opened=False), "delivery")
         t.give(BreakerTurned("http://team", opened=False), "delivery")
         t.at("10m").expect("5m30s ops all_resolved -ResponderDeliveryFailing")
@@ -255,7 +257,9 @@ def test_a_look_that_raises_is_put_off_and_told() -> None:
         t.post(firing("A")).at("10s")
         decision = decide_timer_undecidable(t.state, t.ruleset, 1, MONDAY + 30 * SECOND, "KeyError: 5")
         assert decision.changes.groups[1].due_at == MONDAY + 5 * MINUTE + 30 * SECOND
-        assert [name_of(alert.labels) for alert in decision.changes.alerts.values()] == ["ResponderUndecidable"]
+        assert [name_of(alert.labels) for alert in decision.changes.alerts.values()] == [
+            "ResponderUndecidable"
+        ]
         at = MONDAY + 30 * MINUTE
         decision = decide_timer_undecidable(t.state, t.ruleset, 0, at, "KeyError: 5")
         assert decision.changes.collect_at == at + COLLECT_INTERVAL

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from responder.core.messages import (
     BadRequest,
     BreakerTurned,
+    Command,
     DismissDelivery,
     Lagging,
     LimitReached,
     ResendDelivery,
     Unreadable,
 )
-from responder.core.model import HOUR, Labels, parse_duration
+from responder.core.model import HOUR, Labels
 from responder.core.rules import Compatibility, Receiver, Ruleset
 from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, inhibit, resolved, route, rules
@@ -88,6 +89,16 @@ MOVES: st.SearchStrategy[Act] = st.one_of(
 )
 
 
+OWN: dict[str, Command] = {
+    "bad": BadRequest("somebody", 400, "no JSON"),
+    "limit": LimitReached("active_alerts", "somebody"),
+    "lag": Lagging(HOUR),
+    "unreadable": Unreadable("alerts_webhook", "no JSON"),
+    "opened": BreakerTurned("http://team", True, "timeout", 3),
+    "closed": BreakerTurned("http://team", False),
+}
+
+
 def act(t: Timeline, what: Act) -> None:
     """One thing that may happen."""
     match what:
@@ -116,16 +127,9 @@ def act(t: Timeline, what: Act) -> None:
         case ("reject", names):
             t.bad("labels: none", alerts=[firing(name) for name in names])
         case ("own", kind):
-            t.give(
-                {
-                    "bad": BadRequest("somebody", 400, "no JSON"),
-                    "limit": LimitReached("active_alerts", "somebody"),
-                    "lag": Lagging(HOUR),
-                    "unreadable": Unreadable("alerts_webhook", "no JSON"),
-                    "opened": BreakerTurned("http://team", True, "timeout", 3),
-                    "closed": BreakerTurned("http://team", False),
-                }[kind]
-            )
+            t.give(OWN[kind])
+        case _:
+            raise AssertionError(f"{what} is nothing that happens")
 
 
 def dead_row(t: Timeline, index: int) -> int:

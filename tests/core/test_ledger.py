@@ -169,7 +169,9 @@ def test_what_was_just_told_is_not_told_again(
 # -- rows -------------------------------------------------------------------------------------
 
 
-def row(number: int, *alerts: int, reason: ToldReason = "new_alerts", resolved: Episodes | None = None) -> OpenRow:
+def row(
+    number: int, *alerts: int, reason: ToldReason = "new_alerts", resolved: Episodes | None = None
+) -> OpenRow:
     return OpenRow(number, reason, View(dict.fromkeys(alerts, 1), resolved or {}, {}, number * SECOND))
 
 
@@ -467,9 +469,7 @@ def test_s97_an_alert_that_several_rules_hide_counts_for_the_first(mode: Compati
 @in_both_modes
 def test_s98_a_partial_mute_shrinks_the_notification_and_does_not_stop_it(mode: Compatibility) -> None:
     with Timeline(rules(inhibits=[CRITICAL], compatibility=mode)) as t:
-        t.post(firing("A!"), firing("A?"), firing("B")).at("1m").expect(
-            "30s team first_notification +A! +B"
-        )
+        t.post(firing("A!"), firing("A?"), firing("B")).at("1m").expect("30s team first_notification +A! +B")
 
 
 # -- rows in flight ---------------------------------------------------------------------------
@@ -531,4 +531,8 @@ def test_a_sink_that_is_down_for_an_hour_gets_the_present_state_once() -> None:
             "1h team some_resolved +A -B",
         ]
         sums = t.skip().sums()
-        assert (sums.owed, sums.closed["delivered"], sums.closed["superseded"]) == (sums.owed, 2, sums.owed - 2)
+        assert (sums.owed, sums.closed["delivered"], sums.closed["superseded"]) == (
+            sums.owed,
+            2,
+            sums.owed - 2,
+        )

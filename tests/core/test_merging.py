@@ -24,7 +24,9 @@ def known(starts: int, ends: int = 0, **more: Any) -> Alert:
     return Alert(1, NAME, (("note", "old"),), starts, ends, more.pop("updated_at", NOW - 1), **more)
 
 
-def after(old: Alert, new: ReceivedAlert, source: Source = "api", *, mends: bool = True) -> tuple[int, int, str]:
+def after(
+    old: Alert, new: ReceivedAlert, source: Source = "api", *, mends: bool = True
+) -> tuple[int, int, str]:
     """(starts_at, ends_at, what the update did)."""
     alert, change = update(old, new, source, NOW, TIMEOUT, mends=mends)
     return alert.starts_at, alert.ends_at, change
@@ -192,9 +194,7 @@ TIMES = st.integers(1, 20)
 
 def plainly(old: Alert, new: ReceivedAlert, now: int) -> tuple[int, int]:
     """Alertmanager's merge, written down as its documentation says it, for ends that are all given."""
-    if not (
-        old.starts_at < new.ends_at < old.ends_at or old.starts_at < new.starts_at < old.ends_at
-    ):
+    if not (old.starts_at < new.ends_at < old.ends_at or old.starts_at < new.starts_at < old.ends_at):
         return new.starts_at, new.ends_at
     starts = min(old.starts_at, new.starts_at)
     old_over, new_over = old.ends_at <= now, new.ends_at <= now

@@ -59,7 +59,13 @@ def test_sharing_changes_no_value(mapping: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("ends_at", "stale", "fires", "over"),
-    [(0, False, True, False), (10, False, False, True), (11, False, True, False), (0, True, False, False), (9, True, False, True)],
+    [
+        (0, False, True, False),
+        (10, False, False, True),
+        (11, False, True, False),
+        (0, True, False, False),
+        (9, True, False, True),
+    ],
 )
 def test_an_alert_fires_until_its_end_and_not_when_stale(
     ends_at: int, stale: bool, fires: bool, over: bool
@@ -115,7 +121,7 @@ def test_times_are_read_to_the_nanosecond(text: str, at: int) -> None:
     ],
 )
 def test_what_is_no_time_is_refused_with_what_would_be_right(text: str) -> None:
-    with pytest.raises(ValueError, match="RFC 3339 time such as 2026-01-05T08:00:00Z|lies before 1970"):
+    with pytest.raises(ValueError, match=r"RFC 3339 time such as 2026-01-05T08:00:00Z|lies before 1970"):
         parse_time(text)
 
 
@@ -124,7 +130,7 @@ def test_a_time_that_is_printed_is_read_back(at: int) -> None:
     assert parse_time(format_time(at)) == at
 
 
-@given(st.datetimes(dt.datetime(1970, 1, 2), dt.datetime(2261, 12, 31)), st.integers(-14 * 60, 14 * 60))
+@given(st.datetimes(dt.datetime(1970, 1, 2), dt.datetime(2261, 12, 31)), st.integers(-14 * 60, 14 * 60))  # noqa: DTZ001 (the strategy adds the zone)
 def test_any_zone_is_the_same_instant(moment: dt.datetime, minutes: int) -> None:
     zone = dt.timezone(dt.timedelta(minutes=minutes))
     here = moment.replace(tzinfo=zone)
@@ -159,7 +165,22 @@ def test_durations_are_prometheus(text: str, duration: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1", "-5m", "5", "m", "1.5h", "5m1h", "5m5m", "1 h", "5M", "١m", "99999999999999999999s", "1000000d", "5us"],
+    [
+        "",
+        "1",
+        "-5m",
+        "5",
+        "m",
+        "1.5h",
+        "5m1h",
+        "5m5m",
+        "1 h",
+        "5M",
+        "١m",
+        "99999999999999999999s",
+        "1000000d",
+        "5us",
+    ],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration such as 30s, 5m, 1h30m or 4d"):
@@ -173,7 +194,10 @@ def test_a_duration_that_is_printed_is_read_back(milliseconds: int) -> None:
 
 
 def test_durations_are_printed_as_people_write_them() -> None:
-    shown = [format_duration(d) for d in (0, SECOND, 90 * SECOND, HOUR, 26 * HOUR, 14 * DAY, 15 * DAY, 1_500 * MILLISECOND)]
+    shown = [
+        format_duration(d)
+        for d in (0, SECOND, 90 * SECOND, HOUR, 26 * HOUR, 14 * DAY, 15 * DAY, 1_500 * MILLISECOND)
+    ]
     assert shown == ["0s", "1s", "1m30s", "1h", "1d2h", "2w", "15d", "1s500ms"]
 
 

@@ -26,4 +26,4 @@ def notification(**parts: Any) -> Notification:
 )
 def test_it_is_firing_while_anything_in_it_fires_or_may_still_fire(parts: list[str], status: str) -> None:
     alert = Alert(1, (), (), 1, 0, 1)
-    assert notification(**{part: (alert,) for part in parts}).status == status
+    assert notification(**dict.fromkeys(parts, (alert,))).status == status

@@ -1,7 +1,8 @@
 """Timelines for the core: who is told what and when, on virtual time, in full.
 
 Tests post alerts and let time pass; the driver decides as the engine does (what is due at or before
-an input comes before it; before `Started` and `Resumed`: what was due when we last heard), hands what is to be told to a delivery that
+an input comes before it; before `Started` and `Resumed`: what was due when we last heard), hands
+what is to be told to a delivery that
 the test holds or refuses, and writes every decision to a database in memory. After each step it
 checks what must always hold; at the end it decides everything again from the inputs alone.
 

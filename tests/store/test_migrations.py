@@ -24,7 +24,9 @@ def objects(connection: sqlite3.Connection) -> dict[str, str]:
 def test_a_new_database_goes_through_every_step(connection: sqlite3.Connection) -> None:
     migrate(connection, HERE)
     assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
-    kinds = dict(connection.execute("SELECT type, count(*) FROM sqlite_schema WHERE sql IS NOT NULL GROUP BY type"))
+    kinds = dict(
+        connection.execute("SELECT type, count(*) FROM sqlite_schema WHERE sql IS NOT NULL GROUP BY type")
+    )
     assert kinds == {"table": 12, "index": 3}
 
 
