@@ -527,7 +527,6 @@ async def test_timers_wait_while_nothing_can_be_heard(path: Path, clock: Timelin
         assert a.ends_at - MONDAY >= (631 + 300) * SECOND
 
 
-@pytest.mark.xfail(strict=False, reason="a report may get into the log before Resumed: timers up to it fire")
 async def test_what_delivery_reports_first_after_an_outage_does_not_end_alerts(
     path: Path, clock: TimelineClock
 ) -> None:
@@ -560,7 +559,6 @@ async def test_a_process_that_was_stopped_could_not_hear_either(path: Path, cloc
         assert a.ends_at - MONDAY >= 900 * SECOND
 
 
-@pytest.mark.xfail(strict=False, reason="a request may get into the log before Resumed: timers up to it fire")
 async def test_what_is_posted_first_after_a_pause_does_not_end_alerts(
     path: Path, clock: TimelineClock
 ) -> None:

@@ -193,6 +193,7 @@ class Engine:
         """Make inputs durable; they are decided soon. Raises Overloaded: nothing was accepted."""
         self._refuse_overload()
         try:
+            await self._listen()
             await self.log.append(actor, bodies)
         except StorageError as error:
             self._go_deaf("storage")
@@ -220,10 +221,12 @@ class Engine:
         body = DeliveryEnded(
             ending.row, ending.state, ending.reason, ending.detail, ending.attempts, ending.maybe_told
         )
+        await self._listen()
         await self.log.append("delivery", [body])
 
     async def breaker_turned(self, turned: BreakerTurned) -> None:
         """A destination began or ceased to answer."""
+        await self._listen()
         await self.log.append("delivery", [turned])
 
     async def load_rules(self, actor: str, ruleset: Ruleset) -> object:
@@ -300,9 +303,16 @@ class Engine:
 
         self._background = asyncio.create_task(append())
 
+    async def _listen(self) -> None:
+        """After a time of 503, or a pause, `Resumed` comes before all else. Raises StorageError: not yet."""
+        if self._task and not self._rebuilding:
+            self._notice_a_pause()
+        if self._deaf and not await self._hear_again():
+            raise StorageError("accepting has not resumed yet")
+
     async def _hear_again(self) -> bool:
         """After a time of 503: timers wait until `Resumed` is in the log. Whether it is."""
-        if self._deaf == "lag" and (self._backlog or self._commit):
+        if self._deaf == "lag" and self.lag() > self._limits.lag // 2:
             return False
         why, self._deaf = self._deaf, ""
         try:

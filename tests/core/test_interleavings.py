@@ -25,6 +25,8 @@ NAMES = ("A!", "A?", "A/1?", "B", "B/1", "C!", "C?", "D")
 TOLD_TO = ("team", "both/one", "both/mute", "ops", "lacking/there")
 OUTCOMES = ("delivered", "held", "sending", "client_error", "auth_error", "refused", "timeout")
 
+SETTLED = {"repeat", "stale", "some_resolved", "all_resolved"}
+
 Act: TypeAlias = tuple[Any, ...]
 
 PHASES = set(Phase) - {Phase.explain}
@@ -129,7 +131,7 @@ def act(t: Timeline, what: Act) -> None:
         case ("own", kind):
             t.give(OWN[kind])
         case _:
-            raise AssertionError(f"{what} is nothing that happens")
+            raise AssertionError(what)
 
 
 def dead_row(t: Timeline, index: int) -> int:
@@ -185,3 +187,39 @@ def test_nothing_is_lost_in_any_order(compatibility: Compatibility, acts: list[A
         assert (t.state.groups, t.state.by_id, t.state.rows) == ({}, {}, {})
         sums = t.sums()
         assert sums.owed == sum(sums.closed.values())
+
+
+@settings(max_examples=100, phases=PHASES)
+@given(st.lists(ACTS, min_size=5, max_size=40))
+def test_what_fires_and_nothing_hides_has_been_told(acts: list[Act]) -> None:
+    with Timeline(ruleset("one"), check=False) as t:
+        for what in acts:
+            act(t, what)
+        everything_is_let_through(t)
+        assert unsaid(t) == []
+        t.skip().wait("3h")  # from here on nothing is news
+        assert {line.split()[2] for line in t.lines[t.seen :]} <= SETTLED
+        t.skip()
+
+
+def everything_is_let_through(t: Timeline) -> None:
+    """Nothing mutes any more, every receiver takes what it is told, and each group was looked at."""
+    for name in TOLD_TO:
+        t.answer(name, "sending").fail(name).answer(name, "delivered")
+    t.deafen().resume()
+    t.load(ruleset("other"))
+    t.wait("6m")
+
+
+def unsaid(t: Timeline) -> list[tuple[str, str, int]]:
+    """Alerts that fire and of which an integration that could be told does not know it."""
+    return [
+        (route_of.receiver, integration.id, key)
+        for group, members in t.state.members.items()
+        for route_of in [t.ruleset.router.by_id[t.state.groups[group].route]]
+        for integration in t.ruleset.receivers[route_of.receiver].integrations
+        for told in [t.state.told_to(group, integration.id)]
+        for key, alert in members.items()
+        if integration.supported and alert.firing_at(t.now)
+        if told.head or key in told.hidden or told.told.firing.get(key) != alert.episode
+    ]

@@ -146,7 +146,7 @@ class Timeline:
         self._names: dict[int, str] = {}
         self._labels: dict[int, Labels] = {}
         self._rows: dict[int, Row] = {}
-        self._seen = 0
+        self.seen = 0
         self._delivered_last: dict[tuple[int, str], int] = {}
         self.told: list[tuple[str, *tuple[tuple[Labels, ...], ...]]] = []
         self._stores = (Store(1), Store(7))
@@ -264,14 +264,14 @@ class Timeline:
 
     def expect(self, *lines: str) -> Self:
         """The lines since the last time, all of them, in order."""
-        found = self.lines[self._seen :]
+        found = self.lines[self.seen :]
         assert found == list(lines), "\n".join(["expected", *lines, "found", *found])
-        self._seen = len(self.lines)
+        self.seen = len(self.lines)
         return self
 
     def skip(self) -> Self:
         """Whatever was told so far is not what this test is about."""
-        self._seen = len(self.lines)
+        self.seen = len(self.lines)
         return self
 
     def group_of(self, name: str) -> list[str]:
