@@ -141,10 +141,14 @@ def decide_timer(state: State, ruleset: Ruleset, group: int, at: Nanoseconds) ->
 
 
 def _collect(draft: Draft) -> None:
+    state = draft.state
+    open_tolds = (state.told_to(*where) for where in set(state.rows.values()))
+    named = set[int]().union(*(told.alerts() for told in open_tolds))
     gone = [
         alert.id
-        for alert in draft.state.by_id.values()
-        if not alert.groups and (alert.stale or alert.resolved_at(draft.at))
+        for alert in state.by_id.values()
+        # One that a reload took out of its group may be named by a row on its way.
+        if not alert.groups and (alert.stale or alert.resolved_at(draft.at)) and alert.id not in named
     ]
     draft.changes.dropped.extend(gone)
     draft.changes.collect_at = draft.at + COLLECT_INTERVAL

@@ -70,6 +70,13 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
             for part in (row.view.firing, row.view.resolved, row.view.stale)
         )
 
+    def alerts(self) -> set[int]:
+        """Every alert that an open row names."""
+        views = [row.view for row in (self.head, self.behind) if row]
+        return {
+            alert for view in views for part in (view.firing, view.resolved, view.stale) for alert in part
+        }
+
 
 FRESH: Final = Told()
 

@@ -522,6 +522,20 @@ def test_what_is_over_and_in_no_group_is_forgotten_every_half_hour() -> None:
         t.skip()
 
 
+def test_what_a_reload_took_out_of_its_group_is_kept_while_a_row_on_its_way_names_it() -> None:
+    ops = route("alertname=A", to="ops")
+    with Timeline(rules()) as t:
+        t.answer("team", "sending").post(firing("A"), firing("B")).at("1m").post(firing("C")).at("6m")
+        t.load(rules(ops, name="2"))
+        t.post(resolved("A")).at("45m").skip()
+        assert "A" in [name_of(alert.labels) for alert in t.state.by_id.values()]
+        t.answer("team", "delivered").expect(
+            "45m team first_notification +A +B", "45m team new_alerts +A +B +C"
+        )
+        t.at("1h1m").skip()
+        assert [name_of(alert.labels) for alert in t.state.by_id.values()] == ["B", "C"]
+
+
 # -- purity and totality ----------------------------------------------------------------------
 
 
