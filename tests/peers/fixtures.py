@@ -1,6 +1,6 @@
 """Fixtures for real peers; tests/conftest.py makes them known to every test.
 
-What a test starts by them ends with the test (or with the whole test run, where the name says so); a missing program
+What a test starts by them ends with the test (or with the whole run, where the name says so); a missing program
 skips the test by name, and fails it with REQUIRE_PEERS=1.
 """
 
