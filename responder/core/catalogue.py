@@ -4,7 +4,8 @@
 Nothing here opens a file or a connection, and a secret never shows itself in a repr or a traceback.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from responder.core.model import Nanoseconds
@@ -129,3 +130,90 @@ class WebhookSettings:
     follow_redirects: bool = True
     proxy_url: Secret | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text of the rules that is sent: Jinja2, or (`plain`) exactly as it stands.
+
+    `place` is where it was written, `file:line:column`. It was rendered against samples when the
+    rules were loaded; should it fail all the same, the integration's own text is sent instead.
+    """
+
+    source: str
+    plain: bool = False
+    place: str = ""
+
+
+Templates: TypeAlias = Mapping[str, Template]
+"""The texts that somebody replaced by their own, by the integration's name for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSettings:
+    """One entry of `slack_configs`. Either `token` or `webhook_url` is set.
+
+    `token`: a bot token for the Web API at `api_url` (which ends in `/api/`). `webhook_url`: an
+    incoming webhook, which can post and nothing else. `channel` is as it was written: `#name`,
+    `name` or an id; "" with an incoming webhook, which knows its own.
+    `templates` may have `title` and `text`. `username`, `icon_emoji` and `icon_url` need the scope
+    `chat:write.customize`. `timeout` in nanoseconds, 0: delivery's. `proxy_url` may carry credentials.
+    """
+
+    channel: str
+    token: Secret | None = None
+    api_url: str = "https://slack.com/api/"
+    webhook_url: Secret | None = None
+    username: str = ""
+    icon_emoji: str = ""
+    icon_url: str = ""
+    templates: Templates = field(default_factory=dict)
+    timeout: Nanoseconds = 0
+    tls: Tls | None = None
+    proxy_url: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PagerdutySettings:
+    """One entry of `pagerduty_configs`: the Events API v2, whose enqueue URL is `url`.
+
+    `templates` may have `description`, `severity`, `source`,
+    `class`, `component`, `group`, `client`, `client_url`, and `details.NAME` for custom details.
+    `images` are (src, href, alt), `links` (href, text), as plain texts.
+    """
+
+    routing_key: Secret
+    url: str = "https://events.pagerduty.com/v2/enqueue"
+    templates: Templates = field(default_factory=dict)
+    images: tuple[tuple[str, str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    timeout: Nanoseconds = 0
+    tls: Tls | None = None
+    proxy_url: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSettings:
+    """One entry of `email_configs`, with what it inherits from `global` and from `smtp:`.
+
+    `to`: addresses, each of which gets the same mail. `hello`: what we call ourselves.
+    `implicit_tls`: TLS from the first byte; `require_tls`: STARTTLS or nothing. Without `username`
+    there is no authentication. `headers` replace or add to ours. `templates` may have `subject`,
+    `text` and `html`. `threading` False leaves out `References`.
+    """
+
+    to: tuple[str, ...]
+    sender: str
+    host: str
+    port: int
+    hello: str = "localhost"
+    username: str = ""
+    password: Secret | None = None
+    identity: str = ""
+    require_tls: bool = True
+    implicit_tls: bool = False
+    tls: Tls | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    templates: Templates = field(default_factory=dict)
+    threading: bool = True
+    timeout: Nanoseconds = 0

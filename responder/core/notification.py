@@ -44,6 +44,11 @@ class Notification:
     `row` is the ledger row's id and the stable key of everything that is sent for it.
     `at` is the tick that decided it. Alerts are in the order in which they are shown.
     `resolved` is empty where the integration's `send_resolved` is false.
+    `opened_at`: when the incident began, that is when its group opened.
+    `since`: when the oldest of the news in it was decided, `at` unless an earlier row about the
+    same group was not delivered; `skipped`: how many such rows there were.
+    `receipt`: what the integration gave when it last told this receiver of this incident, for its
+    own use (Slack: where the message stands); "" if it was not told yet.
     """
 
     row: int
@@ -57,6 +62,18 @@ class Notification:
     firing: tuple[Alert, ...]
     resolved: tuple[Alert, ...]
     stale: tuple[Alert, ...] = ()
+    opened_at: Nanoseconds = 0
+    since: Nanoseconds = 0
+    skipped: int = 0
+    receipt: str = ""
+
+    @property
+    def incident(self) -> str:
+        """The incident's id: the same for every notification about one life of a group.
+
+        Unique in one database, and across databases as far as the moment of opening tells.
+        """
+        return f"{self.group}-{self.opened_at // 1_000_000_000:x}"
 
     @property
     def status(self) -> Literal["firing", "resolved"]:
@@ -68,8 +85,35 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at telling. `number` counts from 1, over restarts too; `within` is its time.
+
+    `maybe_told`: an earlier try may have been understood, although nobody knows.
+    `receipt`: what an earlier try at this very row gave (see Partly), "" if there was none.
+    """
+
+    within: Nanoseconds
+    number: int = 1
+    maybe_told: bool = False
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
-    """The service accepted it."""
+    """The service accepted it. `receipt` comes back in the next Notification of this incident."""
+
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """People were told; what is left (a reply in a thread) may wait for everything more urgent.
+
+    The row is tried once more with `receipt`, unless a newer one has come: then it counts as
+    delivered as it is, and the newer one tells the rest.
+    """
+
+    receipt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +143,4 @@ class Unknown:
     detail: str = ""
 
 
-Outcome: TypeAlias = Delivered | Retry | Rejected | Unknown
+Outcome: TypeAlias = Delivered | Partly | Retry | Rejected | Unknown

@@ -18,7 +18,16 @@ import structlog
 from responder.clock import Clock
 from responder.core.messages import BreakerTurned
 from responder.core.model import Nanoseconds
-from responder.core.notification import Delivered, FailureReason, Outcome, Rejected, Retry, Unknown
+from responder.core.notification import (
+    Attempt,
+    Delivered,
+    FailureReason,
+    Outcome,
+    Partly,
+    Rejected,
+    Retry,
+    Unknown,
+)
 from responder.core.orders import Attempted, Ending, Order, State
 from responder.core.rules import Integration
 from responder.delivery.conveyor import Conveyor, Writes
@@ -216,7 +225,9 @@ class Delivery:
 
     async def _send(self, entry: Entry) -> Outcome:
         order = entry.order
-        return await self._senders(order.integration).send(order.notification, self._settings.timeout)
+        maybe_told = entry.doubt is not None or order.attempts > 0
+        attempt = Attempt(self._settings.timeout, entry.attempts, maybe_told)
+        return await self._senders(order.integration).send(order.notification, attempt)
 
     def _sent(self, task: "asyncio.Task[Outcome]") -> None:
         entry = self._sends.pop(task)
@@ -231,7 +242,7 @@ class Delivery:
             bug = asyncio.CancelledError()
         outcome = task.result() if bug is None else _blamed(bug, entry)
         was_open = lane.breaker.opened
-        if isinstance(outcome, Delivered):
+        if isinstance(outcome, Delivered | Partly):
             lane.answered(entry)
             self._end(entry, "delivered", None, "")
         elif isinstance(outcome, Rejected):
@@ -293,7 +304,7 @@ class Delivery:
         _log.warning("breaker_turned", **msgspec.structs.asdict(turned))
 
     def _count(self, entry: Entry, outcome: Outcome) -> None:
-        if isinstance(outcome, Delivered):
+        if isinstance(outcome, Delivered | Partly):
             reason = "delivered"
         else:
             reason = "unknown" if isinstance(outcome, Unknown) else outcome.reason

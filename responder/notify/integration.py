@@ -4,11 +4,11 @@
 never looks into an integration's settings.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from responder.clock import Clock, SystemClock
 from responder.core.model import Nanoseconds
-from responder.core.notification import Notification, Outcome, Rejected
+from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
 
@@ -16,12 +16,21 @@ from responder.notify.http import Http
 class Sender(Protocol):
     """One integration, able to tell."""
 
-    async def send(self, notification: Notification, within: Nanoseconds) -> Outcome:
-        """Tell once, within so many nanoseconds unless the integration has its own.
+    async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
+        """Tell once, within the attempt's time unless the integration has its own.
 
         What the service or the network did is the Outcome, with no secret in its detail; an
         exception is a bug.
         """
+        ...
+
+
+@runtime_checkable
+class Announcer(Protocol):
+    """A Sender that can also tell its destination that much is waiting for it."""
+
+    async def announce(self, waiting: int, within: Nanoseconds) -> Outcome:
+        """Say once that so many incidents wait for their turn."""
         ...
 
 
@@ -67,6 +76,6 @@ class Unsupported:
         """`kind` is the name in the configuration, without `_configs`."""
         self._kind = kind
 
-    async def send(self, notification: Notification, within: Nanoseconds) -> Outcome:
+    async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Reject."""
         return Rejected("unsupported", f"Responder has no {self._kind} integration")

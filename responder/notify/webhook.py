@@ -16,8 +16,8 @@ from yarl import URL
 from responder import __version__
 from responder.clock import Clock
 from responder.core.catalogue import WebhookSettings
-from responder.core.model import SECOND, Nanoseconds
-from responder.core.notification import Delivered, Notification, Outcome, Rejected
+from responder.core.model import SECOND
+from responder.core.notification import Attempt, Delivered, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import (
     Answer,
@@ -57,9 +57,9 @@ class WebhookSender:
         self._tokens = Tokens(settings.oauth2, http, clock) if settings.oauth2 else None
         self._target: _Target | None = None
 
-    async def send(self, notification: Notification, within: Nanoseconds) -> Outcome:
+    async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
-        limit = self._settings.timeout or within
+        limit = self._settings.timeout or attempt.within
         body = await self._render(notification)
         progress = Progress()
         try:

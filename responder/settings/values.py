@@ -126,6 +126,51 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Slack:
+    """Slack's Web API, for every `slack_configs` that names no `api_url` of its own.
+
+    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us, and the
+    app-level token (`xapp-`) of Socket Mode. `api_url` is the Web API's base, ending in `/api/`.
+    """
+
+    bot_token_file: Path | None = None
+    signing_secret_file: Path | None = None
+    app_token_file: Path | None = None
+    api_url: str = "https://slack.com/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class Pagerduty:
+    """PagerDuty's Events API v2. `events_url` is the full enqueue URL.
+
+    `routing_key_file`: the integration key of every `pagerduty_configs` that names none of its own.
+    """
+
+    events_url: str = "https://events.pagerduty.com/v2/enqueue"
+    routing_key_file: Path | None = None
+    webhook_secret_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The mail server of every `email_configs` that names no smarthost of its own.
+
+    `sender` is written `from`. `require_tls`: STARTTLS or nothing; `implicit_tls`: TLS from the
+    first byte. `ca_file`: which authorities to trust instead of the system's.
+    """
+
+    smarthost: str = ""
+    sender: str = ""
+    hello: str = ""
+    auth_username: str = ""
+    auth_identity: str = ""
+    auth_password_file: Path | None = None
+    require_tls: bool = True
+    implicit_tls: bool = False
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How long rows are kept, and how large the database may grow."""
 
@@ -178,6 +223,9 @@ class Settings:
     intake: Intake = field(default_factory=Intake)
     limits: Limits = field(default_factory=Limits)
     delivery: Delivery = field(default_factory=Delivery)
+    slack: Slack | None = None
+    pagerduty: Pagerduty = field(default_factory=Pagerduty)
+    smtp: Smtp | None = None
     retention: Retention = field(default_factory=Retention)
     sandbox: bool = False
     overrides: Overrides | None = None

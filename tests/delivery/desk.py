@@ -8,7 +8,7 @@ from typing import Any
 
 from responder.core.messages import BreakerTurned
 from responder.core.model import SECOND
-from responder.core.notification import Delivered, Notification, Outcome
+from responder.core.notification import Attempt, Delivered, Notification, Outcome
 from responder.core.rules import Integration
 from responder.delivery import Attempted, Delivery, DeliverySettings, Ending, Order, Pace
 from responder.delivery.dispatch import unpaced
@@ -91,9 +91,9 @@ class Scripted:
     desk: Desk
     destination: str
 
-    async def send(self, notification: Notification, within: int) -> Outcome:
+    async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         desk, here = self.desk, self.destination
-        assert within == 10 * SECOND
+        assert attempt.within == 10 * SECOND
         desk.sent.append((desk.seconds(), notification.row))
         desk.under_way[here] = desk.under_way.get(here, 0) + 1
         desk.most_at_once[here] = max(desk.most_at_once.get(here, 0), desk.under_way[here])

@@ -4,7 +4,7 @@ from typing import Any
 
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.model import SECOND, Alert, labels_from
-from responder.core.notification import Notification, Outcome, ToldReason
+from responder.core.notification import Attempt, Notification, Outcome, ToldReason
 from responder.core.rules import Integration
 from responder.notify.integration import Senders
 
@@ -66,4 +66,4 @@ def webhook(url: str, *, max_alerts: int = 0, identity: str = "i1", **settings: 
 async def tell(
     senders: Senders, url: str, *, row: int = 7, within: int = 10 * SECOND, **settings: Any
 ) -> Outcome:
-    return await senders(webhook(url, **settings)).send(notification(row), within)
+    return await senders(webhook(url, **settings)).send(notification(row), Attempt(within))

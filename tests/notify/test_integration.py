@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from responder.core.catalogue import Secret
 from responder.core.model import SECOND
-from responder.core.notification import Delivered, Rejected
+from responder.core.notification import Attempt, Delivered, Rejected
 from responder.notify.integration import Senders
 from tests.notify.notices import notification, webhook
 from tests.notify.sink import Sink
@@ -18,16 +18,16 @@ async def test_one_sender_for_an_integration_until_its_settings_change(sink: Sin
     other = webhook(f"{sink.url}/a", headers=(("X-Team", Secret("sre")),))
     assert senders(other) is not sender
     for which in (sender, senders(other)):
-        assert await which.send(notification(), SECOND) == Delivered()
+        assert await which.send(notification(), Attempt(SECOND)) == Delivered()
     assert [received.headers.get("X-Team") for received in sink.received] == [None, "sre"]
 
 
 async def test_what_we_lack_is_rejected(senders: Senders) -> None:
     lacking = replace(webhook("http://x"), kind="pushover", settings=None, supported=False)
-    outcome = await senders(lacking).send(notification(), SECOND)
+    outcome = await senders(lacking).send(notification(), Attempt(SECOND))
     assert outcome == Rejected("unsupported", "Responder has no pushover integration")
     marked = replace(webhook("http://x"), supported=False)
-    outcome = await senders(marked).send(notification(), SECOND)
+    outcome = await senders(marked).send(notification(), Attempt(SECOND))
     assert outcome == Rejected("unsupported", "Responder has no webhook integration")
 
 

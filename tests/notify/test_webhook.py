@@ -11,7 +11,7 @@ from aiohttp import web
 from responder import __version__
 from responder.core.catalogue import Authorization, BasicAuth, OAuth2, Secret, Tls
 from responder.core.model import MILLISECOND, SECOND
-from responder.core.notification import Delivered, Outcome, Rejected, Retry, Unknown
+from responder.core.notification import Attempt, Delivered, Outcome, Rejected, Retry, Unknown
 from responder.notify.integration import Senders
 from tests.notify.notices import MONDAY, alert, notification, tell, webhook
 from tests.notify.sink import Sink, garbage, reset, serving, slow_body
@@ -40,14 +40,14 @@ async def test_one_post_with_the_payload_and_a_stable_key(sink: Sink, senders: S
 
 async def test_ten_thousand_alerts_arrive(sink: Sink, senders: Senders) -> None:
     alerts = tuple(alert(n, alertname="HighCPU", instance=f"host-{n}") for n in range(10_000))
-    outcome = await senders(webhook(sink.url)).send(notification(firing=alerts), LONG)
+    outcome = await senders(webhook(sink.url)).send(notification(firing=alerts), Attempt(LONG))
     assert outcome == Delivered()
     assert len(sink.received[0].json["alerts"]) == 10_000
 
 
 async def test_max_alerts_is_the_integrations(sink: Sink, senders: Senders) -> None:
     told = notification(firing=(alert(1), alert(2), alert(3)))
-    await senders(webhook(sink.url, max_alerts=2)).send(told, LONG)
+    await senders(webhook(sink.url, max_alerts=2)).send(told, Attempt(LONG))
     payload = sink.received[0].json
     assert (len(payload["alerts"]), payload["truncatedAlerts"]) == (2, 1)
 
@@ -189,7 +189,7 @@ async def test_a_connection_that_ends_while_the_request_goes_out(senders: Sender
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        outcome = await senders(webhook(url)).send(notification(firing=alerts), LONG)
+        outcome = await senders(webhook(url)).send(notification(firing=alerts), Attempt(LONG))
     assert outcome == Retry("network", "the connection ended before the request was sent")
 
 
