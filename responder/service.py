@@ -34,7 +34,8 @@ from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
 from responder.web.api import Api
-from responder.web.app import Management, Operations, build
+from responder.web.app import Answered, Management, Operations, build
+from responder.web.connection import Connections
 from responder.web.intake import Intake
 
 log = logger("service")
@@ -117,25 +118,33 @@ class Service:
         access = Access(_tokens(settings), hosts, own_origins(hosts, settings.external_url))
         operations = Operations(self._why_not_ready, self.reload, self._refresh, lambda: self._stopping)
         metrics_open = settings.auth is None or settings.auth.metrics == "open"
+        intake = Intake(self.engine, self.database, access, settings.limits, self.clock, self.metrics)
+        count = Answered(self.metrics)
         app = build(
             Management(access, operations, self.metrics.registry, metrics_open),
-            Intake(self.engine, self.database, access, settings.limits, self.clock, self.metrics),
+            intake,
             Api(self.engine, self.database, access),
-            lambda: self._stopping,
-            self.metrics,
+            operations.stopping,
+            count,
         )
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.listen.host, settings.listen.port, backlog=1024)
+        assert runner.server is not None
+        connections = Connections(
+            intake, access, runner.server, count, settings.limits.body, operations.stopping, self.clock
+        )
+        undo.push_async_callback(connections.stop)
+        host, port = settings.listen.host, settings.listen.port
         try:
-            await site.start()
+            server = await asyncio.get_running_loop().create_server(connections, host, port, backlog=1024)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise UsageError(
                     f"listen: {settings.listen} is in use by another program; choose another address"
                 ) from None
             raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
+        undo.callback(server.close)
 
     # -- rules ----------------------------------------------------------------------------
 

@@ -115,6 +115,8 @@ class Inhibitor:
 
     def put(self, alert: Alert) -> None:
         """Take note of an alert, in place of what was known under its id."""
+        if not self.rules:
+            return
         roles = self._roles(alert.labels)
         old = self._alerts.get(alert.id)
         if old is not None:
@@ -151,6 +153,8 @@ class Inhibitor:
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> tuple[InhibitRule, Alert] | None:
         """The first rule that inhibits an alert with these labels, and its source."""
+        if not self.rules:
+            return None
         roles = self._roles(labels).target_of
         if not roles:
             return None

@@ -18,7 +18,7 @@ from responder.core.messages import (
     GroupOpened,
     ReceivedAlert,
 )
-from responder.core.model import Alert, Labels, Nanoseconds, Source, labels_from, share
+from responder.core.model import Alert, Labels, Nanoseconds, Source, labels_from
 from responder.core.routing import Route
 from responder.core.state import Group
 
@@ -74,13 +74,13 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
 
 def _begin(draft: Draft, alert_id: int, source: Source, received: ReceivedAlert) -> Alert:
     """A label set that is not known. One that is over already joins no group: nobody heard of it."""
-    at, labels = draft.at, share(received.labels)
+    at, labels = draft.at, received.labels
     starts_at, ends_at, by_timeout = span(received, source, at, draft.ruleset.resolve_timeout)
     over = 0 < ends_at <= at
     return Alert(
         alert_id,
         labels,
-        share(received.annotations),
+        received.annotations,
         starts_at,
         ends_at,
         at,
@@ -97,12 +97,10 @@ def join(draft: Draft, labels: Labels, starts_at: Nanoseconds) -> tuple[int, ...
     """The ids of the groups that an alert belongs to, opening those that do not exist."""
     index, opened, closed = draft.state.group_index, draft.opened, draft.changes.closed_groups
     groups = []
-    for route in draft.ruleset.router.match(labels):
-        group_labels = route.group_labels(labels)
-        key = (route.id, group_labels)
+    for route, key in draft.ruleset.router.groups(labels):
         group = index.get(key)
         if group is None or group in closed:
-            group = opened.get(key) or _open(draft, route, group_labels, starts_at)
+            group = opened.get(key) or _open(draft, route, key[1], starts_at)
         groups.append(group)
     return tuple(groups)
 

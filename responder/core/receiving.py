@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from responder.core.messages import AlertsReceived, ReceivedAlert, RejectedAlert
-from responder.core.model import Labels, Source, parse_time
+from responder.core.model import Labels, Source, labels_from, parse_time
 
 T = TypeVar("T")
 
@@ -21,11 +21,17 @@ class EnvelopeError(ValueError):
     """The body as a whole cannot be read; the message says where and what would be right."""
 
 
+_NO_ANNOTATIONS: Final = msgspec.Raw(b"null")
+
+
 class _WireAlert(msgspec.Struct, gc=False):
-    """An alert on the wire; webhook and API differ in `status` and `fingerprint` alone."""
+    """An alert on the wire; webhook and API differ in `status` and `fingerprint` alone.
+
+    Annotations stay text at first: they are the rule's, and come again with each of its alerts.
+    """
 
     labels: dict[str, str]
-    annotations: dict[str, str] | None = None
+    annotations: msgspec.Raw = _NO_ANNOTATIONS
     startsAt: str | None = None
     endsAt: str | None = None
     generatorURL: str | None = None
@@ -166,7 +172,7 @@ _LONGEST_NAME: Final = 1_024
 
 
 def _read(one: _WireAlert, limits: Limits, webhook: bool) -> ReceivedAlert:
-    labels = _pairs(one.labels)
+    labels = labels_from(one.labels)
     if not labels:
         raise ValueError("labels: at least one label with a value is needed")
     # Joined lengths first: one look for nearly every alert there is, on the path of every alert.
@@ -177,11 +183,13 @@ def _read(one: _WireAlert, limits: Limits, webhook: bool) -> ReceivedAlert:
         or "" in one.labels
     ):
         _check_labels(labels, limits)
-    annotations: Labels = ()
-    if one.annotations:
-        annotations = _pairs(one.annotations)
-        if sum(map(len, one.annotations.values())) > limits.annotations:
-            raise ValueError(f"annotations: over {limits.annotations} characters in all")
+    raw = bytes(one.annotations)
+    known = _ANNOTATIONS.get(raw)
+    if known is None:
+        known = _annotations(raw)
+    annotations, characters = known
+    if characters > limits.annotations:
+        raise ValueError(f"annotations: over {limits.annotations} characters in all")
     starts_at = _time("startsAt", one.startsAt) if one.startsAt else 0
     ends_at = _time("endsAt", one.endsAt) if one.endsAt else 0
     resolved = False
@@ -209,9 +217,24 @@ def _check_labels(labels: Labels, limits: Limits) -> None:
             )
 
 
-def _pairs(mapping: dict[str, str]) -> Labels:
-    pairs = tuple(sorted(mapping.items()))
-    return pairs if all(mapping.values()) else tuple(pair for pair in pairs if pair[1])
+_ANNOTATIONS: Final[dict[bytes, tuple[Labels, int]]] = {}
+_ANNOTATIONS_MOST: Final = 4_096
+_ANNOTATIONS_LONGEST: Final = 4_096
+_MAPPING = msgspec.json.Decoder(dict[str, str] | None)
+
+
+def _annotations(raw: bytes) -> tuple[Labels, int]:
+    """The annotations of a text, and how many characters they have. Raises ValueError."""
+    try:
+        mapping = _MAPPING.decode(raw) or {}
+    except _UNREADABLE as error:
+        raise ValueError(f"annotations: {error}") from None
+    read = labels_from(mapping), sum(map(len, mapping.values()))
+    if len(raw) <= _ANNOTATIONS_LONGEST:
+        if len(_ANNOTATIONS) >= _ANNOTATIONS_MOST:
+            _ANNOTATIONS.clear()
+        _ANNOTATIONS[raw] = read
+    return read
 
 
 def _time(field: str, text: str) -> int:

@@ -7,7 +7,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from responder.core.matching import Matcher, all_match, refusal, sort_matchers
 from responder.core.model import HOUR, MINUTE, SECOND, Labels, Nanoseconds, format_labels
@@ -98,6 +98,9 @@ class Step:
     receives: bool = False
 
 
+GroupKey: TypeAlias = tuple[str, Labels]
+"""What tells a group from others: the id of its route, and its labels."""
+
 _MEMO_SIZE: Final = 16_384
 
 
@@ -116,8 +119,25 @@ class Router:
         self.routes = tuple(_flatten(self.root))
         self.by_id = {route.id: route for route in self.routes}
         self.mentioned = frozenset(matcher.name for route in self.routes for matcher in route.matchers)
+        self._decisive = self.mentioned.union(*(route.group_by for route in self.routes))
         self._branches = [_Branch(route.children) for route in self.routes]
-        self._memo: dict[tuple[tuple[str, str], ...], tuple[Route, ...]] = {}
+        self._memo: dict[Labels, tuple[Route, ...]] = {}
+        self._groups: dict[Labels, tuple[tuple[Route, GroupKey], ...]] = {}
+
+    def groups(self, labels: Labels) -> tuple[tuple[Route, GroupKey], ...]:
+        """The routes that receive an alert with these labels, and the group that it is in at each."""
+        decisive = self._decisive
+        key = tuple([pair for pair in labels if pair[0] in decisive])
+        known = self._groups.get(key)
+        if known is None:
+            routes = self.match(labels)
+            known = tuple([(route, (route.id, route.group_labels(labels))) for route in routes])
+            if any(route.group_by_all for route in routes):
+                return known  # of this alert alone
+            if len(self._groups) >= _MEMO_SIZE:
+                self._groups.clear()
+            self._groups[key] = known
+        return known
 
     def match(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that receive an alert with these labels, in match order."""

@@ -62,7 +62,9 @@ _FEW: Final = 128
 """Alerts that an idle engine decides before their append is durable, rather than after it."""
 
 _BATCH: Final = 512
-"""Decisions in one commit at the most."""
+_ALERTS: Final = 512
+"""Decisions in one commit at the most, and received alerts after which it is large enough: an append
+that comes while it is written has to wait for it."""
 
 _REBUILD_WAITS: Final = (50 * MILLISECOND, 200 * MILLISECOND, SECOND, 2 * SECOND)
 
@@ -199,6 +201,24 @@ class Engine:
             self._go_deaf("storage")
             raise Overloaded(str(error)) from error
 
+    def accept_then(
+        self, actor: str, bodies: list[Body], then: Callable[[StorageError | None], None]
+    ) -> bool:
+        """As `accept` for one who does not wait; False: nothing was done, and `accept` says why."""
+        if self._task is None or self._rebuilding:
+            return False
+        self._notice_a_pause()
+        if self._deaf or self._overloaded():
+            return False
+
+        def appended(_: Nanoseconds, error: StorageError | None) -> None:
+            if error is not None:
+                self._go_deaf("storage")
+            then(error)
+
+        self.log.append_then(actor, bodies, appended)
+        return True
+
     async def command(self, actor: str, body: Body, wait: float = 2.5) -> object:
         """Accept a command and wait for what it came to: Accepted, Declined or (too long) Pending."""
         waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -254,6 +274,8 @@ class Engine:
     def lag(self) -> Nanoseconds:
         """Age of the oldest input that is accepted and not decided."""
         front = self._backlog.front
+        if front is None and not (self._committing or self._slice.inputs or self._lost_at):
+            return 0
         times = [front.at] if front else []
         times += [piece.at for piece in (self._committing, self._slice) if piece and piece.inputs]
         if self._lost_at:
@@ -280,10 +302,13 @@ class Engine:
             self._backlog or self._commit or self._slice.decisions or (due and due[0] <= self.log.now())
         )
 
+    def _overloaded(self) -> bool:
+        return self.lag() > self._limits.lag or self.backlog() > self._limits.backlog
+
     def _refuse_overload(self) -> None:
-        lag = self.lag()
-        if lag <= self._limits.lag and self.backlog() <= self._limits.backlog:
+        if not self._overloaded():
             return
+        lag = self.lag()
         if not self._deaf:
             self._go_deaf("lag")
             log.error("lagging", lag_seconds=lag / SECOND, backlog=self.backlog())
@@ -371,7 +396,7 @@ class Engine:
                     worked = self._decide_some()
                     if self._commit is None and self._slice.decisions:
                         self._begin_commit()
-                    elif self._commit is not None and (not worked or self._slice.decisions >= _BATCH):
+                    elif self._commit is not None and (not worked or self._slice_is_full):
                         await self._end_commit()
                         continue
                 except StorageError as error:
@@ -430,7 +455,7 @@ class Engine:
         behind = self.lag() > _CATCH_UP
         until = self._clock.monotonic() + (_LONG_SLICE if behind else _SLICE)
         worked = False
-        while self._slice.decisions < _BATCH:
+        while not self._slice_is_full:
             head = self._backlog.front
             if head is not None and isinstance(head.body, Started | Resumed):
                 due = None  # overdue timers fire after it, at its time
@@ -448,6 +473,10 @@ class Engine:
             if self._clock.monotonic() >= until:
                 break
         return worked
+
+    @property
+    def _slice_is_full(self) -> bool:
+        return self._slice.decisions >= _BATCH or self._slice.alerts >= _ALERTS
 
     def _time_known(self, head: Input | None) -> Nanoseconds:
         """Timers up to here may fire: nothing earlier can still come."""
@@ -542,7 +571,7 @@ class Engine:
 
         self._committing = piece
         self._commit_began = self._clock.monotonic()
-        self._commit = self._database.submit(job)
+        self._commit = self._database.submit(job, rows=piece.alerts + len(piece.orders))
         self._commit.add_done_callback(lambda _: self._wake.set())
 
     async def _end_commit(self) -> None:

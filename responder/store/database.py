@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from responder.errors import StorageError, StorageLocked
@@ -37,6 +37,10 @@ _WAL_SMALL: Final = 16 << 20
 _WAL_LARGE: Final = 512 << 20
 """Bytes of write-ahead log: below the first nothing is moved, above the second commits wait until
 all of it is, since readers might otherwise let it grow for ever."""
+
+
+_FEW_ROWS: Final = 64
+"""A commit that writes fewer rows takes hardly longer for it than its flush does."""
 
 
 class Writer:
@@ -109,14 +113,23 @@ class Writer:
 Job = Callable[[Writer], Any]
 
 
+class _Asked(NamedTuple):
+    """A job, who waits for it, and what `submit` was told of it."""
+
+    job: Job
+    future: asyncio.Future[Any]
+    urgent: bool
+    rows: int
+
+
 class Database:
     """The database of one deployment. Make it with `open`; one process at a time holds it."""
 
     def __init__(self, path: Path) -> None:
         """Remember the path; nothing is touched before `open`."""
         self.path = path
-        self._gathered: list[tuple[Job, asyncio.Future[Any]]] = []
-        self._queue: SimpleQueue[list[tuple[Job, asyncio.Future[Any]]] | None] = SimpleQueue()
+        self._gathered: list[_Asked] = []
+        self._queue: SimpleQueue[list[_Asked] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock_fd = -1
@@ -183,8 +196,14 @@ class Database:
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint_forever
         return connection
 
-    def submit(self, job: Callable[[Writer], T]) -> "asyncio.Future[T]":
+    def submit(
+        self, job: Callable[[Writer], T], *, urgent: bool = False, rows: int = 0
+    ) -> "asyncio.Future[T]":
         """Queue a job; the future resolves after the commit that made it durable.
+
+        `rows` says about how much it writes. Jobs that are queued together share a commit, but for
+        this: where the others write much, `urgent` ones (somebody waits for an answer) go before
+        them, in a commit of their own.
 
         Raises (through the future) StorageError when the database refused, or what the job raised.
         """
@@ -193,7 +212,7 @@ class Database:
         if not self._gathered:
             # What this turn of the event loop still submits comes along: one commit for all.
             self._loop.call_soon(self._hand_over)
-        self._gathered.append((job, future))
+        self._gathered.append(_Asked(job, future, urgent, rows))
         return future
 
     def _hand_over(self) -> None:
@@ -248,13 +267,17 @@ class Database:
                 batch.append(self._queue.get())
             jobs = [entry for entries in batch if entries is not None for entry in entries]
             closing = None in batch
+            urgent = [entry for entry in jobs if entry.urgent]
+            if urgent and sum(entry.rows for entry in jobs) > _FEW_ROWS:
+                self._run(connection, urgent)
+                jobs = [entry for entry in jobs if not entry.urgent]
             if jobs:
                 self._run(connection, jobs)
         connection.close()
 
-    def _run(self, connection: sqlite3.Connection, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:
+    def _run(self, connection: sqlite3.Connection, jobs: "list[_Asked]") -> None:
         try:
-            results: list[Any] = _transact(connection, [job for job, _ in jobs])
+            results: list[Any] = _transact(connection, [entry.job for entry in jobs])
         except Exception as error:  # whatever a job raises belongs to whoever waits for it
             if len(jobs) > 1 and not _locked(error):  # one of them spoils the rest: each alone, in order
                 for entry in jobs:
@@ -264,7 +287,7 @@ class Database:
         self.commits += 1
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            self._loop.call_soon_threadsafe(_resolve, [future for _, future in jobs], results)
+            self._loop.call_soon_threadsafe(_resolve, [entry.future for entry in jobs], results)
 
 
 def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:

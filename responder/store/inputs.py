@@ -8,7 +8,7 @@ Appends are serialised: one is under way, the next takes all that queued meanwhi
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,10 @@ _MERGED: Final = 128
 and deciding them is not to take long at one go."""
 
 
+Appended: TypeAlias = Callable[[Nanoseconds, StorageError | None], None]
+"""Hears how an append ended; it must not raise."""
+
+
 class InputsLog:
     """The append side of the log, for the one process that writes."""
 
@@ -49,7 +53,7 @@ class InputsLog:
         self._seq = last_seq
         self._at = last_at
         self._stamped_at = clock.monotonic()
-        self._waiting: list[tuple[str, list[Body], asyncio.Future[Nanoseconds]]] = []
+        self._waiting: list[tuple[str, list[Body], Appended]] = []
         self._waiting_bytes = 0
         self._in_flight = False
         self._flight_at: Nanoseconds = 0
@@ -91,10 +95,26 @@ class InputsLog:
         Raises StorageError when the log cannot commit: nothing was accepted.
         """
         future: asyncio.Future[Nanoseconds] = asyncio.get_running_loop().create_future()
-        self._waiting.append((actor, bodies, future))
-        self._waiting_bytes += sum(len(b.raw) for b in bodies if isinstance(b, AlertsReceived))
-        self._begin_if_waiting()
+
+        def then(at: Nanoseconds, error: StorageError | None) -> None:
+            if future.done():  # nobody waits any more
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(at)
+
+        self.append_then(actor, bodies, then)
         return await future
+
+    def append_then(self, actor: str, bodies: list[Body], then: Appended) -> None:
+        """As `append`, for those who do not wait: `then` is called with the time, or with an error."""
+        self._waiting.append((actor, bodies, then))
+        for body in bodies:
+            if isinstance(body, AlertsReceived):
+                self._waiting_bytes += len(body.raw)
+        if not self._in_flight:
+            self._begin()
 
     def _begin_if_waiting(self) -> None:
         if self._waiting and not self._in_flight:
@@ -122,18 +142,13 @@ class InputsLog:
                 self.on_failed(first + 1)
             else:
                 self.on_appended(inputs)
-            for _, _, future in batch:
-                if future.done():
-                    continue
-                if error is not None:
-                    future.set_exception(StorageError(f"the inputs log cannot be written: {error}"))
-                else:
-                    future.set_result(at)
+            for _, _, then in batch:
+                then(at, StorageError(f"the inputs log cannot be written: {error}") if error else None)
             if self._waiting:
                 # After the engine's turn: its commit and this append then share one.
                 asyncio.get_running_loop().call_soon(self._begin_if_waiting)
 
-        self._database.submit(job).add_done_callback(done)
+        self._database.submit(job, urgent=True).add_done_callback(done)
         self.on_stamped(inputs)
 
 

@@ -8,10 +8,8 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
-
-from aiohttp import hdrs, web
 
 from responder.errors import Forbidden, Refused, Unauthenticated
 
@@ -41,6 +39,33 @@ class KnownToken:
     identity: Identity
 
 
+class Headers(Protocol):
+    """Header fields by their names in lower case."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value, or None."""
+        ...
+
+
+class Asked(Protocol):
+    """What of a request decides whether it is let in: aiohttp's, or the short way's."""
+
+    @property
+    def method(self) -> str:
+        """In upper case."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """Its header fields."""
+        ...
+
+    @property
+    def body_exists(self) -> bool:
+        """Whether a body comes with it."""
+        ...
+
+
 class MisdirectedHost(Refused):
     """A Host that is none of ours: a page of somebody else's may be behind it (DNS rebinding)."""
 
@@ -64,9 +89,9 @@ class Access:
         self._hosts = frozenset(hosts)
         self._origins = frozenset(origins)
 
-    def identify(self, request: web.Request) -> Identity:
+    def identify(self, request: Asked) -> Identity:
         """Who is asking. Raises Unauthenticated, MisdirectedHost."""
-        given = request.headers.get(hdrs.AUTHORIZATION)
+        given = request.headers.get("authorization")
         if given is None or self._tokens is None:
             self._check_host(request)
             if self._tokens is None:
@@ -82,7 +107,7 @@ class Access:
             raise Unauthenticated("the token is not valid")
         return found
 
-    def check(self, request: web.Request, role: str) -> Identity:
+    def check(self, request: Asked, role: str) -> Identity:
         """Who is asking, if they may do what `role` allows and the request is not a forged one."""
         if request.method not in SAFE_METHODS:
             self._check_origin(request)
@@ -90,22 +115,22 @@ class Access:
         if role not in identity.roles:
             raise Forbidden(f"{identity.name} lacks the role {role!r}")
         if request.method not in SAFE_METHODS and request.body_exists:
-            content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+            content_type = request.headers.get("content-type") or ""
             if content_type.partition(";")[0].strip().lower() != "application/json":
                 raise WrongContentType("a body needs Content-Type: application/json")
         return identity
 
-    def _check_host(self, request: web.Request) -> None:
-        host = request.headers.get(hdrs.HOST, "").lower()
+    def _check_host(self, request: Asked) -> None:
+        host = (request.headers.get("host") or "").lower()
         if host not in self._hosts:
             raise MisdirectedHost(
                 f"Host {host[:100]!r} is not one of ours; add it to `hosts:`, or send a token"
             )
 
-    def _check_origin(self, request: web.Request) -> None:
-        if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
+    def _check_origin(self, request: Asked) -> None:
+        if (request.headers.get("sec-fetch-site") or "").lower() == "cross-site":
             raise Forbidden("a page of another site may not change anything here")
-        origin = request.headers.get(hdrs.ORIGIN)
+        origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in self._origins:
             raise Forbidden(f"Origin {origin[:100]!r} may not change anything here")
 

@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from responder import __version__
-from responder.errors import Overloaded, ResponderError, Unauthenticated
+from responder.errors import ResponderError
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access
+from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
 from responder.web.intake import Intake
 
@@ -96,48 +96,47 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def _error(status: int, message: str, headers: dict[str, str]) -> web.Response:
-    headers.pop("Content-Type", None)
-    headers.pop("Content-Length", None)
-    body = msgspec.json.encode({"code": status, "message": message})
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+class Answered:
+    """Counts answers by entrance and status."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Count in `responder_http_requests_total`."""
+        self._requests = metrics.requests
+        self._counters: dict[tuple[str, int], Callable[[], None]] = {}
+
+    def __call__(self, entrance: str, status: int) -> None:
+        """One more."""
+        count = self._counters.get((entrance, status))
+        if count is None:
+            count = self._counters[entrance, status] = self._requests.labels(entrance, str(status)).inc
+        count()
 
 
 def build(
-    management: Management, intake: Intake, api: Api, stopping: Callable[[], bool], metrics: Metrics
+    management: Management, intake: Intake, api: Api, stopping: Callable[[], bool], count: Answered
 ) -> web.Application:
     """The application with every route of this version."""
-    counters: dict[tuple[str, int], Callable[[], None]] = {}
-
-    def count(entrance: str, status: int) -> None:
-        if (entrance, status) not in counters:
-            counters[entrance, status] = metrics.requests.labels(entrance, str(status)).inc
-        counters[entrance, status]()
 
     async def answer(request: web.Request, handler: Serve) -> web.StreamResponse:
-        """Turn what is raised into an answer: the one place where errors become HTTP."""
+        """Turn what is raised into an answer."""
         try:
             if stopping() and not request.path.startswith("/-/"):
-                response = _error(503, "stopping; try again", {"Retry-After": "1"})
+                response = STOPPING.response()
                 response.force_close()
                 return response
             return await handler(request)
         except ResponderError as error:
-            headers = {}
-            if isinstance(error, Unauthenticated):
-                headers["WWW-Authenticate"] = "Bearer"
-            if isinstance(error, Overloaded):
-                headers["Retry-After"] = "1"
-            return _error(error.status, str(error), headers)
+            return of_error(error).response()
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            return _error(error.status, error.reason, dict(error.headers))
+            kept = [pair for pair in error.headers.items() if not pair[0].lower().startswith("content-")]
+            return refusal(error.status, error.reason, tuple(kept)).response()
         except ConnectionError:
             raise  # the caller is gone
         except Exception:  # a bug: whoever called gets no traceback, the log does
             log.exception("request_failed", method=request.method, path=request.path)
-            return _error(500, "something went wrong here; the log says what", {})
+            return BUG.response()
 
     @web.middleware
     async def answered(request: web.Request, handler: Serve) -> web.StreamResponse:

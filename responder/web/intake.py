@@ -5,9 +5,9 @@ succeed; 503 whenever trying again may help, because Alertmanager drops an alert
 """
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal, NoReturn, TypeAlias
 
-import msgspec
 from aiohttp import web
 
 from responder.clock import Clock
@@ -22,8 +22,13 @@ from responder.store.inputs import SPLIT
 from responder.store.rejected import keep_rejected
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity
+from responder.web.answer import ACCEPTED, Answer, as_json, refusal
 
 log = logger("intake")
+
+Entrance: TypeAlias = Literal["webhook", "api"]
+
+_PARSE: Final = {"webhook": parse_webhook, "api": parse_api}
 
 
 class Intake:
@@ -57,15 +62,43 @@ class Intake:
         """`POST /api/v2/alerts`: as Alertmanager's, so that Prometheus can send here."""
         return await self._receive(request, "api")
 
-    async def _receive(self, request: web.Request, source: Literal["webhook", "api"]) -> web.Response:
+    async def _receive(self, request: web.Request, source: Entrance) -> web.Response:
         identity = self._access.check(request, "ingest")
         body = await self._read(request, identity)
-        parse = parse_webhook if source == "webhook" else parse_api
+        return (await self.take(identity, source, body)).response()
+
+    def take_at_once(
+        self, identity: Identity, source: Entrance, body: bytes, then: Callable[[StorageError | None], None]
+    ) -> bool:
+        """Take in what has nothing special about it; False: nothing was done, `take` has to see it.
+
+        `then` is called once the alerts are durable, or with the error that kept them from it.
+        """
         try:
-            parsed = parse(body, self._alert)
+            parsed = _PARSE[source](body, self._alert)
+        except EnvelopeError:
+            return False
+        alerts, rejected = parsed
+        count = len(alerts)
+        if rejected or not 0 < count <= min(SPLIT, self._limits.alerts_per_request):
+            return False
+        if self._admit(alerts) is not None:
+            return False
+
+        def accepted(error: StorageError | None) -> None:
+            if error is None:
+                self._received[source].inc(count)
+            then(error)
+
+        return self._engine.accept_then(identity.name, [AlertsReceived(source, body, *parsed)], accepted)
+
+    async def take(self, identity: Identity, source: Entrance, body: bytes) -> Answer:
+        """Take in a request's alerts and answer for them. Raises Overloaded and TooLarge."""
+        try:
+            parsed = _PARSE[source](body, self._alert)
         except EnvelopeError as error:
             await self._refuse(identity, 400, str(error), body)
-            return _answer(400, {"code": 400, "message": str(error)})
+            return refusal(400, str(error))
         count = len(parsed[0]) + len(parsed[1])
         if count > self._limits.alerts_per_request:
             text = f"{count} alerts in one request; at most {self._limits.alerts_per_request} are taken"
@@ -73,18 +106,18 @@ class Intake:
             raise TooLarge(text)
         admitted = self._admit(parsed[0])
         if admitted is not None:
-            return await self._receive_known(identity, source, body, parsed, admitted)
+            await self._take_known(identity, source, body, parsed, admitted)
         if count:
             await self._engine.accept(identity.name, self._inputs(source, body, parsed))
             self._received[source].inc(len(parsed[0]))
         rejected = parsed[1]
         if not rejected:
-            return web.Response()
+            return ACCEPTED
         self._metrics.alerts_rejected.labels(source).inc(len(rejected))
         reasons = [f"alert {one.index}: {one.reason}" for one in rejected[:20]]
         if source == "api":  # Alertmanager stores the valid ones and answers 400
-            return _answer(400, "; ".join(reasons))
-        return _answer(200, {"accepted": len(parsed[0]), "quarantined": len(rejected), "reasons": reasons})
+            return as_json(400, "; ".join(reasons))
+        return as_json(200, {"accepted": len(parsed[0]), "quarantined": len(rejected), "reasons": reasons})
 
     async def _read(self, request: web.Request, identity: Identity) -> bytes:
         limit = self._limits.body
@@ -97,13 +130,12 @@ class Intake:
             await self._refuse(identity, 413, text, b"")
             raise TooLarge(text) from None
 
-    def _inputs(self, source: Literal["webhook", "api"], body: bytes, parsed: Parsed) -> list[Body]:
+    def _inputs(self, source: Entrance, body: bytes, parsed: Parsed) -> list[Body]:
         alerts, rejected = parsed
         if len(alerts) + len(rejected) <= SPLIT:
             return [AlertsReceived(source, body, alerts, rejected)]
-        webhook = source == "webhook"
-        parse = parse_webhook if webhook else parse_api
-        pieces = split(body, SPLIT, webhook=webhook)
+        parse = _PARSE[source]
+        pieces = split(body, SPLIT, webhook=source == "webhook")
         return [AlertsReceived(source, piece, *parse(piece, self._alert)) for piece in pieces]
 
     # -- limits on counts -----------------------------------------------------------------
@@ -129,22 +161,15 @@ class Intake:
                 admitted.add(index)
         return None if len(admitted) == len(alerts) else admitted
 
-    async def _receive_known(
-        self,
-        identity: Identity,
-        source: Literal["webhook", "api"],
-        body: bytes,
-        parsed: Parsed,
-        admitted: set[int],
-    ) -> web.Response:
+    async def _take_known(
+        self, identity: Identity, source: Entrance, body: bytes, parsed: Parsed, admitted: set[int]
+    ) -> NoReturn:
         bad = {one.index for one in parsed[1]}
         places = [index for index in range(len(parsed[0]) + len(bad)) if index not in bad]
-        webhook = source == "webhook"
-        kept = select(body, {places[index] for index in admitted}, webhook=webhook)
-        parse = parse_webhook if webhook else parse_api
+        kept = select(body, {places[index] for index in admitted}, webhook=source == "webhook")
         bodies: list[Body] = []
         if admitted:
-            bodies = self._inputs(source, kept, parse(kept, self._alert))
+            bodies = self._inputs(source, kept, _PARSE[source](kept, self._alert))
         if self._first_in_an_hour("limit", identity.name):
             reached = f"limits.active_alerts ({self._limits.active_alerts}) or limits.alerts_per_name"
             log.error("alert_limit", sender=identity.name, refused=len(parsed[0]) - len(admitted))
@@ -176,7 +201,3 @@ class Intake:
             return False
         self._alerted[what, sender] = now
         return True
-
-
-def _answer(status: int, value: object) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")

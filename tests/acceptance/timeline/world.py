@@ -34,10 +34,12 @@ class WatchedDatabase(Database):
 
     outstanding = 0
 
-    def submit(self, job: Callable[[Writer], T]) -> "asyncio.Future[T]":
+    def submit(
+        self, job: Callable[[Writer], T], *, urgent: bool = False, rows: int = 0
+    ) -> "asyncio.Future[T]":
         """Queue a job."""
         self.outstanding += 1
-        future = super().submit(job)
+        future = super().submit(job, urgent=urgent, rows=rows)
         future.add_done_callback(self._answered)
         return future
 
