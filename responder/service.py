@@ -34,7 +34,7 @@ from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
 from responder.web.api import Api
-from responder.web.app import Answered, Management, Operations, build
+from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
 from responder.web.intake import Intake
 
@@ -119,20 +119,25 @@ class Service:
         operations = Operations(self._why_not_ready, self.reload, self._refresh, lambda: self._stopping)
         metrics_open = settings.auth is None or settings.auth.metrics == "open"
         intake = Intake(self.engine, self.database, access, settings.limits, self.clock, self.metrics)
-        count = Answered(self.metrics)
         app = build(
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
             Api(self.engine, self.database, access),
             operations.stopping,
-            count,
+            self.metrics.answered,
         )
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
         assert runner.server is not None
         connections = Connections(
-            intake, access, runner.server, count, settings.limits.body, operations.stopping, self.clock
+            intake,
+            access,
+            runner.server,
+            self.metrics.answered,
+            settings.limits.body,
+            operations.stopping,
+            self.clock,
         )
         undo.push_async_callback(connections.stop)
         host, port = settings.listen.host, settings.listen.port
@@ -194,6 +199,8 @@ class Service:
 
     async def _refresh(self) -> None:
         metrics, state = self.metrics, self.engine.state
+        metrics.answered.publish()
+        metrics.received.publish()
         now = self.engine.log.now()
         alerts = state.by_id.values()
         resolved = sum(1 for alert in alerts if alert.resolved_at(now))

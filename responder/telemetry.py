@@ -44,6 +44,27 @@ def logger(name: str) -> Any:
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
+class Tally:
+    """Counts on a path where a Counter's lock costs too much; `publish` brings the Counters up to date."""
+
+    __slots__ = ("_counter", "_counts")
+
+    def __init__(self, counter: Counter) -> None:
+        """Count for `counter`, which has labels."""
+        self._counter = counter
+        self._counts: dict[tuple[str, ...], int] = {}
+
+    def add(self, labels: tuple[str, ...], more: int = 1) -> None:
+        """Count `more` under these values of the labels."""
+        self._counts[labels] = self._counts.get(labels, 0) + more
+
+    def publish(self) -> None:
+        """To be called before the metrics are read."""
+        counts, self._counts = self._counts, {}
+        for labels, more in counts.items():
+            self._counter.labels(*labels).inc(more)
+
+
 class Metrics:
     """Everything on `/metrics`, in a registry of its own."""
 
@@ -53,6 +74,7 @@ class Metrics:
         self.requests = Counter(
             "responder_http_requests", "Requests answered.", ["entrance", "code"], registry=registry
         )
+        self.answered = Tally(self.requests)
         self.inputs_accepted = Counter("responder_inputs_accepted", "Inputs made durable.", registry=registry)
         self.inputs_decided = Counter("responder_inputs_decided", "Inputs decided.", registry=registry)
         self.undecidable = Counter(
@@ -61,6 +83,7 @@ class Metrics:
         self.alerts_received = Counter(
             "responder_alerts_received", "Alerts accepted.", ["entrance"], registry=registry
         )
+        self.received = Tally(self.alerts_received)
         self.alerts_decided = Counter("responder_alerts_decided", "Alerts decided.", registry=registry)
         self.alerts_rejected = Counter(
             "responder_alerts_rejected", "Alerts that could not be used.", ["entrance"], registry=registry

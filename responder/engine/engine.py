@@ -53,13 +53,13 @@ from responder.telemetry import Metrics, logger
 
 _SLICE: Final = MILLISECOND
 _LONG_SLICE: Final = 8 * MILLISECOND
-_CATCH_UP: Final = SECOND
+_CATCH_UP: Final = SECOND // 2
 """How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
 fast, unless what is accepted waits for longer than `_CATCH_UP`."""
 
 _BREATH: Final = 0.001
-_FEW: Final = 128
-"""Alerts that an idle engine decides before their append is durable, rather than after it."""
+_FEW: Final = 16
+"""Alerts that an idle engine decides before their append is durable, rather than beside it."""
 
 _BATCH: Final = 512
 _ALERTS: Final = 512
@@ -284,8 +284,10 @@ class Engine:
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
-        pieces = sum(piece.bytes for piece in (self._committing, self._slice) if piece)
-        return self._backlog.bytes + pieces + self._lost_bytes + self.log.waiting_bytes
+        committing = self._committing.bytes if self._committing else 0
+        return (
+            self._backlog.bytes + self._slice.bytes + committing + self._lost_bytes + self.log.waiting_bytes
+        )
 
     @property
     def undecided_alerts(self) -> int:

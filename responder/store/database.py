@@ -39,7 +39,7 @@ _WAL_LARGE: Final = 512 << 20
 all of it is, since readers might otherwise let it grow for ever."""
 
 
-_FEW_ROWS: Final = 64
+_FEW_ROWS: Final = 16
 """A commit that writes fewer rows takes hardly longer for it than its flush does."""
 
 

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from responder import __version__
 from responder.errors import ResponderError
-from responder.telemetry import Metrics, logger
+from responder.telemetry import Tally, logger
 from responder.web.access import Access
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
@@ -96,24 +96,8 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-class Answered:
-    """Counts answers by entrance and status."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        """Count in `responder_http_requests_total`."""
-        self._requests = metrics.requests
-        self._counters: dict[tuple[str, int], Callable[[], None]] = {}
-
-    def __call__(self, entrance: str, status: int) -> None:
-        """One more."""
-        count = self._counters.get((entrance, status))
-        if count is None:
-            count = self._counters[entrance, status] = self._requests.labels(entrance, str(status)).inc
-        count()
-
-
 def build(
-    management: Management, intake: Intake, api: Api, stopping: Callable[[], bool], count: Answered
+    management: Management, intake: Intake, api: Api, stopping: Callable[[], bool], answered: Tally
 ) -> web.Application:
     """The application with every route of this version."""
 
@@ -139,13 +123,14 @@ def build(
             return BUG.response()
 
     @web.middleware
-    async def answered(request: web.Request, handler: Serve) -> web.StreamResponse:
+    async def counted(request: web.Request, handler: Serve) -> web.StreamResponse:
         """Answer, and count by entrance: a path that is none of ours counts as `other`."""
         response = await answer(request, handler)
-        count(_ENTRANCES.get(request.path, _entrance(request.path)), response.status)
+        entrance = _ENTRANCES.get(request.path, _entrance(request.path))
+        answered.add((entrance, str(response.status)))
         return response
 
-    app = web.Application(middlewares=[answered], client_max_size=1 << 40)
+    app = web.Application(middlewares=[counted], client_max_size=1 << 40)
     app.router.add_post("/webhooks/alertmanager", intake.webhook)
     app.router.add_post("/api/v2/alerts", intake.api)
     app.router.add_get("/-/healthy", management.healthy)

@@ -18,7 +18,7 @@ import httptools
 from responder.clock import Clock
 from responder.core.model import SECOND
 from responder.errors import Overloaded, ResponderError, StorageError
-from responder.telemetry import logger
+from responder.telemetry import Tally, logger
 from responder.web.access import Access, Identity
 from responder.web.answer import ACCEPTED, BUG, STOPPING, Answer, of_error
 from responder.web.intake import Entrance, Intake
@@ -109,7 +109,7 @@ class Connections:
         intake: Intake,
         access: Access,
         general: Callable[[], asyncio.BaseProtocol],
-        count: Callable[[str, int], None],
+        answered: Tally,
         largest: int,
         stopping: Callable[[], bool],
         clock: Clock,
@@ -118,7 +118,7 @@ class Connections:
         self.intake = intake
         self.access = access
         self.general = general
-        self.count = count
+        self.answered = answered
         self.largest = largest
         self.stopping = stopping
         self.open: set[Connection] = set()
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
     def _read_head(self) -> Head | None:
         """The head that the buffer begins with, cut off; None: incomplete, or none of ours."""
         buffer = self._buffer
-        if not any(buffer.startswith(start) or start.startswith(buffer) for start in _STARTS):
+        if not buffer.startswith(_STARTS) and not any(start.startswith(buffer) for start in _STARTS):
             self._hand_over()
             return None
         end = buffer.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
@@ -306,7 +306,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, entrance: Entrance, answer: Answer, *, keep_alive: bool) -> None:
         self._busy = False
-        self._all.count(entrance, answer.status)
+        self._all.answered.add((entrance, str(answer.status)))
         transport = self._transport
         if transport is None:
             return

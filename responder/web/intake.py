@@ -52,7 +52,6 @@ class Intake:
         self._clock = clock
         self._metrics = metrics
         self._alerted: dict[tuple[str, str], int] = {}
-        self._received = {source: metrics.alerts_received.labels(source) for source in ("webhook", "api")}
 
     async def webhook(self, request: web.Request) -> web.Response:
         """`POST /webhooks/alertmanager`: payload version 4."""
@@ -87,7 +86,7 @@ class Intake:
 
         def accepted(error: StorageError | None) -> None:
             if error is None:
-                self._received[source].inc(count)
+                self._metrics.received.add((source,), count)
             then(error)
 
         return self._engine.accept_then(identity.name, [AlertsReceived(source, body, *parsed)], accepted)
@@ -109,7 +108,7 @@ class Intake:
             await self._take_known(identity, source, body, parsed, admitted)
         if count:
             await self._engine.accept(identity.name, self._inputs(source, body, parsed))
-            self._received[source].inc(len(parsed[0]))
+            self._metrics.received.add((source,), len(parsed[0]))
         rejected = parsed[1]
         if not rejected:
             return ACCEPTED
@@ -176,7 +175,7 @@ class Intake:
             bodies.append(LimitReached(f"{reached} ({self._limits.alerts_per_name})", identity.name))
         if bodies:
             await self._engine.accept(identity.name, bodies)
-            self._received[source].inc(len(admitted))
+            self._metrics.received.add((source,), len(admitted))
         raise Overloaded(
             f"{len(parsed[0]) - len(admitted)} new alerts are over the limits; known ones are stored"
         )

@@ -1,0 +1,213 @@
+"""Both ways in answer alike: the short one for plain posts of alerts, and aiohttp's for all else."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from responder.service import Service
+from responder.settings import load_settings
+from tests.peers.payloads import api_alert
+from tests.peers.ports import free_port
+
+API: Final = "/api/v2/alerts"
+ALERT: Final = json.dumps([api_alert("One")]).encode()
+RULES: Final = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+class Caller:
+    """One connection, spoken to byte by byte."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    async def __aenter__(self) -> "Caller":
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._writer.close()
+
+    def head(self, length: int | None, path: str = API, more: str = "", version: str = "1.1") -> bytes:
+        lines = [f"POST {path} HTTP/{version}", f"Host: 127.0.0.1:{self.port}"]
+        lines.append("Content-Type: application/json")
+        lines += [f"Content-Length: {length}"] if length is not None else []
+        lines += [more] if more else []
+        return "\r\n".join((*lines, "", "")).encode()
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def reply(self) -> Reply:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        first, *fields = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
+        body = await self._reader.readexactly(int(headers.get("content-length", "0")))
+        return int(first.split()[1]), headers, body
+
+    async def post(self, body: bytes, path: str = API, more: str = "") -> Reply:
+        self.write(self.head(len(body), path, more) + body)
+        return await self.reply()
+
+    async def ended(self) -> bool:
+        return await self._reader.read() == b""
+
+
+@asynccontextmanager
+async def serving(directory: Path, **settings: Any) -> AsyncIterator[int]:
+    port = free_port()
+    rules = directory / "routing.yaml"
+    rules.write_text(yaml.safe_dump(RULES))
+    config = directory / "responder.yaml"
+    given = {
+        "listen": f"127.0.0.1:{port}",
+        "storage": f"sqlite:///{directory}/responder.db",
+        "rules": str(rules),
+    }
+    config.write_text(yaml.safe_dump(given | settings))
+    service = Service(load_settings(config, {}))
+    await service.start()
+    try:
+        yield port
+    finally:
+        await service.stop()
+
+
+async def test_a_connection_serves_one_post_after_the_other(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        for _ in range(3):
+            status, headers, body = await caller.post(ALERT)
+            assert (status, body) == (200, b"")
+            assert headers.keys() == {"content-length", "date"}
+
+
+async def test_requests_that_are_sent_without_waiting_are_answered_in_order(tmp_path: Path) -> None:
+    bad = b'[{"labels": {}}]'
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        caller.write(
+            b"".join(caller.head(len(body)) + body for body in [ALERT, bad, bad, ALERT, b"[]", ALERT] * 50)
+        )
+        statuses = [(await caller.reply())[0] for _ in range(300)]
+    assert statuses == [200, 400, 400, 200, 200, 200] * 50
+
+
+async def test_a_request_may_come_in_any_pieces(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        whole = caller.head(len(ALERT)) + ALERT
+        for piece in range(0, len(whole), 7):
+            caller.write(whole[piece : piece + 7])
+            await asyncio.sleep(0)
+        assert (await caller.reply())[0] == 200
+
+
+async def test_the_same_connection_may_ask_for_anything_else(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        assert (await caller.post(ALERT))[0] == 200
+        caller.write(f"GET /-/healthy HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        assert (await caller.reply())[2] == b"Responder is healthy.\n"
+        assert (await caller.post(ALERT))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("more", "body"),
+    [
+        ("Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(ALERT), ALERT)),
+        ("Connection: close", ALERT),
+    ],
+)
+async def test_odd_requests_are_served_too(tmp_path: Path, more: str, body: bytes) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        length = None if "chunked" in more else len(body)
+        caller.write(caller.head(length, more=more) + body)
+        assert (await caller.reply())[0] == 200
+        if more == "Connection: close":
+            assert await caller.ended()
+
+
+async def test_a_sender_may_ask_before_it_sends_the_body(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        caller.write(caller.head(len(ALERT), more="Expect: 100-continue"))
+        assert (await caller.reply())[0] == 100
+        caller.write(ALERT)
+        assert (await caller.reply())[0] == 200
+
+
+async def test_an_old_client_is_answered_and_let_go(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        caller.write(caller.head(len(ALERT), version="1.0") + ALERT)
+        assert (await caller.reply())[0] == 200
+        assert await caller.ended()
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ("Content-Length: 3", 400),
+        ("Host: elsewhere", 400),
+        ("Origin: https://elsewhere.test", 403),
+        ("Sec-Fetch-Site: cross-site", 403),
+    ],
+)
+async def test_what_no_sender_may_say(tmp_path: Path, more: str, status: int) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        assert (await caller.post(ALERT, more=more))[0] == status
+
+
+BODIES: Final = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "another thing": b'{"a": 1}',
+    "no alerts": b"[]",
+    "one bad among good": json.dumps([api_alert("A"), {"labels": {"a": 1}}, api_alert("B")]).encode(),
+    "a webhook": json.dumps(
+        {"version": "4", "alerts": [{"status": "firing", "labels": {"a": "b"}}]}
+    ).encode(),
+    "an unknown version": b'{"version": "5", "alerts": []}',
+    "too many": json.dumps([api_alert(f"A{number}") for number in range(21)]).encode(),
+    "too long": b"[" + b" " * 70_000 + b"]",
+}
+
+
+@pytest.mark.parametrize("path", [API, "/webhooks/alertmanager"])
+@pytest.mark.parametrize("what", BODIES)
+async def test_both_ways_answer_alike(tmp_path: Path, path: str, what: str) -> None:
+    limits = {"alerts_per_request": 20, "body": "64KiB"}
+    async with serving(tmp_path, limits=limits) as port, Caller(port) as short, Caller(port) as general:
+        status, _, body = await short.post(BODIES[what], path)
+        assert (status, body) == (await general.post(BODIES[what], f"{path}?general"))[::2]
+
+
+async def test_both_ways_want_the_same_token(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.yaml"
+    digest = sha256(b"right").hexdigest()
+    tokens.write_text(yaml.safe_dump([{"name": "sender", "sha256": digest, "roles": ["ingest"]}]))
+    async with serving(tmp_path, auth={"tokens_file": str(tokens)}) as port:
+        for more in ("X: y", "Authorization: Bearer wrong", "Authorization: Bearer right"):
+            async with Caller(port) as short, Caller(port) as general:
+                status, headers, body = await short.post(ALERT, more=more)
+                assert (status, body) == (await general.post(ALERT, f"{API}?general", more))[::2]
+                assert (headers.get("www-authenticate"), status) == (
+                    (None, 200) if "right" in more else ("Bearer", 401)
+                )
+
+
+async def test_what_never_ends_its_head_is_cut_off(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        caller.write(f"POST {API} HTTP/1.1\r\n".encode() + b"X: " + b"y" * 40_000)
+        assert (await caller.reply())[0] == 400
+
+
+async def test_a_stop_closes_idle_connections(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port:
+        caller = await Caller(port).__aenter__()
+        assert (await caller.post(ALERT))[0] == 200
+    assert await caller.ended()
+    await caller.__aexit__()
