@@ -60,6 +60,7 @@ class Desk:
         self.held: set[int] = set()
         self.handed: list[Order] = []
         self.succeeded: list[int] = []
+        self.prepared: list[int] = []
 
     def start_now(self, orders: list[Order]) -> set[int]:
         return {order.row for order in orders} if self.starts else set()
@@ -74,6 +75,9 @@ class Desk:
             self.held.add(order.row)
             self.handed.append(order)
             self.at.append(self._clock.monotonic())
+
+    def prepare(self, orders: list[Order]) -> None:
+        self.prepared += [order.row for order in orders]
 
     def succeed(self, row: int) -> None:
         self.succeeded.append(row)

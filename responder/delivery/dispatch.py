@@ -8,7 +8,7 @@ decides what is told.
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
@@ -38,10 +38,13 @@ from responder.delivery.orders import (
     Pace,
     Snapshot,
 )
-from responder.notify.integration import Sender
+from responder.notify.integration import Preparer, Sender
 
 STOP_BUDGET: Final = 5_000_000_000
 """How long a stop waits for what is under way, in nanoseconds."""
+
+_PREPARED: Final = 4
+"""In a storm there is no time to get ready for more."""
 
 _log = structlog.get_logger(__name__)
 
@@ -110,6 +113,13 @@ class Delivery:
                 planned[lane] += 1
                 rows.add(order.row)
         return rows
+
+    def prepare(self, orders: Sequence[Order]) -> None:
+        """Get ready for orders that are about to be handed over; nothing is sent."""
+        for order in orders[:_PREPARED]:
+            sender = self._senders(order.integration)
+            if isinstance(sender, Preparer):
+                sender.prepare(order.notification)
 
     def hand(self, orders: Iterable[Order]) -> None:
         """Take orders. A row that is here already, or whose ending is not reported yet, is ignored."""

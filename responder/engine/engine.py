@@ -78,6 +78,10 @@ class Delivers(Protocol):
         """Rows that would be sent at once: they are claimed in the decision's own commit."""
         ...
 
+    def prepare(self, orders: list[Order]) -> None:
+        """Orders that will be handed over, claimed, if the commit under way succeeds."""
+        ...
+
     def hand(self, orders: list[Order]) -> None:
         """Take over committed orders."""
         ...
@@ -85,6 +89,11 @@ class Delivers(Protocol):
     def succeed(self, row: int) -> None:
         """A newer row waits behind this one."""
         ...
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[list[Order]], None], orders: list[Order]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is gone
+        loop.call_soon_threadsafe(what, orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,6 +571,8 @@ class Engine:
         if piece.consumed:
             piece.batch.meta["consumed"] = str(piece.consumed)
         piece.batch.meta["clock"] = str(self.log.now())
+        claimed = [order for order in piece.orders if order.claimed]
+        prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
 
         def job(writer: Writer) -> None:
             if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
@@ -569,25 +580,23 @@ class Engine:
             piece.batch.write(writer)
             journal.append(writer, piece.journal)
             outbox.claim(writer, sorted(claims), now)
+            if claimed:  # while the disk flushes, the event loop is free to get ready for them
+                writer.before_commit.append(lambda: _call(loop, prepare, claimed))
             writer.after_commit.append(lambda: self._head_file.write(piece.head))
 
         self._committing = piece
         self._commit_began = self._clock.monotonic()
         self._commit = self._database.submit(job, rows=piece.alerts + len(piece.orders))
-        self._commit.add_done_callback(lambda _: self._wake.set())
+        self._commit.add_done_callback(self._committed)
 
-    async def _end_commit(self) -> None:
-        """Wait for the commit under way; then, and only then, let the world hear of it."""
-        assert self._commit is not None
-        assert self._committing is not None
+    def _committed(self, commit: "asyncio.Future[None]") -> None:
+        """The commit under way has ended: if it is durable, the world hears of it now, and only now."""
+        self._wake.set()
+        piece = self._committing
+        if self._rebuilding or commit is not self._commit or piece is None or commit.exception() is not None:
+            return
         assert self._delivery is not None
-        await asyncio.wait({self._commit})
-        commit, piece = self._commit, self._committing
         self._commit = self._committing = None
-        error = commit.exception()
-        if error is not None:
-            self._lose(piece)
-            raise error if isinstance(error, StorageError) else StorageError(repr(error))
         self.head = piece.head
         self._failures = self._lost_at = 0
         if piece.consumed:
@@ -600,11 +609,29 @@ class Engine:
             if waiter is not None and not waiter.done():
                 waiter.set_result(reply)
         self._progress.set()
-        self._count(piece)
+        # What is counted and logged can wait for what is on its way to people.
+        took = self._clock.monotonic() - self._commit_began
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._count, piece, took)
 
-    def _count(self, piece: Slice) -> None:
+    async def _end_commit(self) -> None:
+        """Wait for the commit under way. Raises StorageError if it failed."""
+        commit, piece = self._commit, self._committing
+        assert commit is not None
+        assert piece is not None
+        if not commit.done():
+            await asyncio.wait({commit})
+        error = commit.exception()
+        if error is None:
+            self._committed(commit)
+            return
+        self._commit = self._committing = None
+        self._lose(piece)
+        raise error if isinstance(error, StorageError) else StorageError(repr(error))
+
+    def _count(self, piece: Slice, took: Nanoseconds) -> None:
         metrics = self._metrics
-        metrics.commit_seconds.observe((self._clock.monotonic() - self._commit_began) / SECOND)
+        metrics.commit_seconds.observe(took / SECOND)
         metrics.inputs_decided.inc(piece.inputs)
         metrics.alerts_decided.inc(piece.alerts)
         for event in piece.events:

@@ -26,6 +26,15 @@ class Sender(Protocol):
 
 
 @runtime_checkable
+class Preparer(Protocol):
+    """A Sender that can use the time before a notification may be sent."""
+
+    def prepare(self, notification: Notification) -> None:
+        """It will most likely be sent in a moment."""
+        ...
+
+
+@runtime_checkable
 class Announcer(Protocol):
     """A Sender that can also tell its destination that much is waiting for it."""
 

@@ -35,6 +35,9 @@ from responder.notify.payload import render
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS: Final = 10
+_FEW: Final = 16
+"""Notifications that are kept rendered, and how many alerts they may hold at the most."""
+
 _MANY: Final = 500
 """More alerts than this are rendered in a thread, so that the event loop goes on."""
 
@@ -56,6 +59,14 @@ class WebhookSender:
         self._http = http
         self._tokens = Tokens(settings.oauth2, http, clock) if settings.oauth2 else None
         self._target: _Target | None = None
+        self._prepared: dict[int, tuple[Notification, bytes]] = {}
+
+    def prepare(self, notification: Notification) -> None:
+        """Render it already, if that is quickly done."""
+        if _count(notification) <= _FEW:
+            if len(self._prepared) >= _FEW:
+                self._prepared.clear()
+            self._prepared[notification.row] = notification, self._rendered(notification)
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
@@ -74,9 +85,15 @@ class WebhookSender:
             return failure(error, progress)
 
     async def _render(self, notification: Notification) -> bytes:
-        count = len(notification.firing) + len(notification.resolved) + len(notification.stale)
-        args = (notification, self._external_url, self._max_alerts, self._mends)
-        return await asyncio.to_thread(render, *args) if count > _MANY else render(*args)
+        prepared = self._prepared.pop(notification.row, None)
+        if prepared is not None and prepared[0] is notification:
+            return prepared[1]
+        if _count(notification) > _MANY:
+            return await asyncio.to_thread(self._rendered, notification)
+        return self._rendered(notification)
+
+    def _rendered(self, notification: Notification) -> bytes:
+        return render(notification, self._external_url, self._max_alerts, self._mends)
 
     async def _post(self, body: bytes, key: str, progress: Progress) -> Outcome:
         target = self._target = self._target or _target(self._settings)
@@ -115,6 +132,10 @@ class WebhookSender:
 
 
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"Responder/{__version__}"}
+
+
+def _count(notification: Notification) -> int:
+    return len(notification.firing) + len(notification.resolved) + len(notification.stale)
 
 
 def _key(notification: Notification) -> str:

@@ -46,11 +46,12 @@ _FEW_ROWS: Final = 16
 class Writer:
     """What a job may do inside its transaction. Texts use `?` and standard SQL alone."""
 
-    __slots__ = ("_connection", "after_commit")
+    __slots__ = ("_connection", "after_commit", "before_commit")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Wrap the writer thread's connection."""
+        """Wrap the writer thread's connection. The actions run on its thread and must be short."""
         self._connection = connection
+        self.before_commit: list[Callable[[], None]] = []
         self.after_commit: list[Callable[[], None]] = []
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
@@ -295,6 +296,8 @@ def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = [job(writer) for job in jobs]
+        for action in writer.before_commit:
+            action()
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

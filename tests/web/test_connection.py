@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pytest
 import yaml
@@ -29,7 +29,7 @@ class Caller:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    async def __aenter__(self) -> "Caller":
+    async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
         return self
 
