@@ -9,7 +9,15 @@ import logging
 import sys
 from typing import Any, Final
 
-import structlog
+if "rich" not in sys.modules:
+    # structlog would import rich and pygments, a fifth of our start, to print tracebacks in colour.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import structlog
+
+    del sys.modules["rich"]
+else:
+    import structlog
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from responder import __version__

@@ -21,6 +21,7 @@ from yarl import URL
 from responder.core.catalogue import MASK, Secret, Tls
 from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Rejected, Retry, Unknown
+from responder.notify import line
 
 _EXCERPT: Final = 200
 _READ: Final = 4_096
@@ -74,6 +75,7 @@ class Http:
     def __init__(self) -> None:
         """Nothing is opened yet."""
         self._session: aiohttp.ClientSession | None = None
+        self._lines = line.Lines()
         self._contexts: dict[Tls, tuple[object, ssl.SSLContext]] = {}
 
     async def ask(self, request: Request, progress: Progress, read: int = 0) -> Answer:
@@ -83,6 +85,10 @@ class Http:
         ValueError; `failure` says what they mean. It has no time limit of its own.
         """
         progress.reset()
+        if request.method == "POST" and request.body and request.proxy is None and not read:
+            answer = await self._ask_shortly(request, progress)
+            if answer is not None:
+                return answer
         response = await self._opened().request(
             request.method,
             request.url,
@@ -103,8 +109,34 @@ class Http:
                 return progress.answer
             return Answer(response.status, response.headers, body)
 
+    async def _ask_shortly(self, request: Request, progress: Progress) -> Answer | None:
+        """The short way; None where nothing was sent, and the general way has to see to it."""
+        url = request.url
+        host, port = url.raw_host, url.port
+        written = line.written(url, request.headers, request.body)
+        if written is None or not host or not port or url.scheme not in ("http", "https"):
+            return None
+        context = self._context(request.tls or Tls()) if url.scheme == "https" else None
+        name = request.tls.server_name if request.tls else ""
+        try:
+            taken = await self._lines.take((host, port, context, name or host))
+        except OSError:
+            return None  # aiohttp tries as well, and knows how to say what is wrong
+        whole = False
+        try:
+            reply = await taken.ask(written, progress)
+            progress.answer = Answer(reply.status, reply.headers)
+            if reply.status >= 400 and reply.status != 429:
+                await reply.whole.wait()
+            whole = reply.whole.is_set()
+            return Answer(reply.status, reply.headers, reply.body)
+        finally:
+            if not whole:
+                taken.close()
+
     async def close(self) -> None:
         """Close every connection."""
+        self._lines.close()
         if self._session:
             await self._session.close()
             self._session = None
@@ -237,7 +269,7 @@ def failure(error: Exception, progress: Progress) -> Retry | Rejected | Unknown:
         return _not_connected(error)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return Retry("network", f"the proxy answered HTTP {error.status}")
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientResponseError | line.NotHttp):
         return Unknown("the answer is not HTTP")
     if isinstance(error, aiohttp.ClientConnectionError):
         if progress.sent:
