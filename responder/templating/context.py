@@ -39,9 +39,6 @@ NAMES: Final = frozenset(
         "skipped",
         "stale",
         "status",
-        # What `notify.content` adds.
-        "headline",
-        "severity",
     }
 )
 """Every name that a template may use."""
@@ -59,7 +56,7 @@ class Pairs(dict[str, str]):
 
 
 def context_of(notification: Notification, external_url: str, now: Nanoseconds) -> dict[str, Any]:
-    """The context, `headline` and `severity` apart, which are added by `notify.content`.
+    """The context: a value under each of NAMES.
 
     Times are RFC 3339 in UTC, durations as in `1h30m`; "" where there is none. `late`: how late
     this is told, "" below a minute.

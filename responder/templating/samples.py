@@ -81,5 +81,4 @@ def samples() -> Iterator[tuple[str, dict[str, Any]]]:
         ("an alert without annotations", _notification("repeat", firing=(bare,))),
     )
     for what, notification in notifications:
-        context = context_of(notification, "http://127.0.0.1:9095", _NOW)
-        yield what, context | {"headline": "Firing: HighErrorRate, production", "severity": "critical"}
+        yield what, context_of(notification, "http://127.0.0.1:9095", _NOW)
