@@ -24,13 +24,6 @@ class Defaults:
     general: Fields = field(default_factory=lambda: Fields(None, "global", Problems()))
     settings: Settings = field(default_factory=Settings)
 
-    def where(self, fields: Fields, key: str, general_key: str) -> tuple[Fields, str] | None:
-        """Who says it, the entry or `global`, itself or by a `_file`, and under which key."""
-        for section, name in ((fields, key), (self.general, general_key)):
-            if name in section or f"{name}_file" in section:
-                return section, name
-        return None
-
     def scalar(self, fields: Fields, key: str, general_key: str) -> ScalarNode | None:
         """The entry's own value, else that of `global`."""
         return fields.scalar(key) or self.general.scalar(general_key)

@@ -144,10 +144,11 @@ def _flag(fields: Fields, key: str, defaults: Defaults) -> bool | None:
 
 
 def _password(fields: Fields, defaults: Defaults, reading: Reading) -> Secret | None:
-    """`auth_password`; else `auth_secret`, which Alertmanager has for CRAM-MD5 alone."""
-    for key in ("auth_password", "auth_secret"):
-        if at := defaults.where(fields, key, f"smtp_{key}"):
-            return reading.hidden(*at)
+    """The password; `auth_secret`, which Alertmanager has for CRAM-MD5 alone, serves as one."""
+    for section, prefix in ((fields, ""), (defaults.general, "smtp_")):
+        for key in (f"{prefix}auth_password", f"{prefix}auth_secret"):
+            if (found := reading.hidden(section, key)) is not None:
+                return found
     return None
 
 

@@ -146,7 +146,7 @@ class Reading:
         except FileNotFoundError:
             self.missing.add(key)
             self.lacking += 1
-            self.problems.warning(place, f"{key}: there is no {path}: what is owed by it ends as unsupported")
+            self.problems.warning(place, f"{key}: there is no {path}; what needs it ends as unsupported")
         except OSError as error:
             self.problems.error(place, f"{key}: {path} cannot be read: {error.strerror}")
         return None
