@@ -115,8 +115,42 @@ def test_a_secret_that_cannot_be_read() -> None:
     )
 
 
-def test_the_shipped_rules_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_looked_for_where_serve_looks() -> None:
+    write("route: {receiver: r}\nreceivers: [{name: r, slack_configs: [{channel: a}]}]\n")
+    no_token = (
+        "rules/routing.yaml:2:39: error: slack_configs: no token: set slack.bot_token_file in responder.yaml,"
+        " or app_token_file or api_url_file here, or slack_app_token_file or slack_api_url_file in global\n"
+    )
+    assert (check().exit_code, check().stdout) == (1, no_token)
+    assert check("--allow-unsupported").stdout == no_token.replace(" error: ", " warning: ")
+    write("xoxb-canary", "config/token")
+    write("slack: {bot_token_file: config/token}\n", "config/responder.yaml")
+    assert (check().exit_code, check().output) == (0, "rules: no errors, no warnings\n")
+
+
+def test_a_template_that_cannot_be_rendered() -> None:
+    write("xoxb-canary", "token")
+    write("""route: {receiver: r}
+receivers:
+- name: r
+  slack_configs:
+  - channel: a
+    app_token_file: ../token
+    template:
+      text: |
+        {{ counts.firing }} of
+        {{ sumary }}
+""")
+    result = check("--output", "json")
+    assert result.exit_code == 1
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == ("rules/routing.yaml", 10, 1)
+    assert problem["message"].startswith('template: text: unknown name "sumary"; there are alerts, ')
+
+
+@pytest.mark.parametrize(
+    "config", [[], ["--config", "config/responder.yaml"], ["--config", "config/sandbox.yaml"]]
+)
+def test_the_shipped_rules_and_settings(config: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert check("--allow-unsupported").exit_code == 0
-    assert check("--config", "config/sandbox.yaml").exit_code == 0
-    assert check("--config", "config/responder.yaml", "--allow-unsupported").exit_code == 0
+    assert check(*config).exit_code == 0
