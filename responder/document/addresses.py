@@ -56,6 +56,13 @@ def _parse(text: str) -> tuple[Address, ...]:
     return found if fine and not parsed.defects else ()
 
 
+def greeting(node: ScalarNode) -> str:
+    """What we call ourselves to a mail server: one word."""
+    if not (node.text and node.text.isascii() and node.text.isprintable() and " " not in node.text):
+        raise ValueError(f"{node.text[:64]!r} is not the name of a host such as responder.example.com")
+    return node.text
+
+
 def host_port(node: ScalarNode) -> tuple[str, int]:
     """`mail.example.com:587`, `192.0.2.1:25`, `[2001:db8::1]:25`."""
     host, _, port = node.text.rpartition(":")

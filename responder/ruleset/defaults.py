@@ -4,12 +4,13 @@ The readers of each kind (`webhookconfig`, `slackconfig`...) are given Defaults 
 An entry's own keys win over `global`, and `global` over the settings file.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import SplitResult
 
 from responder.document.fields import Fields
-from responder.document.tree import Node, Problems, ScalarNode
+from responder.document.tree import MappingNode, Node, Problems, ScalarNode
 from responder.ruleset.httpconfig import HttpConfig, read_http_config
 from responder.ruleset.secrets import Reading
 from responder.settings.values import Settings
@@ -25,12 +26,21 @@ class Defaults:
     settings: Settings = field(default_factory=Settings)
 
     def scalar(self, fields: Fields, key: str, general_key: str) -> ScalarNode | None:
-        """The entry's own value, else that of `global`."""
-        return fields.scalar(key) or self.general.scalar(general_key)
+        """The entry's own value, else that of `global`; as in Alertmanager "" says nothing."""
+        own, general = fields.scalar(key), self.general.scalar(general_key)
+        return own if own and own.text else general if general and general.text else None
 
-    def http(self, fields: Fields, reading: Reading) -> HttpConfig:
-        """The entry's `http_config`, else that of `global`."""
-        node: Node | None = fields.take("http_config") or self.general.take("http_config")
+    def http(self, fields: Fields, reading: Reading, used: Collection[str] = ()) -> HttpConfig:
+        """The entry's `http_config`, else that of `global`.
+
+        `used`: the keys of it that mean something to this kind, () for all; of others the author of
+        the entry is warned.
+        """
+        own = fields.take("http_config")
+        for key, entry in own.entries.items() if used and isinstance(own, MappingNode) else ():
+            if key not in used:
+                reading.problems.warning(entry.key, f"{key}: not used by {fields.what}")
+        node: Node | None = own or self.general.take("http_config")
         return HttpConfig() if node is None else read_http_config(node, reading)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from responder.core.catalogue import EmailSettings, Secret, Template, Tls
-from responder.document.addresses import address, addresses, host_port
+from responder.document.addresses import address, addresses, greeting, host_port
 from responder.document.fields import Fields, decode_scalar, flag, text
 from responder.ruleset.defaults import Defaults, Reached
 from responder.ruleset.httpconfig import authorities, read_tls
@@ -55,7 +55,7 @@ def read_email(fields: Fields, defaults: Defaults, reading: Reading) -> Reached:
         recipients = fields.read("to", addresses, ())
     sender = _sender(fields, defaults, reading)
     server = _server(fields, defaults, reading)
-    hello = _inherited(fields, "hello", defaults, reading)
+    hello = _hello(fields, defaults, reading)
     templates: dict[str, Template] = {}
     headers = _headers(fields, templates, reading)
     texts = read_texts(fields, {"text": "text", "html": "html"}, ("subject", "text", "html"), reading)
@@ -68,7 +68,7 @@ def read_email(fields: Fields, defaults: Defaults, reading: Reading) -> Reached:
         sender=sender,
         host=server.host,
         port=server.port,
-        hello=hello or (defaults.settings.smtp.hello if defaults.settings.smtp else "") or "localhost",
+        hello=hello,
         username=server.username,
         password=server.password,
         identity=server.identity,
@@ -101,6 +101,14 @@ def _sender(fields: Fields, defaults: Defaults, reading: Reading) -> str:
             "email_configs: no sender: set from here, smtp_from in global, or smtp.from in responder.yaml",
         )
     return sender
+
+
+def _hello(fields: Fields, defaults: Defaults, reading: Reading) -> str:
+    node = defaults.scalar(fields, "hello", "smtp_hello")
+    if node is None or "{{" in one_target(node, "hello", reading):
+        return (defaults.settings.smtp.hello if defaults.settings.smtp else "") or "localhost"
+    found = decode_scalar(node, "hello", greeting, reading.problems)
+    return found[0] if found else ""
 
 
 # -- the server ---------------------------------------------------------------------------------
@@ -147,7 +155,7 @@ def _password(fields: Fields, defaults: Defaults, reading: Reading) -> Secret | 
     """The password; `auth_secret`, which Alertmanager has for CRAM-MD5 alone, serves as one."""
     for section, prefix in ((fields, ""), (defaults.general, "smtp_")):
         for key in (f"{prefix}auth_password", f"{prefix}auth_secret"):
-            if (found := reading.hidden(section, key)) is not None:
+            if found := reading.hidden(section, key):
                 return found
     return None
 

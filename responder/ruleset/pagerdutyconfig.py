@@ -16,12 +16,13 @@ from responder.ruleset.secrets import Reading, digest
 from responder.ruleset.texts import literal, read_texts
 
 _TEXTS: Final = ("description", "severity", "source", "class", "component", "group", "client", "client_url")
+_KEY: Final = "pagerduty.routing_key_file"
 _SEVERITIES: Final = ("critical", "error", "warning", "info")
 
 
 def read_pagerduty(fields: Fields, defaults: Defaults, reading: Reading) -> Reached:
     """Its settings, and where it leads: host, and eight hex digits that stand for the routing key."""
-    http = defaults.http(fields, reading)
+    http = defaults.http(fields, reading, ("proxy_url", "tls_config"))
     general = defaults.general.read("pagerduty_url", url, "")
     target = fields.read("url", url, "") or general or defaults.settings.pagerduty.events_url
     key, identity, short = _routing_key(fields, target, defaults, reading)
@@ -57,6 +58,7 @@ def _routing_key(
         return None, f"routing_key={digest(inline.text)}", digest(inline.text)[:8]
     key = reading.hidden(fields, "routing_key")
     if key is not None:
+        reading.one_word(key, fields.where, "routing_key")
         named = fields.scalar("routing_key_file")
         short = digest(inline.text)[:8] if inline is not None else _short(named.text if named else "")
         return key, reading.identity(fields, "routing_key"), short
@@ -91,7 +93,10 @@ def _settings_key(
             f"for {host(urlsplit(pagerduty.events_url))} alone; set routing_key_file here",
         )
         return None, identity, short
-    return reading.of_settings(file, "pagerduty.routing_key_file"), identity, short
+    key = reading.of_settings(file, _KEY)
+    if key is not None:
+        reading.one_word(key, reading.place_of(_KEY), _KEY)
+    return key, identity, short
 
 
 def _short(text: str) -> str:

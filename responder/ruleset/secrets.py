@@ -151,6 +151,16 @@ class Reading:
             self.problems.error(place, f"{key}: {path} cannot be read: {error.strerror}")
         return None
 
+    def one_word(self, secret: Secret, place: Place, key: str) -> None:
+        """Record a token or key that cannot be one: several lines, spaces, a byte order mark."""
+        text = secret.reveal()
+        if (
+            text
+            and not _MASKED.search(text)
+            and not (text.isascii() and text.isprintable() and " " not in text)
+        ):
+            self.problems.error(place, f"{key}: must be one word of ASCII")
+
     def place_of(self, key: str) -> Place:
         """Where the settings say it."""
         return self.places.get(key, Place("settings", 0, 0))

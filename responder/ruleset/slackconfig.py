@@ -34,7 +34,9 @@ _UNUSED: Final = (
     "fields",
     "actions",
 )
+_HTTP: Final = ("authorization", "bearer_token", "bearer_token_file", "proxy_url", "tls_config")
 _METHOD: Final = "chat.postMessage"
+_SETTING: Final = "slack.bot_token_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,12 @@ class _Way:
 
 def read_slack(fields: Fields, defaults: Defaults, reading: Reading) -> Reached:
     """Its settings, and where it leads: host and channel."""
-    http = defaults.http(fields, reading)
+    http = defaults.http(fields, reading, _HTTP)
     way = _way(fields, defaults, http, reading)
     channel_node = fields.scalar("channel")
     channel = one_target(channel_node, "channel", reading)
+    if not channel.isprintable():
+        fields.error("channel", "must be one line of text")
     if not channel and not (way and way.posts) and fields.require("channel"):
         fields.error("channel", "cannot be empty")
     templates = read_texts(fields, {"title": "title", "text": "text"}, ("title", "text"), reading)
@@ -96,7 +100,8 @@ def _way(fields: Fields, defaults: Defaults, http: HttpConfig, reading: Reading)
     for section, prefix in ((fields, ""), (defaults.general, "slack_")):
         token = reading.hidden(section, f"{prefix}app_token")
         if token is not None:
-            return _web_api(_base(fields, defaults, reading), token)
+            reading.one_word(token, section.where, f"{prefix}app_token")
+            return _web_api(_base(fields, defaults, reading) or _slack(defaults).api_url, token)
         if f"{prefix}api_url" in section or f"{prefix}api_url_file" in section:
             return _by_url(section, f"{prefix}api_url", defaults, http, reading)
     return _by_settings(_base(fields, defaults, reading), defaults, http, fields, reading)
@@ -113,8 +118,11 @@ def _base(fields: Fields, defaults: Defaults, reading: Reading) -> str:
     return ""
 
 
+def _slack(defaults: Defaults) -> Slack:
+    return defaults.settings.slack or Slack()
+
+
 def _web_api(base: str, token: Secret) -> _Way:
-    base = base or Slack().api_url
     # The default says nothing, so that a token may move without making it another destination.
     identity = "" if base == Slack().api_url else f"api_url={digest(base)}"
     return _Way(host(urlsplit(base)), identity, api_url=base, token=token)
@@ -158,8 +166,8 @@ def _by_settings(
     base: str, defaults: Defaults, http: HttpConfig, fields: Fields, reading: Reading
 ) -> _Way | None:
     """The Web API at `base` (or where the settings say), with the token that there is for it."""
-    slack = defaults.settings.slack or Slack()
-    place = fields.node.place if fields.node else fields.where
+    slack = _slack(defaults)
+    place = fields.where
     if http.authorization and http.authorization.type.lower() == "bearer":
         return _web_api(base or slack.api_url, http.authorization.credentials)
     if slack.bot_token_file is None:
@@ -175,6 +183,7 @@ def _by_settings(
             f"{host(urlsplit(slack.api_url))} alone; set app_token_file",
         )
     else:
-        token = reading.of_settings(slack.bot_token_file, "slack.bot_token_file")
-        return _web_api(base or slack.api_url, token or Secret(""))
+        token = reading.of_settings(slack.bot_token_file, _SETTING) or Secret("")
+        reading.one_word(token, reading.place_of(_SETTING), _SETTING)
+        return _web_api(base or slack.api_url, token)
     return _web_api(base or slack.api_url, Secret(""))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from responder.document.addresses import address, host_port
+from responder.document.addresses import address, greeting, host_port
 from responder.document.fields import Fields, flag, name, split_url, text, url
 from responder.document.tree import Place, ScalarNode
 from responder.settings.values import Pagerduty, Slack, Smtp
@@ -64,7 +64,7 @@ def _smtp(fields: Fields, places: dict[str, Place]) -> Smtp | None:
     smtp = Smtp(
         smarthost=section.read("smarthost", _smarthost, ""),
         sender=section.read("from", address, ""),
-        hello=section.read("hello", name, ""),
+        hello=section.read("hello", greeting, ""),
         auth_username=section.read("auth_username", text, ""),
         auth_identity=section.read("auth_identity", text, ""),
         auth_password_file=_file(section, "auth_password_file", places),

@@ -11,6 +11,7 @@ from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
+from responder.templating.context import Record
 from responder.templating.metering import Charged, Refused, filters, shown, size, spend, tests
 from responder.templating.syntax import bind
 
@@ -54,7 +55,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             # A label that is called `items` is labels["items"].
             if attribute in _PAIRS_METHODS:
                 return getattr(obj, attribute)
-            return self._entry(obj, attribute, attribute)
+            return self._entry(obj, attribute, repr(attribute[:32]))
         if isinstance(obj, Undefined):
             return getattr(obj, attribute)  # raises, and says what is undefined
         listed = (
@@ -82,11 +83,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.getattr(obj, argument)
         return self.undefined("there is no such entry")
 
-    def _entry(self, obj: Any, key: Any, what: str) -> Any:
+    def _entry(self, obj: dict[Any, Any], key: Any, what: str) -> Any:
+        """What a mapping has: "" if it has no such label; what an alert cannot have is a mistake."""
         try:
             return obj[key]
         except (KeyError, TypeError):
-            return self.undefined(f"an alert or mapping has no {what[:32]!r}")
+            return self.undefined(f"there is no {what} here") if isinstance(obj, Record) else ""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """`+`, `*`, `**`, `%`: numbers of an ordinary size; `+` also texts and lists."""

@@ -17,6 +17,9 @@ BUDGET: Final = 1_000_000
 """What one rendering may cost: about a tenth of a microsecond to half a microsecond each."""
 
 
+_MOST_DIGITS: Final = 15
+
+
 class Refused(Exception):
     """A template does what none may; the message is for its author and holds no alert's text."""
 
@@ -84,6 +87,8 @@ def _replace(context: Context, value: object, old: str, new: str) -> str:
 
 
 def _round(context: Context, value: float, precision: int = 0) -> float:
+    if abs(precision) > _MOST_DIGITS:  # Python would make a number of so many digits
+        raise Refused("round: too large a precision")
     return round(value, precision) if precision else round(value)
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responder.document.addresses import address, addresses, host_port, parse_addresses
+from responder.document.addresses import address, addresses, greeting, host_port, parse_addresses
 from responder.document.tree import Place, ScalarNode
 
 
@@ -104,3 +104,10 @@ def test_servers(text: str, found: tuple[str, int]) -> None:
 def test_servers_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a server and its port, such as mail\.example\.com:587$"):
         host_port(node(text))
+
+
+def test_what_we_call_ourselves() -> None:
+    assert greeting(node("responder.example.com")) == "responder.example.com"
+    for text in ("", "a b", "a\r\nb", "münchen"):
+        with pytest.raises(ValueError, match=r"is not the name of a host such as responder\.example\.com$"):
+            greeting(node(text))

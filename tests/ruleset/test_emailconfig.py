@@ -195,6 +195,7 @@ def test_what_cannot_be(tmp_path: Path, settings: Settings) -> None:
     - {to: 'ops', from: 'a@b.c, d@e.f', smarthost: mail}
     - {to: ops@example.com, headers: {"X Y": a, X-Z: "a\nBcc: evil@example.com"}}
     - {to: "ops@example.com\nBcc: evil@example.com"}
+    - {to: ops@example.com, hello: "us\r\nMAIL FROM:<evil@example.com>"}
 """
     assert problems(receiver, tmp_path, settings) == [
         "5:7: error: email_configs needs to",
@@ -204,6 +205,8 @@ def test_what_cannot_be(tmp_path: Path, settings: Settings) -> None:
         "7:46: error: headers: 'X Y' is not the name of a header",
         "7:54: error: headers: X-Z: a header's value is one line of text",
         "8:12: error: to: an address is one line of text",
+        r"9:36: error: hello: 'us\r\nMAIL FROM:<evil@example.com>' is not the name of a host such as "
+        "responder.example.com",
     ]
 
 

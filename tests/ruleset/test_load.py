@@ -475,9 +475,13 @@ def test_a_damaged_file_loads_or_says_why(start: int, length: int, put: str) -> 
         severities = {"error"}
         again = compile_ruleset(loaded.ruleset.source, Settings())
         assert again.ruleset.hash == loaded.ruleset.hash
-        assert _ids(again.ruleset) == _ids(loaded.ruleset)
+        assert _decisive(again.ruleset) == _decisive(loaded.ruleset)
     assert "error" in severities
 
 
-def _ids(ruleset: Ruleset) -> list[list[str]]:
-    return [[each.id for each in receiver.integrations] for receiver in ruleset.receivers.values()]
+def _decisive(ruleset: Ruleset) -> list[list[tuple[object, ...]]]:
+    """All of the integrations that a decision depends on."""
+    return [
+        [(each.id, each.kind, each.destination, each.send_resolved, each.supported) for each in integrations]
+        for integrations in (receiver.integrations for receiver in ruleset.receivers.values())
+    ]

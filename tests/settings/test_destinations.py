@@ -83,7 +83,7 @@ smtp: {smarthost: mail, from: nobody, sender: x, require_tls: 'no', hello: ''}
         "r.yaml:3:31: error: from: 'nobody' is not an address such as ops@example.com",
         'r.yaml:3:39: error: unknown key "sender" in smtp',
         "r.yaml:3:63: error: require_tls: 'no' is not true or false (without quotes)",
-        "r.yaml:3:76: error: hello: cannot be empty",
+        "r.yaml:3:76: error: hello: '' is not the name of a host such as responder.example.com",
     ]
 
 

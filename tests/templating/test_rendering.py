@@ -92,6 +92,13 @@ def test_text_in_an_alert_is_no_template() -> None:
     assert text("{{ common_labels.alertname }}", context) == "{{ 7 * 7 }}{% raw %}"
 
 
+def test_a_copy_of_a_context_does_as_well() -> None:
+    # Slack's is a copy with everything escaped: plain dicts and lists.
+    context = {"common_labels": {"alertname": "A"}, "alerts": [{"labels": {}}]}
+    given = text("{{ common_labels.alertname }}{{ common_labels.nope }}{{ alerts[0].labels.nope }}", context)
+    assert given == "A"
+
+
 def test_a_long_text_is_cut_and_marked() -> None:
     assert text("{{ 'x' ~ 'y' }}" * 10, most=7) == "xyxyxy…"
     endless = "{% for a in range(1000) %}{% for b in range(100) %}0123456789{% endfor %}{% endfor %}"
@@ -109,7 +116,7 @@ def test_html_is_not_cut_in_two() -> None:
 def test_a_failure_says_where_and_nothing_of_the_alert() -> None:
     context = context_of(notification(firing=(alert(1, alertname="hunter2"),)), "", MONDAY)
     assert failed("a\n\n{{ alerts[0][common_labels.alertname] }}", context) == (
-        f"{PLACE}: line 3 of the template: an alert or mapping has no 'such entry'"
+        f"{PLACE}: line 3 of the template: there is no such entry here"
     )
     assert failed("{{ common_labels.alertname|abs }}", context) == f"{PLACE}: cannot be rendered (TypeError)"
     assert failed("{{ x", context).startswith(f"{PLACE}: unexpected end of template")
@@ -123,7 +130,7 @@ def test_a_failure_says_where_and_nothing_of_the_alert() -> None:
             "{% if false %}{{ comon_labels }}{% endif %}",
             Fault(1, 'unknown name "comon_labels"; did you mean "common_labels"?'),
         ),
-        ("{{ alerts[0].lables }}", Fault(1, "an alert or mapping has no 'lables' (tried on one alert)")),
+        ("{{ alerts[0].lables }}", Fault(1, "there is no 'lables' here (tried on one alert)")),
         ("{{ firing[0].labels.pod }}", Fault(1, "there are not so many (tried on a resolved alert)")),
         ("{{ status|uper }}", Fault(1, 'there is no filter "uper"; did you mean "upper"?')),
         ("{{ status", Fault(1, "unexpected end of template, expected 'end of print statement'.")),
@@ -203,6 +210,7 @@ HEAVY = [
     "{% set ns = namespace(x=1) %}{% for a in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}",
     "{% set ns = namespace(x=2) %}{% for a in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
     "{{ 'x' * 10000000000 }}",
+    "{{ 5|round(-10000000000) }}",
     "{{ 9 ** 9 ** 9 }}",
     "{{ 'x'|center(10000000000) }}",
     "{{ '%9999999999d' % 1 }}",
