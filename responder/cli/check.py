@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from responder.cli.client import DEFAULT_CONFIG
 from responder.errors import Problem, ProblemsError
 from responder.ruleset import load_ruleset
 from responder.settings import Settings, load_settings
@@ -26,7 +27,8 @@ from responder.settings import Settings, load_settings
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also check these settings (and RESPONDER__ variables), and the rules under them.",
+    help="Also check these settings (and RESPONDER__ variables), and the rules under them. "
+    "Default: config/responder.yaml, if it is there",
 )
 @click.option(
     "--allow-unsupported",
@@ -40,6 +42,8 @@ def check(rules: Path | None, config: Path | None, allow_unsupported: bool, outp
     Prints every problem as file:line:column: error|warning: message. Exits 1 if any is an error, and
     2 if there is nothing to read.
     """
+    if config is None and DEFAULT_CONFIG.is_file():
+        config = DEFAULT_CONFIG
     problems, settings = _check_settings(config)
     path = rules or settings.rules
     try:

@@ -48,12 +48,14 @@ class ScalarNode:
     """A text as written. `plain`: it had no quotes, so it may mean null, a number or a truth value.
 
     `span` is where it stands in the text with its anchor and tag, from and to, in characters.
+    `block`: it was written with `|`, so that its line n stands n lines below its place.
     """
 
     place: Place
     text: str
     plain: bool
     span: tuple[int, int]
+    block: bool = False
 
     @property
     def null(self) -> bool:
@@ -244,7 +246,7 @@ class _Composer:
             assert event.start_mark
             assert event.end_mark
             span = (event.start_mark.index, event.end_mark.index)
-            built = ScalarNode(place, event.value, plain, span), 1
+            built = ScalarNode(place, event.value, plain, span, event.style == "|"), 1
         if anchor:
             self._anchors[anchor] = built
         return built

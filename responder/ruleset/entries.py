@@ -34,6 +34,8 @@ def _read_key(fields: Fields, key: str, shape: Shape, reading: Reading) -> None:
             fields.read(key, _DECODERS[shape], None)
         case Shape.TEXT:
             warn_templates(fields.scalar(key), key, reading)
+        case Shape.TARGET:
+            fields.scalar(key)
         case Shape.TEXTS:
             fields.texts(key)
             warn_templates(fields.take(key), key, reading)
@@ -69,7 +71,9 @@ def _read_hidden(fields: Fields, key: str, shape: Shape, reading: Reading) -> No
         return
     if "{{" in node.text:
         reading.mask_template(node)
-    elif decode_scalar(node, key, url, reading.problems) and not _is_web_api(node, key):
+    elif decode_scalar(node, key, url, reading.problems) and not (
+        key in _SLACK_URLS and is_web_api(node.text)
+    ):
         reading.mask_url(node)
     else:
         return
@@ -79,7 +83,7 @@ def _read_hidden(fields: Fields, key: str, shape: Shape, reading: Reading) -> No
 
 def incoming_webhook(node: ScalarNode, key: str, reading: Reading) -> None:
     """Warn of a Slack URL that can only post."""
-    if not _is_web_api(node, key):
+    if not is_web_api(node.text):
         reading.problems.warning(
             node.place,
             f"{key}: an incoming-webhook URL can only post: no updates, threads or buttons; "
@@ -87,14 +91,17 @@ def incoming_webhook(node: ScalarNode, key: str, reading: Reading) -> None:
         )
 
 
-def _is_web_api(node: ScalarNode, key: str) -> bool:
+_SLACK_URLS: Final = frozenset({"api_url", "slack_api_url"})
+
+
+def is_web_api(text: str) -> bool:
     """Whether a URL is Slack's Web API, which is the same for everybody, and not a capability."""
     try:
-        parts = split_url(node.text)
+        parts = split_url(text)
     except ValueError:
         return False
-    plain = parts.path.startswith("/api/") and not parts.query and not parts.password
-    return plain and key in ("api_url", "slack_api_url")
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    return plain and parts.path.endswith(("/api/", "/api/chat.postMessage"))
 
 
 def warn_templates(node: Node | None, key: str, reading: Reading) -> None:

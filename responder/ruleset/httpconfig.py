@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from responder.core.catalogue import Authorization, BasicAuth, OAuth2, Secret, Tls, TlsVersion
 from responder.document.fields import Fields, choice, flag, split_url, text, url
-from responder.document.tree import Node, ScalarNode
+from responder.document.tree import Node, Place, ScalarNode
 from responder.ruleset.secrets import Reading
 
 TLS_VERSIONS: Final = ("TLS10", "TLS11", "TLS12", "TLS13")
@@ -188,12 +188,20 @@ def _version(tls: Fields, key: str) -> TlsVersion:
 def _authorities(tls: Fields, reading: Reading) -> str:
     inline = tls.scalar("ca")
     named = tls.scalar("ca_file")
-    pem = inline.text if inline is not None else reading.file(named, "ca_file") if named is not None else ""
+    if inline is not None:
+        return authorities(inline.text, "ca", inline.place, reading)
+    if named is not None:
+        return authorities(reading.file(named, "ca_file"), "ca_file", named.place, reading)
+    return ""
+
+
+def authorities(pem: str, key: str, place: Place, reading: Reading) -> str:
+    """The certificates of authorities, tried; "" stays, since it is recorded where it was read."""
     if pem.strip():
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
         except (ssl.SSLError, ValueError):
-            tls.error("ca" if inline is not None else "ca_file", "holds no certificate in PEM form")
+            reading.problems.error(place, f"{key}: holds no certificate in PEM form")
     return pem
 
 

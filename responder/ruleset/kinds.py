@@ -14,6 +14,7 @@ class Shape(Enum):
     """What the value under a key is."""
 
     TEXT = "text"  # Alertmanager may expand a Go template in it
+    TARGET = "a text that says where to; its reader looks closer"
     FLAG = "true or false"
     WHOLE = "a whole number, perhaps negative"
     DURATION = "a Go duration"
@@ -52,14 +53,12 @@ class Kind:
     """One kind of integration. `section` is its key in a receiver: `slack_configs`.
 
     `send_resolved` is the default. `needs`: of each group of keys at least one must be there.
-    `identity`: the keys that say which destination it is; empty: everything but `http_config`.
     """
 
     name: str
     send_resolved: bool
     keys: Keys
     needs: tuple[tuple[str, ...], ...] = ()
-    identity: tuple[str, ...] = ()
 
     @property
     def section(self) -> str:
@@ -89,7 +88,8 @@ KINDS: Final = (
             HIDDEN_URL="api_url",
             HIDDEN="app_token",
             URL="app_url",
-            TEXT="channel username color title title_link pretext text message_text footer fallback"
+            TARGET="channel",
+            TEXT="username color title title_link pretext text message_text footer fallback"
             " callback_id icon_emoji icon_url image_url thumb_url",
             FLAG="short_fields link_names update_message",
             TEXTS="mrkdwn_in",
@@ -102,7 +102,6 @@ KINDS: Final = (
                 )
             ],
         ),
-        identity=("api_url", "channel"),
     ),
     Kind(
         "pagerduty",
@@ -117,15 +116,14 @@ KINDS: Final = (
             images=[_keys(TEXT="src alt href")],
             links=[_keys(TEXT="href text")],
         ),
-        (("routing_key", "routing_key_file", "service_key", "service_key_file"),),
-        ("routing_key", "service_key"),
     ),
     Kind(
         "email",
         False,
         {"send_resolved": Shape.FLAG}
         | _keys(
-            TEXT="to from hello smarthost auth_username auth_identity html text",
+            TARGET="to from hello smarthost auth_username auth_identity",
+            TEXT="html text",
             HIDDEN="auth_password auth_secret",
             FLAG="require_tls force_implicit_tls",
             MAP="headers",
@@ -133,7 +131,6 @@ KINDS: Final = (
             threading=_keys(FLAG="enabled", TEXT="thread_by_date"),
         ),
         (("to",),),
-        ("to",),
     ),
     Kind(
         "opsgenie",
@@ -279,12 +276,13 @@ KINDS: Final = (
     ),
 )
 
-SERVED: Final = frozenset({"webhook"})
+SERVED: Final = frozenset({"webhook", "slack", "pagerduty", "email"})
 """The kinds that this version delivers."""
 
 GLOBAL: Final[Keys] = _keys(
     HTTP="http_config",
-    TEXT="smtp_from smtp_hello smtp_smarthost smtp_auth_username smtp_auth_identity wechat_api_corp_id",
+    TARGET="smtp_from smtp_hello smtp_smarthost smtp_auth_username smtp_auth_identity",
+    TEXT="wechat_api_corp_id",
     HIDDEN="smtp_auth_password smtp_auth_secret slack_app_token opsgenie_api_key wechat_api_secret"
     " victorops_api_key telegram_bot_token rocketchat_token rocketchat_token_id",
     HIDDEN_URL="slack_api_url mattermost_webhook_url",

@@ -11,26 +11,24 @@ from json import dumps
 from pathlib import Path
 from typing import Final
 
-from responder.core.model import MINUTE, format_duration, go_quote
+from responder.core.model import MINUTE
 from responder.core.routing import Router
 from responder.core.rules import Ruleset
-from responder.document.fields import Fields, choice, duration
-from responder.document.tree import MappingNode, Place, Problems, SequenceNode, decode, parse, to_flow
+from responder.document.fields import Fields, duration
+from responder.document.tree import MappingNode, Place, Problems, SequenceNode, decode, parse
 from responder.errors import FileError, Problem, ProblemsError
-from responder.ruleset.entries import incoming_webhook, read_keys
+from responder.ruleset.defaults import Defaults
+from responder.ruleset.entries import read_keys
 from responder.ruleset.inhibit import read_inhibit_rules
 from responder.ruleset.intervals import read_intervals
 from responder.ruleset.kinds import GLOBAL
-from responder.ruleset.receivers import Defaults, read_receivers, stored_secrets
+from responder.ruleset.receivers import read_receivers, stored_secrets
 from responder.ruleset.routes import read_route, unused_receivers
 from responder.ruleset.secrets import Reading, masked_text
-from responder.settings.load import read_overrides
-from responder.settings.values import Intake, Overrides, Settings
+from responder.ruleset.settingssource import SETTINGS, settings_source, stored_settings
+from responder.settings.values import Overrides, Settings
 
 ROUTING: Final = "routing.yaml"
-
-SETTINGS: Final = "(settings)"
-"""The name in `Ruleset.source` of the settings that decisions depend on."""
 
 _LATER: Final = frozenset({"suppression.yaml", "runbooks"})
 _NOT_OURS: Final = frozenset({"prometheus", "tests"})
@@ -54,7 +52,7 @@ def load_ruleset(
     `allow_unsupported` False makes errors of integrations that this version lacks.
     Raises FileError if there is nothing to read, and ProblemsError with every problem.
     """
-    reading = Reading(read_files=read_files, secrets_dir=settings.secrets_dir)
+    reading = Reading(read_files=read_files, secrets_dir=settings.secrets_dir, places=settings.places)
     if path.is_dir():
         _look_around(path, reading.problems)
         path /= ROUTING
@@ -76,7 +74,7 @@ def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Rulese
     name, text = next((name, text) for name, text in sources.items() if name != SETTINGS)
     reading = Reading(read_files=False)
     if SETTINGS in sources:
-        settings = _stored_settings(sources[SETTINGS], settings, reading.problems)
+        settings, reading.missing = stored_settings(sources[SETTINGS], settings, reading.problems)
     loaded = _compile(Path(name), text, settings, reading, allow_unsupported=True)
     if live is None:
         return loaded
@@ -124,7 +122,7 @@ def _compile(
 def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading: Reading) -> Ruleset | None:
     """Everything in the file; None if some of it is wrong."""
     overrides = settings.overrides or Overrides()
-    defaults, resolve_timeout = _global(fields, reading)
+    defaults, resolve_timeout = _global(fields, settings, reading)
     receivers, named_at = read_receivers(fields, defaults, overrides.receivers, reading)
     intervals = read_intervals(fields)
     inhibit_rules = read_inhibit_rules(fields)
@@ -135,11 +133,11 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
     fields.close()
     if root is None or reading.problems.failed:
         return None
-    for name, place in unused_receivers(root, named_at):
+    for name, place in unused_receivers(root, named_at, receivers):
         reading.problems.warning(place, f'no route names the receiver "{name}"')
     source = {
         path.name: masked_text(text, reading.masks, str(path)),
-        SETTINGS: _settings_source(settings, reading),
+        SETTINGS: settings_source(settings, reading),
     }
     return Ruleset(
         hash=sha256(dumps(source, sort_keys=True).encode()).hexdigest(),
@@ -154,19 +152,14 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
     )
 
 
-def _global(root: Fields, reading: Reading) -> tuple[Defaults, int]:
-    """What `global` says for the rest of the file, and its resolve_timeout."""
-    fields = root.fields("global", "global")
-    if fields is None:
-        return Defaults(), 5 * MINUTE
+def _global(root: Fields, settings: Settings, reading: Reading) -> tuple[Defaults, int]:
+    """What the rest of the file inherits, and the resolve_timeout of `global`."""
+    fields = root.fields("global", "global") or Fields(None, "global", reading.problems)
     resolve_timeout = fields.read("resolve_timeout", duration, 5 * MINUTE)
-    # Files that it names are read where a webhook inherits them.
+    # Files that it names are read where an integration inherits them.
     read_keys(fields, GLOBAL, replace(reading, read_files=False))
-    if slack := fields.scalar("slack_api_url"):
-        incoming_webhook(slack, "slack_api_url", reading)
     fields.close()
-    identity = reading.identity(fields, "slack_api_url").removeprefix("slack_")
-    return Defaults(fields.take("http_config"), identity), resolve_timeout
+    return Defaults(fields, settings), resolve_timeout
 
 
 def _unused_sections(fields: Fields, reading: Reading) -> None:
@@ -175,39 +168,3 @@ def _unused_sections(fields: Fields, reading: Reading) -> None:
         node = fields.take(key)
         if node is not None and not (isinstance(node, SequenceNode) and not node.items):
             reading.problems.warning(fields.key_place(key), f"{key}: not used by this version")
-
-
-# -- the settings that decisions depend on ------------------------------------------------------
-
-
-def _settings_source(settings: Settings, reading: Reading) -> str:
-    lines = [
-        f"compatibility: {settings.compatibility}",
-        f"stale_after: {format_duration(settings.intake.stale_after)}",
-    ]
-    if settings.overrides is not None:
-        timers = settings.overrides.timers
-        waits = (
-            f"{name}: {format_duration(value)}"
-            for name in ("group_wait", "group_interval", "repeat_interval")
-            if (value := getattr(timers, name)) is not None
-        )
-        receivers = (
-            f"{go_quote(name)}: {to_flow(node, reading.masks)}"
-            for name, node in settings.overrides.receivers.items()
-        )
-        lines.append(f"overrides: {{timers: {{{', '.join(waits)}}}, receivers: {{{', '.join(receivers)}}}}}")
-    return "\n".join(lines) + "\n"
-
-
-def _stored_settings(text: str, settings: Settings, problems: Problems) -> Settings:
-    fields = Fields(parse(text, SETTINGS, problems), "the stored settings", problems)
-    compatibility = fields.read("compatibility", choice("responder", "alertmanager"), "responder")
-    stored = replace(
-        settings,
-        compatibility="alertmanager" if compatibility == "alertmanager" else "responder",
-        intake=Intake(fields.read("stale_after", duration, settings.intake.stale_after)),
-        overrides=read_overrides(fields),
-    )
-    fields.close()
-    return stored

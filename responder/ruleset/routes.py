@@ -10,6 +10,7 @@ from typing import Final
 
 from responder.core.model import HOUR, MINUTE, SECOND, Nanoseconds, format_duration
 from responder.core.routing import ALL, RouteSpec
+from responder.core.rules import Receiver
 from responder.document.fields import Fields, duration, duration_above_zero, flag, name
 from responder.document.tree import Place, to_plain
 from responder.ruleset.matchers import read_matchers
@@ -25,15 +26,20 @@ def read_route(
     return reader.route(fields, None, (30 * SECOND, 5 * MINUTE, 4 * HOUR))
 
 
-def unused_receivers(root: RouteSpec, receivers: Mapping[str, Place]) -> list[tuple[str, Place]]:
-    """Receivers that no route names."""
-    used: set[str | None] = set()
+def unused_receivers(
+    root: RouteSpec, places: Mapping[str, Place], receivers: Mapping[str, Receiver]
+) -> list[tuple[str, Place]]:
+    """Receivers that no route names, and that stand in for none that one names."""
+    used: set[str] = set()
     left = [root]
     while left:
         spec = left.pop()
-        used.add(spec.receiver)
+        called = spec.receiver or ""
+        while called in receivers and called not in used:
+            used.add(called)
+            called = receivers[called].fallback
         left += spec.routes
-    return [(called, place) for called, place in receivers.items() if called not in used]
+    return [(called, place) for called, place in places.items() if called not in used]
 
 
 _MATCHERS: Final = ("matchers", "match", "match_re")

@@ -6,6 +6,7 @@ secret, and nothing that a secret might be, ever stands in a problem.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,7 @@ class Reading:
     `unsupported` holds what cannot be honoured by this version. `masks` maps a scalar to what is
     written down in its place. `withheld` counts secrets that were asked for and are not there:
     not read, or masked when these rules were stored; `lacking` what was found unsupported.
+    `places`: where the settings name files with secrets; `missing`: those that are not there.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -37,6 +39,8 @@ class Reading:
     secrets_dir: Path | None = None
     withheld: int = 0
     lacking: int = 0
+    places: Mapping[str, Place] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""
@@ -47,6 +51,12 @@ class Reading:
             return content
         self.warn_inline(inline, key, has_file=True)
         return self.inline(inline)
+
+    def hidden(self, fields: Fields, key: str) -> Secret | None:
+        """As `secret`, of a key that `entries` has warned of and masked already."""
+        content = self.content(fields, f"{key}_file")
+        inline = fields.scalar(key)
+        return content if inline is None else self.given(inline.text)
 
     def inline(self, node: ScalarNode) -> Secret:
         """A secret that stands in the rules themselves."""
@@ -113,15 +123,57 @@ class Reading:
             self.withheld += 1
             return ""
         try:
-            content = path.read_text("utf-8")
+            return self._read(path, node.place, key)
         except OSError as error:
             self.problems.error(node.place, f"{key}: {path} cannot be read: {error.strerror}")
             return ""
+
+    def of_settings(self, path: Path, key: str) -> Secret | None:
+        """The secret in a file that the settings name as `key` (`slack.bot_token_file`).
+
+        None if there is no such file: with a warning, since rules are also checked where secrets
+        are not, and what needs it is counted as lacking. Any other fault is an error.
+        """
+        place = self.place_of(key)
+        if key in self.missing:
+            self.lacking += 1
+            return None
+        if not self.read_files:
+            self.withheld += 1
+            return Secret("")
+        try:
+            return Secret(self._read(path.absolute(), place, key).strip())
+        except FileNotFoundError:
+            self.missing.add(key)
+            self.lacking += 1
+            self.problems.warning(place, f"{key}: there is no {path}; what needs it ends as unsupported")
+        except OSError as error:
+            self.problems.error(place, f"{key}: {path} cannot be read: {error.strerror}")
+        return None
+
+    def one_word(self, secret: Secret, place: Place, key: str) -> None:
+        """Record a token or key that cannot be one: several lines, spaces, a byte order mark."""
+        text = secret.reveal()
+        if (
+            text
+            and not _MASKED.search(text)
+            and not (text.isascii() and text.isprintable() and " " not in text)
+        ):
+            self.problems.error(place, f"{key}: must be one word of ASCII")
+
+    def place_of(self, key: str) -> Place:
+        """Where the settings say it."""
+        return self.places.get(key, Place("settings", 0, 0))
+
+    def _read(self, path: Path, place: Place, key: str) -> str:
+        """The content of a file, with a problem if it is no text or says nothing. Raises OSError."""
+        try:
+            content = path.read_text("utf-8")
         except UnicodeDecodeError:
-            self.problems.error(node.place, f"{key}: {path} is not UTF-8 text")
+            self.problems.error(place, f"{key}: {path} is not UTF-8 text")
             return ""
         if not content.strip():
-            self.problems.error(node.place, f"{key}: {path} is empty")
+            self.problems.error(place, f"{key}: {path} is empty")
         return content
 
     def path(self, node: ScalarNode, key: str) -> Path | None:

@@ -25,14 +25,17 @@ from responder.document.fields import (
 from responder.document.tree import MappingNode, Node, Place, Problems, ScalarNode, parse_bytes, to_plain
 from responder.errors import FileError
 from responder.settings.access import read_people, read_tokens
+from responder.settings.destinations import read_destinations
 from responder.settings.environment import overlay
 from responder.settings.values import (
+    PACES,
     Address,
     Auth,
     Delivery,
     Intake,
     Limits,
     Overrides,
+    Pace,
     Retention,
     Settings,
     Storage,
@@ -42,9 +45,6 @@ from responder.settings.values import (
 T = TypeVar("T")
 
 LATER: Final[Mapping[str, tuple[str, ...] | None]] = {
-    "slack": ("bot_token_file", "signing_secret_file", "app_token_file", "api_url"),
-    "pagerduty": ("events_url", "webhook_secret_file"),
-    "smtp": None,
     "kubernetes": ("cluster", "kubeconfig", "context"),
     "prometheus": ("url",),
     "guards": None,
@@ -66,6 +66,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
     sandbox = fields.read("sandbox", flag, False)
     people_file = fields.read("people", text, None)
     people = None if people_file is None else read_people(Path(people_file), fields.place("people"), problems)
+    destinations = read_destinations(fields)
     settings = Settings(
         listen=listen,
         external_url=fields.read("external_url", url, f"http://{listen}").rstrip("/"),
@@ -83,10 +84,14 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         intake=_section(fields, "intake", Intake(), {"stale_after": duration_above_zero}),
         limits=_section(fields, "limits", Limits(), _LIMITS),
         delivery=_delivery(fields),
+        slack=destinations.slack,
+        pagerduty=destinations.pagerduty,
+        smtp=destinations.smtp,
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
         overrides=read_overrides(fields),
         unused=_later(fields),
+        places=destinations.places,
     )
     fields.close()
     _check_reach(fields, settings, path)
@@ -157,9 +162,29 @@ def _delivery(fields: Fields) -> Delivery:
             default.breaker,
             {"after": _failures, "probe": _decimal_duration, "max_probe": _decimal_duration},
         ),
+        pace=_paces(section),
     )
     section.close()
     return delivery
+
+
+def _paces(delivery: Fields) -> dict[str, Pace]:
+    """The pace of each kind of integration: what is written, else the default, else none."""
+    section, paces = delivery.fields("pace", "pace"), dict(PACES)
+    for kind in ("webhook", "slack", "pagerduty", "email"):
+        pace = section.fields(kind, f"pace.{kind}") if section else None
+        if pace is None:
+            continue
+        default = PACES.get(kind, Pace(1, 1))
+        if kind not in PACES:
+            pace.require("rate")
+        paces[kind] = Pace(
+            pace.read("rate", _rate, default.rate), pace.read("burst", _burst, max(default.burst, 1))
+        )
+        pace.close()
+    if section:
+        section.close()
+    return paces
 
 
 _METRICS: Final = choice("open", "read")
@@ -228,8 +253,6 @@ def _later(fields: Fields) -> dict[str, object]:
 
 
 _LATER_DECODERS: Final[Mapping[str, Callable[[ScalarNode], object]]] = {
-    "api_url": url,
-    "events_url": url,
     "url": url,
     "every": duration_above_zero,
 }
@@ -299,6 +322,23 @@ def _factor(node: ScalarNode) -> float:
         value = 0.0
     if not 1 <= value <= 100:
         raise ValueError(f"{node.text[:64]!r} is not a number from 1 to 100, such as 1.5")
+    return value
+
+
+def _rate(node: ScalarNode) -> float:
+    try:
+        value = float(node.text)
+    except ValueError:
+        value = 0.0
+    if not 0.001 <= value <= 10_000:
+        raise ValueError(f"{node.text[:64]!r} is not a number a second from 0.001 to 10000, such as 1")
+    return value
+
+
+def _burst(node: ScalarNode) -> int:
+    value = whole(node)
+    if not 1 <= value <= 10_000:
+        raise ValueError(f"{node.text[:64]!r} is not a number from 1 to 10000, such as 10")
     return value
 
 

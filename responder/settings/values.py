@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from responder.core.model import DAY, HOUR, MILLISECOND, SECOND, Nanoseconds
-from responder.document.tree import Node
+from responder.document.tree import Node, Place
 from responder.errors import Problem
 
 Role: TypeAlias = Literal["ingest", "read", "respond", "approve", "admin"]
@@ -114,8 +114,26 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a destination may be told: `rate` a second, `burst` at once after a rest."""
+
+    rate: float
+    burst: int
+
+
+PACES: Final[Mapping[str, Pace]] = {
+    # Slack asks for one message a second and channel; PagerDuty for 120 events a minute and key.
+    "slack": Pace(1, 1),
+    "pagerduty": Pace(2, 10),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """How sending is retried. `jitter` is a fraction of the wait, both ways: 0.5 for 50%."""
+    """How sending is retried and paced. `jitter` is a share of the wait, both ways: 0.5 for 50%.
+
+    `pace` by kind of integration; one that it does not name is not paced.
+    """
 
     first_retry: Nanoseconds = 500 * MILLISECOND
     factor: float = 1.5
@@ -123,6 +141,7 @@ class Delivery:
     max_retry: Nanoseconds = 60 * SECOND
     timeout: Nanoseconds = 10 * SECOND
     breaker: Breaker = field(default_factory=Breaker)
+    pace: Mapping[str, Pace] = field(default_factory=lambda: dict(PACES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +227,8 @@ class Settings:
 
     `auth` None: callers are anonymous (loopback only). `secrets_dir`: where files that the rules
     name must lie. `unused`: settings of later versions, checked as far as they are documented.
-    `warnings`: what the author should know.
+    `places`: where files with secrets are named (`slack.bot_token_file`); they are read with the
+    rules that need them. `warnings`: what the author should know.
     """
 
     listen: Address = field(default_factory=Address)
@@ -230,4 +250,5 @@ class Settings:
     sandbox: bool = False
     overrides: Overrides | None = None
     unused: Mapping[str, object] = field(default_factory=dict, repr=False)
+    places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()

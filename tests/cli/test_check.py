@@ -8,9 +8,11 @@ from responder.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 GOOD = "route: {receiver: r}\nreceivers: [{name: r}]\n"
-LACKING = "route: {receiver: r}\nreceivers: [{name: r, slack_configs: [{channel: a}]}]\n"
-BAD = "route: {receiver: r, group_wiat: 1s}\nreceivers: [{name: r, slack_configs: [{chanel: a}]}]\n"
-LACKS = "slack_configs: not delivered by this version: what is owed here ends as unsupported"
+LACKING = "route: {receiver: r}\nreceivers: [{name: r, webex_configs: [{room_id: a}]}]\n"
+BAD = (
+    "route: {receiver: r, group_wiat: 1s}\nreceivers: [{name: r, webex_configs: [{rom_id: a, room_id: a}]}]\n"
+)
+LACKS = "webex_configs: not delivered by this version: what is owed here ends as unsupported"
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def test_every_problem_and_1() -> None:
     assert result.stdout.splitlines() == [
         'rules/routing.yaml:1:22: error: unknown key "group_wiat" in a route; did you mean "group_wait"?',
         f"rules/routing.yaml:2:39: error: {LACKS}",
-        'rules/routing.yaml:2:40: error: unknown key "chanel" in slack_configs; did you mean "channel"?',
+        'rules/routing.yaml:2:40: error: unknown key "rom_id" in webex_configs; did you mean "room_id"?',
     ]
     assert result.stderr == "rules: 3 errors, no warnings\n"
 
@@ -69,15 +71,15 @@ def test_nothing_to_read_is_2() -> None:
 
 def test_settings_and_rules_at_once() -> None:
     write(BAD)
-    write("lisen: 127.0.0.1:1\nslack: {}\n", "responder.yaml")
+    write("lisen: 127.0.0.1:1\nguards: {}\n", "responder.yaml")
     result = check("--config", "responder.yaml", "--allow-unsupported")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         'responder.yaml:1:1: error: unknown key "lisen" in the settings; did you mean "listen"?',
-        "responder.yaml:2:1: warning: slack: not used by this version",
+        "responder.yaml:2:1: warning: guards: not used by this version",
         'rules/routing.yaml:1:22: error: unknown key "group_wiat" in a route; did you mean "group_wait"?',
         f"rules/routing.yaml:2:39: warning: {LACKS}",
-        'rules/routing.yaml:2:40: error: unknown key "chanel" in slack_configs; did you mean "channel"?',
+        'rules/routing.yaml:2:40: error: unknown key "rom_id" in webex_configs; did you mean "room_id"?',
     ]
 
 
@@ -113,8 +115,42 @@ def test_a_secret_that_cannot_be_read() -> None:
     )
 
 
-def test_the_shipped_rules_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_looked_for_where_serve_looks() -> None:
+    write("route: {receiver: r}\nreceivers: [{name: r, slack_configs: [{channel: a}]}]\n")
+    no_token = (
+        "rules/routing.yaml:2:39: error: slack_configs: no token: set slack.bot_token_file in responder.yaml,"
+        " or app_token_file or api_url_file here, or slack_app_token_file or slack_api_url_file in global\n"
+    )
+    assert (check().exit_code, check().stdout) == (1, no_token)
+    assert check("--allow-unsupported").stdout == no_token.replace(" error: ", " warning: ")
+    write("xoxb-canary", "config/token")
+    write("slack: {bot_token_file: config/token}\n", "config/responder.yaml")
+    assert (check().exit_code, check().output) == (0, "rules: no errors, no warnings\n")
+
+
+def test_a_template_that_cannot_be_rendered() -> None:
+    write("xoxb-canary", "token")
+    write("""route: {receiver: r}
+receivers:
+- name: r
+  slack_configs:
+  - channel: a
+    app_token_file: ../token
+    template:
+      text: |
+        {{ counts.firing }} of
+        {{ sumary }}
+""")
+    result = check("--output", "json")
+    assert result.exit_code == 1
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == ("rules/routing.yaml", 10, 1)
+    assert problem["message"].startswith('template: text: unknown name "sumary"; there are alerts, ')
+
+
+@pytest.mark.parametrize(
+    "config", [[], ["--config", "config/responder.yaml"], ["--config", "config/sandbox.yaml"]]
+)
+def test_the_shipped_rules_and_settings(config: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert check("--allow-unsupported").exit_code == 0
-    assert check("--config", "config/sandbox.yaml").exit_code == 0
-    assert check("--config", "config/responder.yaml", "--allow-unsupported").exit_code == 0
+    assert check(*config).exit_code == 0

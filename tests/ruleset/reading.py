@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from responder.core.rules import Integration
 from responder.errors import ProblemsError
 from responder.ruleset import Loaded, load_ruleset
 from responder.settings import Settings
@@ -36,3 +37,28 @@ def warned(loaded: Loaded, directory: Path) -> list[str]:
 
 def shown(lines: list[str], directory: Path) -> list[str]:
     return [line.replace(f"{directory}/", "") for line in lines]
+
+
+HEAD = "route: {receiver: r}\nreceivers:\n- name: r\n"
+"""Three lines: what a receiver says begins on the fourth."""
+
+
+def integrations(
+    receiver: str, directory: Path, settings: Settings | None = None, read_files: bool = True
+) -> tuple[Integration, ...]:
+    """The integrations of a receiver's text, which is indented by two."""
+    loaded = load(f"{HEAD}{receiver}", directory, settings, read_files=read_files)
+    return loaded.ruleset.receivers["r"].integrations
+
+
+def problems(receiver: str, directory: Path, settings: Settings | None = None) -> list[str]:
+    """Every problem of a receiver's text that does not load, as `line:column: ...`."""
+    found = wrong(f"{HEAD}{receiver}", directory, settings)
+    return [line.removeprefix("routing.yaml:") for line in found]
+
+
+def told(receiver: str, directory: Path, settings: Settings | None = None) -> list[str]:
+    """Warnings of a receiver's text that loads, and what is unsupported in it, as `line:column: ...`."""
+    loaded = load(f"{HEAD}{receiver}", directory, settings)
+    found = shown([str(problem) for problem in (*loaded.warnings, *loaded.unsupported)], directory)
+    return [line.removeprefix("routing.yaml:") for line in found]

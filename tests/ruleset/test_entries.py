@@ -35,7 +35,7 @@ def test_templates_are_found_wherever_they_stand(tmp_path: Path) -> None:
 route: {receiver: r}
 receivers:
 - name: r
-  slack_configs: [{channel: '{{ .x }}', mrkdwn_in: [a, '{{ .x }}'], fields: [{title: '{{ .x }}', value: b}]}]
+  slack_configs: [{channel: '#channel', mrkdwn_in: [a, '{{ .x }}'], fields: [{title: '{{ .x }}', value: b}]}]
   jira_configs: [{project: p, issue_type: t, fields: {a: [{b: '{{ .x }}'}]}, labels: ['{{ .x }}']}]
   opsgenie_configs: [{api_key_file: f, details: {a: '{{ .x }}', b: plain}}]
   discord_configs: [{webhook_url: 'https://discord.example/{{ .x }}'}]
@@ -43,9 +43,11 @@ receivers:
         tmp_path,
     )
     template = "a Go template; Responder's own text is used instead"
+    unused = "not used; Responder's own form is sent instead"
     assert warned(loaded, tmp_path) == [
-        f"routing.yaml:5:29: warning: channel: {template}",
+        f"routing.yaml:5:41: warning: mrkdwn_in: {unused}",
         f"routing.yaml:5:56: warning: mrkdwn_in: {template}",
+        f"routing.yaml:5:69: warning: fields: {unused}",
         f"routing.yaml:5:86: warning: title: {template}",
         f"routing.yaml:6:63: warning: fields: a: b: {template}",
         f"routing.yaml:6:87: warning: labels: {template}",

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,9 @@ def test_empty_sections_say_nothing(tmp_path: Path) -> None:
 
 
 def test_what_this_version_lacks_is_an_error_only_where_it_is_not_allowed(tmp_path: Path) -> None:
-    text = "route: {receiver: r}\nreceivers: [{name: r, slack_configs: [{channel: a}]}]\n"
+    text = "route: {receiver: r}\nreceivers: [{name: r, webex_configs: [{room_id: a}]}]\n"
     loaded = load(text, tmp_path)
-    line = "routing.yaml:2:39: %s: slack_configs: not delivered by this version: " + OWED
+    line = "routing.yaml:2:39: %s: webex_configs: not delivered by this version: " + OWED
     assert loaded.warnings == ()
     assert shown([str(problem) for problem in loaded.unsupported], tmp_path) == [line % "warning"]
     with pytest.raises(ProblemsError) as caught:
@@ -273,6 +274,7 @@ overrides:
         tmp_path,
         settings,
     ) == [
+        "routing.yaml:2:39: error: slack_configs needs channel",
         'routing.yaml:2:40: error: unknown key "chanel" in slack_configs; did you mean "channel"?',
         "sandbox.yaml:4:33: error: url: not a URL such as https://example.com/path",
         'sandbox.yaml:4:44: error: unknown key "name" in a receiver',
@@ -336,18 +338,57 @@ def test_who_hears_by_the_shipped_rules(labels: dict[str, str], receivers: list[
     assert [route.receiver for route in router.match(labels_from(labels))] == receivers
 
 
-def test_the_sandbox_overrides_every_shipped_receiver_that_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    settings = load_settings(Path("config/sandbox.yaml"), {})
-    loaded = load_ruleset(settings.rules, settings, allow_unsupported=False)
-    assert loaded.warnings == ()
+def test_what_the_sandbox_tells_stays_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("var/sandbox").mkdir(parents=True)
+    Path("var/sandbox/slack-bot-token").write_text("xoxb-canary")
+    Path("var/sandbox/pagerduty-routing-key").write_text("canarykey")
+    settings = load_settings(ROOT / "config/sandbox.yaml", {})
+    loaded = load_ruleset(ROOT / "rules", settings, allow_unsupported=False)
+    assert (loaded.warnings, loaded.unsupported) == ((), ())
     told = {
-        name: [each.settings.url.reveal() for each in receiver.integrations]
+        name: [(each.destination, each.settings is not None) for each in receiver.integrations]
         for name, receiver in loaded.ruleset.receivers.items()
     }
-    assert told.pop("nobody") == []
-    assert told == {name: [f"http://127.0.0.1:9096/hooks/{name}"] for name in told}
-    assert len(told) == 5
+    key = sha256(b"var/sandbox/pagerduty-routing-key").hexdigest()[:8]
+    assert told == {
+        "slack-critical": [("slack 127.0.0.1:9096 #critical-alerts", True)],
+        "slack-warnings": [("slack 127.0.0.1:9096 #alerts", True)],
+        "slack-machine-native-ops": [("slack 127.0.0.1:9096 #machine-native-ops", True)],
+        "pagerduty-critical": [(f"pagerduty 127.0.0.1:9096 {key}", True)],
+        "mail-ops": [("email 127.0.0.1:9025", True)],
+        "nobody": [],
+    }
+    assert "canary" not in str(loaded.ruleset.source)
+
+
+def test_the_shipped_rules_and_settings_load_where_the_secrets_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = load_settings(Path("config/responder.yaml"), {})
+    loaded = load_ruleset(settings.rules, settings, allow_unsupported=False)
+    assert loaded.unsupported == ()
+    assert [problem.message for problem in loaded.warnings] == [
+        "slack.bot_token_file: there is no /etc/responder/secrets/slack-bot-token; what needs it ends as "
+        "unsupported",
+        "pagerduty.routing_key_file: there is no /etc/responder/secrets/pagerduty-routing-key; what needs it "
+        "ends as unsupported",
+    ]
+    supported = {
+        name: [each.supported for each in receiver.integrations]
+        for name, receiver in loaded.ruleset.receivers.items()
+    }
+    assert supported == {
+        "slack-critical": [False],
+        "slack-warnings": [False],
+        "slack-machine-native-ops": [False],
+        "pagerduty-critical": [False],
+        "mail-ops": [True],
+        "nobody": [],
+    }
 
 
 # -- a file from the field ----------------------------------------------------------------------
@@ -363,6 +404,7 @@ def test_a_file_from_the_field_loads_with_warnings_only() -> None:
     )
     template = "a Go template; Responder's own text is used instead"
     lacks = "not delivered by this version: what is owed here ends as unsupported"
+    unused = "not used; Responder's own form is sent instead"
     assert lines == [
         f"8:23: warning: smtp_auth_password: {inline} smtp_auth_password_file",
         f"10:18: warning: slack_api_url: {webhook}",
@@ -383,6 +425,7 @@ def test_a_file_from_the_field_loads_with_warnings_only() -> None:
         f"84:15: warning: html: {template}",
         f"91:16: warning: title: {template}",
         f"92:15: warning: text: {template}",
+        f"96:9: warning: actions: {unused}",
         f"99:18: warning: url: {template}",
         f"102:18: warning: api_url: {webhook}",
         f"102:18: warning: api_url: {inline} api_url_file",
@@ -393,10 +436,10 @@ def test_a_file_from_the_field_loads_with_warnings_only() -> None:
         f"112:48: warning: password: {inline} password_file",
         f"117:19: warning: priority: {template}",
         f"119:19: warning: api_key: {inline} api_key_file",
-        f"80:9: warning: email_configs: {lacks}",
-        f"88:9: warning: slack_configs: {lacks}",
-        f"100:9: warning: slack_configs: {lacks}",
-        f"105:9: warning: pagerduty_configs: {lacks}",
+        (
+            "105:22: warning: service_key: PagerDuty's Events API v1 is not delivered to: create an "
+            "integration of type Events API v2 and set routing_key_file"
+        ),
         f"116:9: warning: opsgenie_configs: {lacks}",
         f"119:9: warning: victorops_configs: {lacks}",
     ]
@@ -432,9 +475,13 @@ def test_a_damaged_file_loads_or_says_why(start: int, length: int, put: str) -> 
         severities = {"error"}
         again = compile_ruleset(loaded.ruleset.source, Settings())
         assert again.ruleset.hash == loaded.ruleset.hash
-        assert _ids(again.ruleset) == _ids(loaded.ruleset)
+        assert _decisive(again.ruleset) == _decisive(loaded.ruleset)
     assert "error" in severities
 
 
-def _ids(ruleset: Ruleset) -> list[list[str]]:
-    return [[each.id for each in receiver.integrations] for receiver in ruleset.receivers.values()]
+def _decisive(ruleset: Ruleset) -> list[list[tuple[object, ...]]]:
+    """All of the integrations that a decision depends on."""
+    return [
+        [(each.id, each.kind, each.destination, each.send_resolved, each.supported) for each in integrations]
+        for integrations in (receiver.integrations for receiver in ruleset.receivers.values())
+    ]

@@ -13,8 +13,12 @@ from responder.settings import (
     Delivery,
     Intake,
     Limits,
+    Pace,
+    Pagerduty,
     Retention,
     Settings,
+    Slack,
+    Smtp,
     Storage,
     Timers,
     load_settings,
@@ -68,7 +72,11 @@ def test_defaults_are_the_documented_ones() -> None:
             max_retry=60 * SECOND,
             timeout=10 * SECOND,
             breaker=Breaker(after=10, probe=5 * SECOND, max_probe=60 * SECOND),
+            pace={"slack": Pace(1, 1), "pagerduty": Pace(2, 10)},
         ),
+        slack=None,
+        pagerduty=Pagerduty("https://events.pagerduty.com/v2/enqueue"),
+        smtp=None,
         retention=Retention(
             inputs=7 * DAY, deliveries=30 * DAY, journal=400 * DAY, rejected=7 * DAY, max_size=10 << 30
         ),
@@ -96,6 +104,7 @@ delivery:
   max_retry: 2m
   timeout: 1.5s
   breaker: {after: 3 failures in a row, probe: 1s, max_probe: 10s}
+  pace: {slack: {rate: 0.5}, email: {rate: 10, burst: 20}}
 retention: {journal: 1y, max_size: 1GiB}
 """)
     assert settings.listen == Address("::1", 80)
@@ -108,7 +117,13 @@ retention: {journal: 1y, max_size: 1GiB}
     assert settings.intake.stale_after == 12 * HOUR
     assert settings.limits == Limits(body=1 << 20, labels=8, lag=5 * SECOND)
     assert settings.delivery == Delivery(
-        250 * MILLISECOND, 2.0, 0.1, 2 * MINUTE, 1500 * MILLISECOND, Breaker(3, SECOND, 10 * SECOND)
+        250 * MILLISECOND,
+        2.0,
+        0.1,
+        2 * MINUTE,
+        1500 * MILLISECOND,
+        Breaker(3, SECOND, 10 * SECOND),
+        {"slack": Pace(0.5, 1), "pagerduty": Pace(2, 10), "email": Pace(10, 20)},
     )
     assert settings.retention == Retention(journal=365 * DAY, max_size=1 << 30)
 
@@ -152,6 +167,24 @@ kubernetes: [{cluster: a, konfig: b}]
         'r.yaml:11:38: error: unknown key "host" in heartbeat; it may have every, url',
         "r.yaml:12:1: warning: kubernetes: not used by this version",
         'r.yaml:12:27: error: unknown key "konfig" in kubernetes; did you mean "kubeconfig"?',
+    ]
+
+
+def test_paces_that_are_none() -> None:
+    assert wrong("""delivery:
+  pace:
+    slack: {rate: 0}
+    email: {burst: 5}
+    webhook: {rate: fast, burst: 0}
+    pagerduty: 5
+    opsgenie: {rate: 1}
+""") == [
+        "r.yaml:3:19: error: rate: '0' is not a number a second from 0.001 to 10000, such as 1",
+        "r.yaml:4:12: error: pace.email needs rate",
+        "r.yaml:5:21: error: rate: 'fast' is not a number a second from 0.001 to 10000, such as 1",
+        "r.yaml:5:34: error: burst: '0' is not a number from 1 to 10000, such as 10",
+        "r.yaml:6:16: error: pace.pagerduty must be a mapping, not a text",
+        'r.yaml:7:5: error: unknown key "opsgenie" in pace; it may have email, pagerduty, slack, webhook',
     ]
 
 
@@ -255,28 +288,21 @@ overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}}
 
 def test_settings_of_later_versions_are_checked_and_kept() -> None:
     settings = load("""
-slack: {bot_token_file: a, signing_secret_file: b, app_token_file: c, api_url: "https://slack.com/api/"}
-pagerduty: {events_url: "https://events.pagerduty.com/v2/enqueue", webhook_secret_file: d}
-smtp: {smarthost: "mail:587"}
 kubernetes: [{cluster: prod}, {cluster: lab, kubeconfig: k, context: c}]
 prometheus: {url: "http://prometheus:9090"}
 guards: {allow: []}
 heartbeat: {url: "https://hc.example/x", every: 60s}
 """)
     assert [str(warning) for warning in settings.warnings] == [
-        "r.yaml:2:1: warning: slack: not used by this version",
-        "r.yaml:3:1: warning: pagerduty: not used by this version",
-        "r.yaml:4:1: warning: smtp: not used by this version",
-        "r.yaml:5:1: warning: kubernetes: not used by this version",
-        "r.yaml:6:1: warning: prometheus: not used by this version",
-        "r.yaml:7:1: warning: guards: not used by this version",
-        "r.yaml:8:1: warning: heartbeat: not used by this version",
+        "r.yaml:2:1: warning: kubernetes: not used by this version",
+        "r.yaml:3:1: warning: prometheus: not used by this version",
+        "r.yaml:4:1: warning: guards: not used by this version",
+        "r.yaml:5:1: warning: heartbeat: not used by this version",
     ]
     assert settings.unused["kubernetes"] == [
         {"cluster": "prod"},
         {"cluster": "lab", "kubeconfig": "k", "context": "c"},
     ]
-    assert settings.unused["smtp"] == {"smarthost": "mail:587"}
 
 
 def test_a_repr_shows_no_capability_url() -> None:
@@ -291,7 +317,12 @@ def shipped(name: str) -> str:
 
 
 def test_the_shipped_default_says_the_defaults() -> None:
-    assert load(shipped("responder.yaml")) == Settings()
+    # Where the shipped rules lead has no default.
+    assert load(shipped("responder.yaml")) == Settings(
+        slack=Slack(bot_token_file=Path("/etc/responder/secrets/slack-bot-token")),
+        pagerduty=Pagerduty(routing_key_file=Path("/etc/responder/secrets/pagerduty-routing-key")),
+        smtp=Smtp("mail.machinenativeops.com:587", "Responder <responder@machinenativeops.com>"),
+    )
 
 
 def test_the_shipped_default_shows_every_key() -> None:
@@ -302,19 +333,23 @@ def test_the_shipped_default_shows_every_key() -> None:
     Path("config/tokens.yaml").write_text("[]")
     settings = load(text)
     assert {field.name for field in dataclass_fields(settings)} - set(_top_level(text)) == {
-        "unused",  # slack, pagerduty, smtp, kubernetes, prometheus, guards, heartbeat
+        "unused",  # kubernetes, prometheus, guards, heartbeat
+        "places",
         "warnings",
         "overrides",  # the sandbox's
         "sandbox",
     }
-    assert set(settings.unused) == {
-        "slack",
-        "pagerduty",
-        "smtp",
-        "kubernetes",
-        "prometheus",
-        "guards",
-        "heartbeat",
+    assert set(settings.unused) == {"kubernetes", "prometheus", "guards", "heartbeat"}
+    # Every key of the three is there: none has its default.
+    for section in (settings.slack, settings.pagerduty, settings.smtp):
+        assert section is not None
+        shown = {field.name for field in dataclass_fields(section) if getattr(section, field.name) is None}
+        assert shown == set()
+    assert {warning.message for warning in settings.warnings if ".yaml" not in warning.message} == {
+        "slack.signing_secret_file: not used by this version",
+        "slack.app_token_file: not used by this version",
+        "pagerduty.webhook_secret_file: not used by this version",
+        *(f"{name}: not used by this version" for name in settings.unused),
     }
 
 
@@ -328,6 +363,9 @@ def test_the_shipped_sandbox_loads() -> None:
     assert settings.storage.path == Path("var/responder.db")
     assert settings.rules == Path("rules")
     assert settings.auth == Auth(Path("var/sandbox/tokens.yaml"))
+    assert settings.slack == Slack(
+        bot_token_file=Path("var/sandbox/slack-bot-token"), api_url="http://127.0.0.1:9096/slack/api/"
+    )
     assert settings.overrides is not None
     assert [str(warning) for warning in settings.warnings] == [
         (

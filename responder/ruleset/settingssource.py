@@ -1,0 +1,86 @@
+"""The settings that decisions depend on, as they are kept beside the rules, and back.
+
+`load` writes them into `Ruleset.source` and reads those that were stored with old rules. They name
+files with secrets and hold none.
+"""
+
+from dataclasses import fields as dataclass_fields
+from dataclasses import replace
+from typing import Final
+
+from responder.core.model import format_duration, go_quote
+from responder.document.fields import Fields, choice, duration
+from responder.document.tree import Problems, parse, to_flow
+from responder.ruleset.secrets import Reading
+from responder.settings.destinations import read_destinations
+from responder.settings.load import read_overrides
+from responder.settings.values import Intake, Pagerduty, Settings, Slack, Smtp
+
+SETTINGS: Final = "(settings)"
+"""The name in `Ruleset.source`."""
+
+
+def settings_source(settings: Settings, reading: Reading) -> str:
+    """What is kept. The rules must have been read: they find out which files are missing."""
+    lines = [
+        f"compatibility: {settings.compatibility}",
+        f"stale_after: {format_duration(settings.intake.stale_after)}",
+    ]
+    for section, value in (
+        ("slack", settings.slack),
+        ("pagerduty", settings.pagerduty),
+        ("smtp", settings.smtp),
+    ):
+        if value is not None and value != Pagerduty():
+            lines.append(f"{section}: {_flow(value)}")
+    if reading.missing:
+        lines.append(f"missing: [{', '.join(sorted(reading.missing))}]")
+    if settings.overrides is not None:
+        timers = settings.overrides.timers
+        waits = (
+            f"{name}: {format_duration(value)}"
+            for name in ("group_wait", "group_interval", "repeat_interval")
+            if (value := getattr(timers, name)) is not None
+        )
+        receivers = (
+            f"{go_quote(name)}: {to_flow(node, reading.masks)}"
+            for name, node in settings.overrides.receivers.items()
+        )
+        lines.append(f"overrides: {{timers: {{{', '.join(waits)}}}, receivers: {{{', '.join(receivers)}}}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _flow(section: Slack | Pagerduty | Smtp) -> str:
+    """One section: what differs from its defaults, as it would be written."""
+    default, said = type(section)(), []
+    for field in dataclass_fields(section):
+        value = getattr(section, field.name)
+        if value == getattr(default, field.name) or field.name in _ELSEWHERE:
+            continue
+        key = "from" if field.name == "sender" else field.name
+        shown = str(value).lower() if isinstance(value, bool) else go_quote(str(value))
+        said.append(f"{key}: {shown}")
+    return f"{{{', '.join(said)}}}"
+
+
+_ELSEWHERE: Final = frozenset({"signing_secret_file", "app_token_file", "webhook_secret_file"})
+"""What they are for, no rule depends on."""
+
+
+def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[Settings, set[str]]:
+    """The settings with what was stored in place of what is configured now, and the missing files."""
+    fields = Fields(parse(text, SETTINGS, problems), "the stored settings", problems)
+    compatibility = fields.read("compatibility", choice("responder", "alertmanager"), "responder")
+    destinations = read_destinations(fields)
+    stored = replace(
+        settings,
+        compatibility="alertmanager" if compatibility == "alertmanager" else "responder",
+        intake=Intake(fields.read("stale_after", duration, settings.intake.stale_after)),
+        slack=destinations.slack,
+        pagerduty=destinations.pagerduty,
+        smtp=destinations.smtp,
+        overrides=read_overrides(fields),
+    )
+    missing = set(fields.texts("missing"))
+    fields.close()
+    return stored, missing
