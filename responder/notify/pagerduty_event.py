@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from responder.core.catalogue import PagerdutySettings, Templates
-from responder.core.model import MILLISECOND, Alert, Labels, Nanoseconds, format_time, label
+from responder.core.model import MILLISECOND, Alert, Labels, Nanoseconds, format_labels, format_time, label
 from responder.core.notification import Notification
 from responder.core.truncation import truncate_runes
 from responder.notify import content
@@ -29,6 +29,7 @@ Detail: TypeAlias = Literal["full", "short", "none"]
 DETAILS: Final[tuple[Detail, ...]] = ("full", "short", "none")
 
 _SUMMARY: Final = 1_024
+_HEADLINE: Final = 300
 _FIELD: Final = 255
 _LINKS: Final = 20
 _ALERTS: Final[Mapping[Detail, int]] = {"full": 100, "short": 10, "none": 0}
@@ -37,7 +38,7 @@ _TEXT: Final[Mapping[Detail, int]] = {"full": 40_000, "short": 200, "none": 0}
 
 _SOURCE: Final = ("instance", "node", "host", "pod", "deployment", "service", "job", "namespace", "cluster")
 _COMPONENT: Final = ("component", "service", "deployment", "job")
-_GROUP: Final = ("namespace", "cluster")
+_GROUP: Final = ("cluster", "namespace")
 
 log = logger("notify")
 
@@ -158,7 +159,7 @@ class _Texts:
 
 def _summary(notification: Notification) -> str:
     """The headline, and what the rule says if it says one thing: it is all that a phone shows."""
-    head = content.headline(notification, _SUMMARY)
+    head = content.headline(notification, _HEADLINE)
     said = {
         content.one_line(content.summary_of(alert)) for alert in notification.firing or notification.stale
     }
@@ -203,7 +204,7 @@ def _lines(alerts: tuple[Alert, ...], now: Nanoseconds, common: Labels, detail: 
     """A line for each alert, `Disk is full (instance=db-1), for 5m`, up to a number."""
     most = _ALERTS[detail]
     for alert in alerts[:most]:
-        what = content.summary_of(alert) or label(alert.labels, "alertname")
+        what = content.summary_of(alert) or label(alert.labels, "alertname") or format_labels(alert.labels)
         own = content.differing(alert, common)
         text = content.one_line(f"{what} ({own})" if own else what)
         lasted = content.lasted(alert, now)

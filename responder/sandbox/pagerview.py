@@ -52,14 +52,18 @@ def entry_line(incident: Incident, entry: Entry) -> Text:
 
 def _row(incident: Incident) -> str:
     log = "".join(
-        f"<li>{_time(entry.at)} {escape(entry.action)} {escape(entry.summary)}</li>"
+        f"<li>{_time(entry.at)} {_safe(entry.action)} {_safe(entry.summary)}</li>"
         for entry in incident.log[-_SHOWN:]
     )
     return (
-        f'<tr><td>#{incident.number}</td><td class="{escape(incident.status)}">{escape(incident.status)}</td>'
-        f"<td>{escape(incident.severity)}</td><td>{escape(incident.source)}</td>"
-        f"<td><b>{escape(incident.summary)}</b><ul>{log}</ul></td></tr>"
+        f'<tr><td>#{incident.number}</td><td class="{incident.status}">{incident.status}</td>'
+        f"<td>{_safe(incident.severity)}</td><td>{_safe(incident.source)}</td>"
+        f"<td><b>{_safe(incident.summary)}</b><ul>{log}</ul></td></tr>"
     )
+
+
+def _safe(text: str) -> str:
+    return escape(printable(text))
 
 
 def _time(at: Nanoseconds) -> str:
