@@ -17,7 +17,7 @@ S = TypeVar("S")
 def slack(settings: Settings, ruleset: Ruleset) -> list[tuple[str, SlackSettings]]:
     """(receiver, settings) of each `slack_configs` entry. Raises FileError, as the others do."""
     found, section = _entries(ruleset, SlackSettings), settings.slack
-    if found or section is None or section.bot_token_file is None:
+    if _names(ruleset, "slack") or section is None or section.bot_token_file is None:
         return found
     token = _secret("slack.bot_token_file", section.bot_token_file)
     return [("slack", SlackSettings("", token, section.api_url))]
@@ -26,7 +26,7 @@ def slack(settings: Settings, ruleset: Ruleset) -> list[tuple[str, SlackSettings
 def pagerduty(settings: Settings, ruleset: Ruleset) -> list[tuple[str, PagerdutySettings]]:
     """(receiver, settings) of each `pagerduty_configs` entry."""
     found, section = _entries(ruleset, PagerdutySettings), settings.pagerduty
-    if found or section.routing_key_file is None:
+    if _names(ruleset, "pagerduty") or section.routing_key_file is None:
         return found
     key = _secret("pagerduty.routing_key_file", section.routing_key_file)
     return [("pagerduty", PagerdutySettings(key, section.events_url))]
@@ -35,7 +35,7 @@ def pagerduty(settings: Settings, ruleset: Ruleset) -> list[tuple[str, Pagerduty
 def smtp(settings: Settings, ruleset: Ruleset) -> list[tuple[str, EmailSettings]]:
     """(receiver, settings) of each `email_configs` entry; that of the settings has no recipients."""
     found, section = _entries(ruleset, EmailSettings), settings.smtp
-    if found or section is None or not section.smarthost:
+    if _names(ruleset, "email") or section is None or not section.smarthost:
         return found
     host, _, port = section.smarthost.rpartition(":")
     password = section.auth_password_file
@@ -53,6 +53,21 @@ def smtp(settings: Settings, ruleset: Ruleset) -> list[tuple[str, EmailSettings]
         tls=Tls(ca=_read("smtp.ca_file", section.ca_file)) if section.ca_file else None,
     )
     return [("smtp", made)]
+
+
+def unusable(ruleset: Ruleset, kind: str | None) -> list[tuple[str, str]]:
+    """(receiver, kind) of each integration, of one kind or of all, that can tell nobody as it stands."""
+    return [
+        (receiver.name, integration.kind)
+        for receiver in ruleset.receivers.values()
+        for integration in receiver.integrations
+        if kind in (None, integration.kind) and not (integration.supported and integration.settings)
+    ]
+
+
+def _names(ruleset: Ruleset, kind: str) -> bool:
+    """Whether the rules have such integrations, usable or not."""
+    return any(each.kind == kind for receiver in ruleset.receivers.values() for each in receiver.integrations)
 
 
 def _entries(ruleset: Ruleset, kind: type[S]) -> list[tuple[str, S]]:

@@ -63,8 +63,10 @@ def doctor(
     if config == DEFAULT_CONFIG and not config.exists():
         raise FileError(f"{config} is not here: give --config FILE")
     settings = load_settings(config, os.environ)
-    ruleset = load_ruleset(settings.rules, settings).ruleset
-    found = asyncio.run(_examine(kind, settings, ruleset, send=send))
+    loaded = load_ruleset(settings.rules, settings)
+    for warning in (*settings.warnings, *loaded.warnings, *loaded.unsupported):
+        click.echo(str(warning), err=True)
+    found = asyncio.run(_examine(kind, settings, loaded.ruleset, send=send))
     failed = any(finding.level == "problem" for finding in found)
     if output == "json":
         print_json({"ok": not failed, "findings": [asdict(finding) for finding in found]})
@@ -79,35 +81,39 @@ async def _examine(
     from responder.cli import destinations
     from responder.clock import SystemClock
     from responder.notify.doctor import pagerduty, slack, smtp
+    from responder.notify.doctor.finding import Finding
     from responder.notify.http import Http
 
     http, clock = Http(), SystemClock()
-    found: list[Finding] = []
+    found = _unusable(ruleset, kind)
     try:
         if kind in (None, "slack"):
-            bots = destinations.slack(settings, ruleset)
-            found += await slack.examine(bots, http, send=send) if bots else _nothing("slack", kind)
+            found += await slack.examine(destinations.slack(settings, ruleset), http, send=send)
         if kind in (None, "pagerduty"):
             keys = destinations.pagerduty(settings, ruleset)
-            found += (
-                await pagerduty.examine(keys, http, clock, send=send) if keys else _nothing("pagerduty", kind)
-            )
+            found += await pagerduty.examine(keys, http, clock, send=send)
         if kind in (None, "smtp"):
-            mails = destinations.smtp(settings, ruleset)
-            found += await smtp.examine(mails, http, clock, send=send) if mails else _nothing("smtp", kind)
+            found += await smtp.examine(destinations.smtp(settings, ruleset), http, clock, send=send)
     finally:
         await http.close()
-    return found or _nothing("destinations", "")
+    advice = "name a receiver with slack_configs, pagerduty_configs or email_configs in the rules"
+    return found or [Finding("warning", kind or "destinations", "nothing is configured", advice)]
 
 
-def _nothing(what: str, kind: str | None) -> "list[Finding]":
-    """What is said of a kind that was asked for and is not there."""
+def _unusable(ruleset: "Ruleset", kind: str | None) -> "list[Finding]":
+    """Those that are configured and could not tell anybody: not known here, or without their secret."""
+    from responder.cli import destinations
     from responder.notify.doctor.finding import Finding
 
-    if kind is None:
-        return []
-    advice = "name a receiver with slack_configs, pagerduty_configs or email_configs in the rules"
-    return [Finding("warning", what, "nothing is configured", advice)]
+    return [
+        Finding(
+            "problem",
+            f"{what} {receiver}",
+            "it cannot be used as it stands: what is owed to it ends as unsupported",
+            "`responder check` says why, with its place",
+        )
+        for receiver, what in destinations.unusable(ruleset, "email" if kind == "smtp" else kind)
+    ]
 
 
 def _print(found: "list[Finding]") -> None:

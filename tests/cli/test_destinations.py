@@ -19,9 +19,12 @@ KEY = PagerdutySettings(Secret("k"))
 MAIL = EmailSettings(("a@x",), "b@x", "mx", 25)
 
 
+_KINDS = {SlackSettings: "slack", PagerdutySettings: "pagerduty", EmailSettings: "email"}
+
+
 def ruleset(**receivers: Any) -> Ruleset:
     made = {
-        name: Receiver(name, (Integration(name, "kind", True, "somewhere", settings),))
+        name: Receiver(name, (Integration(name, _KINDS.get(type(settings), "sns"), True, "there", settings),))
         for name, settings in receivers.items()
     }
     return Ruleset("hash", Router.__new__(Router), made, resolve_timeout=MINUTE)
@@ -33,6 +36,8 @@ def test_those_of_the_rules_with_the_receivers_that_have_them() -> None:
     assert destinations.slack(settings, rules) == [("chat", BOT), ("chat2", BOT)]
     assert destinations.pagerduty(settings, rules) == [("page", KEY)]
     assert destinations.smtp(settings, rules) == [("mail", MAIL)]
+    assert destinations.unusable(rules, None) == [("unsupported", "sns")]
+    assert destinations.unusable(rules, "slack") == []
 
 
 def test_what_the_settings_name_where_the_rules_name_nothing(tmp_path: Path) -> None:
