@@ -20,8 +20,8 @@ from responder.core.model import MILLISECOND, SECOND, Nanoseconds
 from responder.core.notification import Attempt, Delivered, Notification, Outcome, Rejected, Retry, Unknown
 from responder.core.rules import Integration
 from responder.notify.http import Answer, Http, Progress, Redactor, classify, timed_out, url_secrets
-from responder.notify.pagerduty_event import Events
-from responder.notify.pagerduty_session import GivenUp, enqueue
+from responder.notify.pagerdutyevent import Events
+from responder.notify.pagerdutysession import GivenUp, enqueue
 from responder.notify.threads import Threads
 
 PATIENCE: Final = 4_500 * MILLISECOND

@@ -103,7 +103,7 @@ async def _enqueue(
 ) -> Outcome:
     # pdpyras is slow to import, and nothing else here needs it.
     from responder.notify.pagerduty import judge
-    from responder.notify.pagerduty_session import enqueue
+    from responder.notify.pagerdutysession import enqueue
 
     key = settings.routing_key.reveal()
     event = {"routing_key": key, "event_action": action, "dedup_key": dedup_key, **more}

@@ -12,7 +12,7 @@ import pytest
 from responder.core.catalogue import PagerdutySettings, Secret
 from responder.core.model import MINUTE, SECOND, Alert, labels_from
 from responder.core.notification import Notification
-from responder.notify.pagerduty_event import MOST_BYTES, Events
+from responder.notify.pagerdutyevent import MOST_BYTES, Events
 from responder.sandbox.pagerrules import problems
 from tests.notify.notices import MONDAY, alert, notification
 from tests.notify.pager import KEY
