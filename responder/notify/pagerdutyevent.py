@@ -124,7 +124,7 @@ class Events:
 
 
 class _Texts:
-    """The texts that the rules bring, rendered on first use and once."""
+    """The texts that the rules bring, each rendered once."""
 
     def __init__(
         self, templates: Templates, notification: Notification, external_url: str, now: Nanoseconds
