@@ -40,9 +40,14 @@ _PLACE: Final = ("cluster", "namespace", "service", "deployment", "pod", "instan
 """Labels that say where, in the order in which people narrow it down."""
 
 
+def severity_named(word: str) -> Severity:
+    """What a word means; one that nobody knows is an `error`: better looked at than not."""
+    return _SEVERITIES.get(word.strip().lower(), "error")
+
+
 def severity_of(alert: Alert) -> Severity:
-    """From the label `severity`; a value that nobody knows is an `error`: better looked at than not."""
-    return _SEVERITIES.get(label(alert.labels, "severity").lower(), "error")
+    """From the label `severity`."""
+    return severity_named(label(alert.labels, "severity"))
 
 
 def worst(notification: Notification) -> Severity:

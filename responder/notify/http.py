@@ -95,7 +95,7 @@ class Http:
             headers=request.headers,
             data=_Body(request.body, progress) if request.body else None,
             allow_redirects=False,
-            ssl=self._context(request.tls) if request.tls else True,
+            ssl=self.context(request.tls) if request.tls else True,
             server_hostname=(request.tls.server_name or None) if request.tls else None,
             proxy=URL(request.proxy.reveal()) if request.proxy else None,
         )
@@ -116,7 +116,7 @@ class Http:
         written = line.written(url, request.headers, request.body)
         if written is None or not host or not port or url.scheme not in ("http", "https"):
             return None
-        context = self._context(request.tls or Tls()) if url.scheme == "https" else None
+        context = self.context(request.tls or Tls()) if url.scheme == "https" else None
         name = request.tls.server_name if request.tls else ""
         try:
             taken = await self._lines.take((host, port, context, name or host))
@@ -153,7 +153,8 @@ class Http:
             )
         return self._session
 
-    def _context(self, tls: Tls) -> ssl.SSLContext:
+    def context(self, tls: Tls) -> ssl.SSLContext:
+        """The TLS context of these settings. Raises OSError if their files cannot be used."""
         files = [Path(name) for name in (tls.cert_file, tls.key_file) if name]
         # Certificates are renewed in place: a file that changed is read again.
         stamp = [(stat.st_mtime_ns, stat.st_ino) for stat in (path.stat() for path in files)]

@@ -11,6 +11,7 @@ from responder.core.model import Nanoseconds
 from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
+from responder.notify.threads import Threads
 
 
 class Sender(Protocol):
@@ -55,6 +56,7 @@ class Senders:
         self._mends = mends
         self._clock = clock or SystemClock()
         self._http = Http()
+        self._threads = Threads()
         self._senders: dict[str, tuple[Integration, Sender]] = {}
 
     def __call__(self, integration: Integration) -> Sender:
@@ -75,6 +77,10 @@ class Senders:
             from responder.notify.webhook import WebhookSender
 
             return WebhookSender(integration, self._external_url, self._mends, self._clock, self._http)
+        if integration.supported and integration.kind == "pagerduty":
+            from responder.notify.pagerduty import PagerdutySender
+
+            return PagerdutySender(integration, self._external_url, self._clock, self._http, self._threads)
         return Unsupported(integration.kind)
 
 
