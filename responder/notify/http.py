@@ -89,7 +89,7 @@ class Http:
             headers=request.headers,
             data=_Body(request.body, progress) if request.body else None,
             allow_redirects=False,
-            ssl=self._context(request.tls) if request.tls else True,
+            ssl=self.context(request.tls) if request.tls else True,
             server_hostname=(request.tls.server_name or None) if request.tls else None,
             proxy=URL(request.proxy.reveal()) if request.proxy else None,
         )
@@ -121,7 +121,8 @@ class Http:
             )
         return self._session
 
-    def _context(self, tls: Tls) -> ssl.SSLContext:
+    def context(self, tls: Tls) -> ssl.SSLContext:
+        """The TLS context for these settings. Raises OSError or ValueError."""
         files = [Path(name) for name in (tls.cert_file, tls.key_file) if name]
         # Certificates are renewed in place: a file that changed is read again.
         stamp = [(stat.st_mtime_ns, stat.st_ino) for stat in (path.stat() for path in files)]

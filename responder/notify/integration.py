@@ -4,13 +4,16 @@
 never looks into an integration's settings.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from responder.clock import Clock, SystemClock
 from responder.core.model import Nanoseconds
 from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
+
+if TYPE_CHECKING:
+    from responder.notify.slackweb import Workspaces
 
 
 class Sender(Protocol):
@@ -46,6 +49,7 @@ class Senders:
         self._mends = mends
         self._clock = clock or SystemClock()
         self._http = Http()
+        self._workspaces: Workspaces | None = None
         self._senders: dict[str, tuple[Integration, Sender]] = {}
 
     def __call__(self, integration: Integration) -> Sender:
@@ -60,12 +64,20 @@ class Senders:
     async def close(self) -> None:
         """Close every connection. To be called when nothing is being sent any more."""
         await self._http.close()
+        if self._workspaces:
+            await self._workspaces.close()
 
     def _make(self, integration: Integration) -> Sender:
         if integration.supported and integration.kind == "webhook":
             from responder.notify.webhook import WebhookSender
 
             return WebhookSender(integration, self._external_url, self._mends, self._clock, self._http)
+        if integration.supported and integration.kind == "slack":
+            from responder.notify.slack import SlackSender
+            from responder.notify.slackweb import Workspaces
+
+            self._workspaces = self._workspaces or Workspaces(self._http, self._clock)
+            return SlackSender(integration, self._external_url, self._clock, self._http, self._workspaces)
         return Unsupported(integration.kind)
 
 
