@@ -30,6 +30,9 @@ were seen to be refused (slackapi/bolt-python, issue 914)."""
 _SIZE: Final = 9_000
 """Characters of all texts together; `msg_blocks_too_long` was seen at about 13,000."""
 
+_FOOT: Final = 3
+"""Blocks that come after the alerts: how many more, links, and what belongs to all."""
+
 _SUMMARY: Final = 300
 _LABELS: Final = 300
 _DESCRIPTION: Final = 600
@@ -66,7 +69,7 @@ def message(
     words = words or Words()
     title = truncate_runes(content.one_line(words.title or ""), 150) or content.headline(notification)
     page = _Page()
-    page.add(_context(_mrkdwn(" · ".join(_facts(notification, now))), _plain(_where(notification))))
+    page.add(_context(_mrkdwn(" · ".join(_facts(notification, now)))))
     notes = [content.lateness(notification, now)]
     if continues:
         notes.append("continues an earlier message, which cannot be edited any more")
@@ -74,9 +77,11 @@ def message(
         page.add(_context(_plain(note[0].upper() + note[1:])))
     if words.body is None:
         _body(page, notification, now)
-    elif body := cut_mrkdwn(words.body.strip(), _SECTION):
-        page.add(_section(_mrkdwn(body)))
+    else:
+        if body := cut_mrkdwn(words.body.strip(), _SECTION):
+            page.add(_section(_mrkdwn(body)))
         page.add_links(_common_links(_entries(notification)))
+    page.add(_foot(notification))
     return Message(
         text=escape(title),
         blocks=[{"type": "header", "text": _plain(title)}],
@@ -104,7 +109,7 @@ class _Page:
         """Add them all, or none if there is no room for them and for `reserve` more blocks."""
         wanted = [block for block in blocks if block is not None]
         size = sum(map(_size, wanted))
-        room = _SIZE - (_LINKS if reserve else 0)
+        room = _SIZE - (_LINKS + 2 * _LABELS if reserve else 0)
         if len(self.blocks) + len(wanted) > _BLOCKS - reserve or self._size + size > room:
             return False
         self.blocks += wanted
@@ -126,18 +131,16 @@ def _body(page: _Page, notification: Notification, now: Nanoseconds) -> None:
     summary = shared.pop() if len(shared) == 1 else None
     if summary is not None:
         description = dict(content.common_annotations(notification)).get("description", "").strip()
-        texts = [truncate_runes(content.visible(summary), _SUMMARY)]
+        texts = [truncate_runes(content.visible(summary).strip(), _SUMMARY)]
         if description != summary:
-            texts.append(truncate_runes(content.visible(description), _DESCRIPTION))
+            texts.append(truncate_runes(content.visible(description).strip(), _DESCRIPTION))
         if text := "\n".join(filter(None, texts)):
             page.add(_section(_plain(text)))
-    if text := _rest(notification, common):
-        page.add(_context(_plain(text)))
     links = _common_links(entries)
     shown = 0
     if len(entries) > 1:
         for entry in entries[:_ALERTS]:
-            if not page.add(*_alert(entry, common, summary, links, now), reserve=2):
+            if not page.add(*_alert(entry, common, summary, links, now), reserve=_FOOT):
                 break
             shown += 1
         if text := _more(entries[shown:]):
@@ -152,9 +155,10 @@ def _alert(
     own = truncate_runes(content.one_line(content.differing(alert, common)), _LABELS)
     section = None
     if summary is None:
-        what = content.summary_of(alert) or label(alert.labels, "alertname") or own
+        names = (content.summary_of(alert), label(alert.labels, "alertname"), own, "Alert without a name")
+        what = next(filter(None, map(content.one_line, names)))
         lead = {"firing": "", "stale": "Stale: ", "resolved": "Over: "}[verdict]
-        section = _section(_plain(lead + truncate_runes(content.one_line(what), _SUMMARY)))
+        section = _section(_plain(lead + truncate_runes(what, _SUMMARY)))
     when = [_when(alert, verdict, now)]
     mine = [link for link in content.links(alert) if link not in links]
     if text := _link_text(mine, _ALERT_LINKS):
@@ -199,21 +203,17 @@ def over_after(notification: Notification, now: Nanoseconds) -> str:
     return f"Over after {content.rounded(max(last - first, 0))}"
 
 
-def _where(notification: Notification) -> str:
-    return truncate_runes(
-        content.one_line(f"{notification.receiver} · incident {notification.incident}"), _LABELS
-    )
-
-
-def _rest(notification: Notification, common: Labels) -> str:
-    """Labels that all alerts have and that stand nowhere else."""
+def _foot(notification: Notification) -> Block:
+    """Labels that all alerts have and that stand nowhere else, and where the message comes from."""
     said = {"", *content.place_of(notification).split(" / ")}
-    rest = [
+    rest = ", ".join(
         f"{name}={value}"
-        for name, value in common
+        for name, value in content.common_labels(notification)
         if name not in ("alertname", "severity") and value not in said
-    ]
-    return truncate_runes(content.one_line(", ".join(rest)), _LABELS)
+    )
+    origin = f"{notification.receiver} · incident {notification.incident}"
+    texts = [truncate_runes(content.one_line(text), _LABELS) for text in (rest, origin)]
+    return _context(*(_plain(text) for text in texts if text))
 
 
 def _entries(notification: Notification) -> list[_Entry]:
@@ -228,7 +228,11 @@ def _more(entries: Sequence[_Entry]) -> str:
     verdicts = [verdict for _, verdict in entries]
     counts = [(verdicts.count(verdict), verdict) for verdict in ("firing", "stale", "resolved")]
     said = ", ".join(f"{number} {verdict}" for number, verdict in counts if number)
-    return f"And {len(entries)} more: {said}" if len(set(verdicts)) > 1 else f"And {said} more"
+    return (
+        f"And {len(entries)} more: {said}"
+        if len(set(verdicts)) > 1
+        else f"And {len(entries)} more {verdicts[0]}"
+    )
 
 
 def _common_links(entries: Sequence[_Entry]) -> list[tuple[str, str]]:

@@ -79,18 +79,18 @@ def _message(message: Message) -> str:
     body += "".join(map(_attachment, message.attachments))
     edited = ' <span class="small">(edited)</span>' if message.edited else ""
     app = ' <span class="app">APP</span>' if message.own else ""
-    replies = "".join(map(_message, message.replies))
-    count = len(message.replies)
-    thread = (
-        f'<div class="thread"><div class="count">{count} {"reply" if count == 1 else "replies"}</div>{replies}</div>'
-        if replies
-        else ""
-    )
+    who = f"<b>{escape(message.author)}</b>{app} <time>{_clock_time(message.ts)}</time>{edited}"
     return (
         f'<article><div class="face">{escape(message.author[:1].upper())}</div><div class="said">'
-        f'<div class="who"><b>{escape(message.author)}</b>{app} <time>{_clock_time(message.ts)}</time>{edited}</div>'
-        f"{body}{thread}</div></article>"
+        f'<div class="who">{who}</div>{body}{_thread(message.replies)}</div></article>'
     )
+
+
+def _thread(replies: list[Message]) -> str:
+    if not replies:
+        return ""
+    count = f"{len(replies)} {'reply' if len(replies) == 1 else 'replies'}"
+    return f'<div class="thread"><div class="count">{count}</div>{"".join(map(_message, replies))}</div>'
 
 
 def _attachment(attachment: dict[str, Any]) -> str:
@@ -205,8 +205,8 @@ _HEAD: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>#CHANNEL</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <style>
-body{font:15px/1.46 Lato,system-ui,"DejaVu Sans",sans-serif;color:#1d1c1d;background:#fff;margin:0;padding:16px 20px;
-max-width:720px}
+body{font:15px/1.46 Lato,system-ui,"DejaVu Sans",sans-serif;color:#1d1c1d;background:#fff;
+margin:0;padding:16px 20px;max-width:720px}
 h1{font-size:17px;margin:0 0 10px}
 article{display:flex;gap:10px;padding:8px 0}
 .face{flex:none;width:36px;height:36px;border-radius:6px;background:#4a5568;color:#fff;display:flex;align-items:center;
