@@ -126,6 +126,7 @@ _Entry: TypeAlias = tuple[Alert, Verdict]
 
 def _body(page: _Page, notification: Notification, now: Nanoseconds) -> None:
     entries = _entries(notification)
+    state = content.state_of(notification)
     common = content.common_labels(notification)
     shared = {content.summary_of(alert) for alert, _ in entries}
     summary = shared.pop() if len(shared) == 1 else None
@@ -140,7 +141,9 @@ def _body(page: _Page, notification: Notification, now: Nanoseconds) -> None:
     shown = 0
     if len(entries) > 1:
         for entry in entries[:_ALERTS]:
-            if not page.add(*_alert(entry, common, summary, links, now), reserve=_FOOT):
+            lead = "" if entry[1] == state else _LEADS[entry[1]]
+            section = _line(entry[0], lead, common) if summary is None else None
+            if not page.add(section, _detail(entry, common, links, now), reserve=_FOOT):
                 break
             shown += 1
         if text := _more(entries[shown:]):
@@ -148,31 +151,33 @@ def _body(page: _Page, notification: Notification, now: Nanoseconds) -> None:
     page.add_links(links)
 
 
-def _alert(
-    entry: _Entry, common: Labels, summary: str | None, links: list[tuple[str, str]], now: Nanoseconds
-) -> tuple[Block | None, Block]:
+_LEADS: Final[dict[Verdict, str]] = {"firing": "", "stale": "Stale: ", "resolved": "Over: "}
+
+
+def _line(alert: Alert, lead: str, common: Labels) -> Block:
+    """What the rule says of the alert, or else what it is called."""
+    own = content.differing(alert, common)
+    names = (content.summary_of(alert), label(alert.labels, "alertname"), own, "Alert without a name")
+    what = next(filter(None, map(content.one_line, names)))
+    return _section(_plain(lead + truncate_runes(what, _SUMMARY)))
+
+
+def _detail(entry: _Entry, common: Labels, links: list[tuple[str, str]], now: Nanoseconds) -> Block:
+    """Its own labels, since when, and its own links."""
     alert, verdict = entry
     own = truncate_runes(content.one_line(content.differing(alert, common)), _LABELS)
-    section = None
-    if summary is None:
-        names = (content.summary_of(alert), label(alert.labels, "alertname"), own, "Alert without a name")
-        what = next(filter(None, map(content.one_line, names)))
-        lead = {"firing": "", "stale": "Stale: ", "resolved": "Over: "}[verdict]
-        section = _section(_plain(lead + truncate_runes(what, _SUMMARY)))
     when = [_when(alert, verdict, now)]
-    mine = [link for link in content.links(alert) if link not in links]
-    if text := _link_text(mine, _ALERT_LINKS):
+    if text := _link_text([link for link in content.links(alert) if link not in links], _ALERT_LINKS):
         when.append(text)
-    return section, _context(_plain(own) if own else None, _mrkdwn(" · ".join(when)))
+    return _context(_plain(own) if own else None, _mrkdwn(" · ".join(when)))
 
 
 def _when(alert: Alert, verdict: Verdict, now: Nanoseconds) -> str:
     if verdict == "resolved":
         return f"over after {content.lasted(alert, now)}" if alert.starts_at else "over"
-    since = f"since {date(alert.starts_at)}" if alert.starts_at else ""
     if verdict == "stale":
         return f"stale, last heard of {date(alert.updated_at)}"
-    return since or "firing"
+    return f"since {date(alert.starts_at)}" if alert.starts_at else "firing"
 
 
 def _facts(notification: Notification, now: Nanoseconds) -> list[str]:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import responses
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackRequestError
@@ -272,7 +272,7 @@ class Workspaces:
             client = AsyncWebClient(
                 token=settings.token.reveal(),
                 base_url=settings.api_url,
-                session=self._opened(),
+                session=_named(self._opened(), settings.tls),
                 logger=_LOG,
                 retry_handlers=[],
             )
@@ -298,6 +298,27 @@ class Workspaces:
                 trace_configs=[_tracing()],
             )
         return self._session
+
+
+class _Named:
+    """A session whose peers show a certificate for `name`, which the SDK has no way to ask for."""
+
+    def __init__(self, session: aiohttp.ClientSession, name: str) -> None:
+        self._session = session
+        self._name = name
+
+    @property
+    def closed(self) -> bool:
+        return self._session.closed
+
+    def request(self, *args: Any, **options: Any) -> Any:
+        return self._session.request(*args, server_hostname=self._name, **options)
+
+
+def _named(session: aiohttp.ClientSession, tls: Tls | None) -> aiohttp.ClientSession:
+    if tls is None or not tls.server_name:
+        return session
+    return cast("aiohttp.ClientSession", _Named(session, tls.server_name))
 
 
 def _tracing() -> aiohttp.TraceConfig:

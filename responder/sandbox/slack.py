@@ -131,9 +131,9 @@ class Slack:
     def fault(self, method: str, kind: str, times: int = 1) -> None:
         """Let the next calls of a method (`services`: of a webhook) go wrong, in the order of asking.
 
-        `ok_false:ERROR`, `ratelimited` (Retry-After: 3), a status such as `503`, `html_500`,
-        `text_plain`, `bad_json`, `null`, `list`; `hang` and `reset` before, `hang_after` and
-        `reset_after` once the call was done; `none`: goes well.
+        `ok_false:ERROR`, `text_400:ERROR` (a webhook's way), `ratelimited` (Retry-After: 3), a status
+        such as `503` or `html_500`, `text_plain`, `bad_json`, `null`, `list`; `hang` and `reset` before,
+        `hang_after` and `reset_after` once the call was done; `none`: goes well.
         """
         self._faults.setdefault(method, deque()).extend([kind] * times)
 
@@ -197,6 +197,8 @@ class Slack:
             status, answer, headers = 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "3"}
         elif kind.startswith("ok_false:"):
             status, answer, headers = 200, {"ok": False, "error": kind.partition(":")[2]}, {}
+        elif kind.startswith("text_400:"):
+            status, answer, headers = 400, kind.partition(":")[2], {}
         else:
             status, answer, headers = _WORDLESS.get(kind) or (int(kind.removeprefix("html_")), _HTML, {})
         if kind.startswith(("reset", "hang")):
@@ -432,6 +434,7 @@ class Slack:
             return 410, "channel_is_archived"
         if not isinstance(arguments, dict):
             return 400, "invalid_payload"
+        arguments = dict(arguments)
         check(arguments)
         self._limit(f"post {channel.id}", 1, 5)
         self.room.put(channel, self._made(arguments, arguments.get("username") or "incoming-webhook"))

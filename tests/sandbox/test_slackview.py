@@ -115,9 +115,9 @@ async def test_a_terminal_shows_the_message_and_its_thread(workspace: Workspace)
         "00:01 Responder",
         "  Resolved (2): HighErrorRate, prod / shop / web",
         "  #2e8b57 | Over after 4h20m · critical · 2 resolved",
-        "  #2e8b57 | Over: web-1 fails 7% of requests",
+        "  #2e8b57 | web-1 fails 7% of requests",
         "  #2e8b57 | pod=web-1  over after 4h11m",
-        "  #2e8b57 | Over: web-2 fails 7% of requests",
+        "  #2e8b57 | web-2 fails 7% of requests",
         "  #2e8b57 | pod=web-2  over after 4h15m",
         "  #2e8b57 | Runbook (https://runbooks.example/high-error-rate)"
         " · Dashboard (https://grafana.example/d/shop?var-service=web&from=now-1h)"
