@@ -37,7 +37,7 @@ from responder.notify.slackblocks import (
 )
 from responder.notify.slackhook import IncomingWebhook
 from responder.notify.slackthread import Receipt, Told
-from responder.notify.slackweb import Failed, Workspaces, is_channel_id
+from responder.notify.slackweb import Failed, Workspaces, entries, is_channel_id, next_cursor
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -313,13 +313,12 @@ class SlackSender:
                 if failed.error == "channel_not_found" and not is_channel_id(self._settings.channel):
                     workspace.forget(self._settings.channel)
                 raise
-            for entry in page.get("messages") or ():
+            for entry in entries(page, "messages"):
                 if (row := _row(entry, key)) is not None:
                     same = row == str(notification.row)
                     said: Told | None = thread.told(notification) if same else None
                     return thread.receipt(channel, str(entry.get("ts")), said)
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
+            if not (cursor := next_cursor(page)):
                 break
         return None
 

@@ -118,10 +118,9 @@ class Workspace:
             page = await self.call(
                 "conversations.list", progress, types=types, limit=999, exclude_archived=True, cursor=cursor
             )
-            for entry in page.get("channels") or ():
+            for entry in entries(page, "channels"):
                 self._channels[str(entry.get("name"))] = str(entry.get("id"))
-            cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
+            if not (cursor := next_cursor(page)):
                 return
 
     # -- what it means --------------------------------------------------------------------
@@ -170,6 +169,19 @@ class Workspace:
         if kind == "application/json":
             return _uncertain(method, f"{detail}: the answer cannot be read")
         return Retry("server_error", self._redactor.clean(f"{detail}: {kind or 'nothing'}, not Slack's JSON"))
+
+
+def entries(page: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list in an answer, whatever else may be in their place."""
+    found = page.get(name)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def next_cursor(page: Mapping[str, Any]) -> str:
+    """Where the next page begins, "" after the last one."""
+    metadata = page.get("response_metadata")
+    cursor = metadata.get("next_cursor") if isinstance(metadata, dict) else None
+    return cursor if isinstance(cursor, str) else ""
 
 
 def is_channel_id(text: str) -> bool:

@@ -55,8 +55,8 @@ def message_lines(message: Message, indent: str = "") -> list[str]:
     body = [line for block in message.blocks for line in _block_lines(block)]
     body = body or _text_lines(message.text)
     for attachment in message.attachments:
-        bar = f"{attachment.get('color', '')} | "
-        body += [bar + line for block in attachment.get("blocks") or () for line in _block_lines(block)]
+        attached = [line for block in attachment.get("blocks") or () for line in _block_lines(block)]
+        body += [f"▌ {line}" for line in attached]
     out += [f"{indent}  {line}" for line in body]
     for reply in message.replies:
         out += message_lines(reply, indent + "    ")

@@ -141,7 +141,7 @@ async def test_ten_thousand_alerts(workspace: Workspace) -> None:
 
 
 async def test_own_name_and_icon(workspace: Workspace) -> None:
-    look = {"username": "Shop", "icon_emoji": ":bell:", "icon_url": "https://x.example/i.png"}
+    look: dict[str, Any] = {"username": "Shop", "icon_emoji": ":bell:", "icon_url": "https://x.example/i.png"}
     await workspace.tell(FIRST, **look)
     assert workspace.slack.messages("ops")[0].author == "Shop"
     workspace.slack.scopes.remove("chat:write.customize")
@@ -476,6 +476,16 @@ async def test_texts_of_somebody_elses(workspace: Workspace) -> None:
         "type": "mrkdwn",
         "text": "See <https://x.example|this>",
     }
+
+
+async def test_a_template_that_fails_is_replaced_by_our_text_and_logged(workspace: Workspace) -> None:
+    templates = {"title": Template("{{ oops.", place="rules/routing.yaml:7:9")}
+    with structlog.testing.capture_logs() as logged:
+        await workspace.tell(FIRST, templates=templates)
+    assert texts(workspace.slack.messages("ops")) == [CRITICAL]
+    assert [(line["event"], line["place"]) for line in logged] == [
+        ("template_failed", "rules/routing.yaml:7:9")
+    ]
 
 
 # -- secrets -----------------------------------------------------------------------------------

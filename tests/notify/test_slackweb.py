@@ -82,8 +82,11 @@ async def test_every_fault_at_every_call(workspace: Workspace, stage: str, fault
         receipt = partly.receipt
     workspace.slack.fault("chat.update" if stage == "update" else "chat.postMessage", fault)
     assert await workspace.send(now, receipt=receipt, within=within) == FAULTS[fault]
-    # Once it works again the same row is told.
+    # Once it works again the same row is told, in one message; only a reply may come twice.
     await workspace.tell(now, maybe_told=True)
+    [message] = workspace.slack.messages("ops")
+    replies = {"post": 0, "update": 1, "reply": 2 if fault.endswith("_after") else 1}
+    assert len(message.replies) == replies[stage]
 
 
 async def test_nobody_listens(workspace: Workspace) -> None:
@@ -161,6 +164,25 @@ async def test_an_answer_without_a_place_is_no_receipt(workspace: Workspace) -> 
     async with serving() as server:
         server.answers(web.json_response({"ok": True}))
         assert await workspace.send(FIRST, api_url=f"{server.url}/api/") == Delivered()
+
+
+async def test_lists_that_are_none(workspace: Workspace) -> None:
+    for strange in (
+        {"channels": "many", "messages": [1], "response_metadata": []},
+        {"channels": [None], "messages": {"a": 1}, "response_metadata": {"next_cursor": 7}},
+        {"channels": [{"name": "ops", "id": "C1"}], "messages": [{"metadata": "x"}, {"ts": 1}]},
+    ):
+        async with serving() as server:
+            server.answers(web.json_response({"ok": True, "channel": "C1", "ts": "1.0", **strange}))
+            outcome = await workspace.send(FIRST, api_url=f"{server.url}/api/", maybe_told=True)
+            assert outcome == Delivered('{"v":1,"channel":"C1","ts":"1.0","told":{"firing":"1"}}')
+
+
+@pytest.mark.parametrize("url", ["http://[/api/", "nonsense/api/", "ftp://127.0.0.1/api/"])
+async def test_an_api_url_that_makes_no_sense(workspace: Workspace, url: str) -> None:
+    assert await workspace.send(FIRST, api_url=url) == Rejected(
+        "client_error", "no request can be made of this URL, proxy or these headers"
+    )
 
 
 async def test_an_answer_that_breaks_off(workspace: Workspace) -> None:

@@ -114,15 +114,15 @@ async def test_a_terminal_shows_the_message_and_its_thread(workspace: Workspace)
         "#ops",
         "00:01 Responder",
         "  Resolved (2): HighErrorRate, prod / shop / web",
-        "  #2e8b57 | Over after 4h20m · critical · 2 resolved",
-        "  #2e8b57 | web-1 fails 7% of requests",
-        "  #2e8b57 | pod=web-1  over after 4h11m",
-        "  #2e8b57 | web-2 fails 7% of requests",
-        "  #2e8b57 | pod=web-2  over after 4h15m",
-        "  #2e8b57 | Runbook (https://runbooks.example/high-error-rate)"
+        "  ▌ Over after 4h20m · critical · 2 resolved",
+        "  ▌ web-1 fails 7% of requests",
+        "  ▌ pod=web-1  over after 4h11m",
+        "  ▌ web-2 fails 7% of requests",
+        "  ▌ pod=web-2  over after 4h15m",
+        "  ▌ Runbook (https://runbooks.example/high-error-rate)"
         " · Dashboard (https://grafana.example/d/shop?var-service=web&from=now-1h)"
         " · Source (https://prometheus.example/graph?g0.expr=rate%28errors%5B5m%5D%29&g0.tab=1)",
-        "  #2e8b57 | team=checkout  slack-critical · incident 7-695aff00",
+        "  ▌ team=checkout  slack-critical · incident 7-695aff00",
         "    00:06 Responder",
         "      More: web-2 fails 7% of requests (pod=web-2)",
         "    04:06 Responder",
