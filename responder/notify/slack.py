@@ -5,8 +5,8 @@ two posts of one thing where it can find the first.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, ParamSpec, TypeVar
 
 import structlog
 
@@ -38,6 +38,9 @@ from responder.notify.slackblocks import (
 from responder.notify.slackhook import IncomingWebhook
 from responder.notify.slackthread import Receipt, Told
 from responder.notify.slackweb import Failed, Workspaces, entries, is_channel_id, next_cursor
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -143,20 +146,16 @@ class SlackSender:
     async def _tell(
         self, notification: Notification, attempt: Attempt, limit: Nanoseconds, progress: Progress
     ) -> Outcome:
-        place = thread.read(notification.receipt)
-        if place is None and attempt.maybe_told:
-            place = await self._found(notification, limit, progress)
-        lost = False
+        place, lost = thread.read(notification.receipt), ""
         if place is not None:
-            try:
-                await self._update(place, notification, progress)
-            except Failed as failed:
-                if failed.error not in _LOST:
-                    raise
-                lost = True
-            else:
-                return self._updated(place, notification)
-        return await self._post(notification, progress, continues=lost)
+            if await self._update(place, notification, progress):
+                return await self._updated(place, notification)
+            lost = place.ts
+        if attempt.maybe_told:
+            found = await self._found(notification, lost, limit, progress)
+            if found is not None and await self._update(found, notification, progress):
+                return await self._updated(found, notification)
+        return await self._post(notification, progress, continues=bool(lost))
 
     async def _post(self, notification: Notification, progress: Progress, *, continues: bool) -> Outcome:
         arguments = {**self._to(), "metadata": self._metadata(notification)}
@@ -174,7 +173,17 @@ class SlackSender:
             return Delivered()
         return Delivered(str(thread.receipt(channel, ts, thread.told(notification))))
 
-    async def _update(self, place: Receipt, notification: Notification, progress: Progress) -> None:
+    async def _update(self, place: Receipt, notification: Notification, progress: Progress) -> bool:
+        """Whether the message could be edited; where it is lost, another one must say it."""
+        try:
+            await self._edit(place, notification, progress)
+        except Failed as failed:
+            if failed.error not in _LOST:
+                raise
+            return False
+        return True
+
+    async def _edit(self, place: Receipt, notification: Notification, progress: Progress) -> None:
         arguments = {
             "channel": place.channel,
             "ts": place.ts,
@@ -190,13 +199,13 @@ class SlackSender:
             plain = plain_message(notification, self._external_url, self._clock.now())
             await self._in_channel("chat.update", progress, **arguments, **_parts(plain))
 
-    def _updated(self, place: Receipt, notification: Notification) -> Outcome:
-        if self._says(place, notification):
+    async def _updated(self, place: Receipt, notification: Notification) -> Outcome:
+        if await self._says(place, notification):
             return Partly(str(place))
         return Delivered(str(thread.receipt(place.channel, place.ts, thread.told(notification))))
 
     async def _reply(self, place: Receipt, notification: Notification, progress: Progress) -> Outcome:
-        if text := self._says(place, notification):
+        if text := await self._says(place, notification):
             text = truncate_runes(text, _LONGEST_REPLY)
             block = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
             arguments = {**self._to(), "channel": place.channel, "thread_ts": place.ts, "blocks": [block]}
@@ -204,14 +213,11 @@ class SlackSender:
             await self._in_channel("chat.postMessage", progress, **arguments, text=preview)
         return Delivered(str(thread.receipt(place.channel, place.ts, thread.told(notification))))
 
-    def _says(self, place: Receipt, notification: Notification) -> str:
-        return thread.reply(place.told, notification, self._clock.now())
+    async def _says(self, place: Receipt, notification: Notification) -> str:
+        return await _aside(notification, thread.reply, place.told, notification, self._clock.now())
 
     async def _message(self, notification: Notification, *, continues: bool = False) -> Message:
-        count = len(notification.firing) + len(notification.resolved) + len(notification.stale)
-        if count > _MANY:
-            return await asyncio.to_thread(self._rendered, notification, continues)
-        return self._rendered(notification, continues)
+        return await _aside(notification, self._rendered, notification, continues)
 
     def _rendered(self, notification: Notification, continues: bool) -> Message:
         now = self._clock.now()
@@ -277,15 +283,16 @@ class SlackSender:
             return await workspace.call(method, progress, **arguments)
 
     async def _found(
-        self, notification: Notification, limit: Nanoseconds, progress: Progress
+        self, notification: Notification, lost: str, limit: Nanoseconds, progress: Progress
     ) -> Receipt | None:
         """The message that an earlier try may have left, if it can be found in good time.
 
-        That it cannot be found is no reason to be silent: a duplicate is allowed.
+        `lost`: the `ts` of one that cannot be edited. That none can be found is no reason to be
+        silent: a duplicate is allowed.
         """
         try:
             async with asyncio.timeout(limit * _SEARCHED / SECOND):
-                return await self._search(notification, progress)
+                return await self._search(notification, lost, progress)
         except TimeoutError:
             problem = "it took too long"
         except Failed as failed:
@@ -293,7 +300,7 @@ class SlackSender:
         _log.warning("slack_not_searched", row=notification.row, problem=problem)
         return None
 
-    async def _search(self, notification: Notification, progress: Progress) -> Receipt | None:
+    async def _search(self, notification: Notification, lost: str, progress: Progress) -> Receipt | None:
         workspace = self._workspaces.of(self._settings)
         channel = await workspace.channel(self._settings.channel, progress)
         oldest = max((notification.since or notification.at) - _MARGIN, 0) // SECOND
@@ -314,10 +321,10 @@ class SlackSender:
                     workspace.forget(self._settings.channel)
                 raise
             for entry in entries(page, "messages"):
-                if (row := _row(entry, key)) is not None:
-                    same = row == str(notification.row)
-                    said: Told | None = thread.told(notification) if same else None
-                    return thread.receipt(channel, str(entry.get("ts")), said)
+                ts, row = str(entry.get("ts")), _row(entry, key)
+                if row is not None and ts != lost:
+                    said: Told | None = thread.told(notification) if row == str(notification.row) else None
+                    return thread.receipt(channel, ts, said)
             if not (cursor := next_cursor(page)):
                 break
         return None
@@ -332,6 +339,12 @@ class SlackSender:
             plain = plain_message(notification, self._external_url, self._clock.now())
             outcome, _ = await hook.post({**fields, "text": plain.text}, progress)
         return outcome
+
+
+async def _aside(notification: Notification, call: Callable[_P, _T], *args: _P.args, **more: _P.kwargs) -> _T:
+    """The call's result; where it goes through many alerts, made in a thread."""
+    count = len(notification.firing) + len(notification.resolved) + len(notification.stale)
+    return await asyncio.to_thread(call, *args, **more) if count > _MANY else call(*args, **more)
 
 
 def _key(notification: Notification) -> str:

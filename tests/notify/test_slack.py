@@ -337,6 +337,20 @@ async def test_a_message_that_is_lost_is_continued_by_another(workspace: Workspa
     assert json.loads(again.receipt)["told"] == {"firing": "1,2"}
 
 
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_the_message_that_continues_is_looked_for_as_well(workspace: Workspace, deleted: bool) -> None:
+    receipt = await workspace.tell(FIRST)
+    if deleted:
+        workspace.slack.room.delete("ops", place(receipt)[1])
+    else:
+        workspace.slack.fault("chat.update", "ok_false:edit_window_closed", times=2)
+    workspace.slack.fault("chat.postMessage", "reset_after")
+    assert await workspace.send(more(receipt)) == Unknown("the connection ended before an answer came")
+    after = await workspace.tell(more(receipt), maybe_told=True)
+    assert texts(workspace.slack.messages("ops")) == ([TWO] if deleted else [CRITICAL, TWO])
+    assert place(after)[1] == workspace.slack.messages("ops")[-1].ts
+
+
 async def test_a_deleted_message(workspace: Workspace) -> None:
     receipt = await workspace.tell(FIRST)
     workspace.slack.room.delete("ops", place(receipt)[1])
