@@ -351,6 +351,14 @@ async def test_the_message_that_continues_is_looked_for_as_well(workspace: Works
     assert place(after)[1] == workspace.slack.messages("ops")[-1].ts
 
 
+async def test_what_is_lost_is_not_looked_for(workspace: Workspace) -> None:
+    receipt = await workspace.tell(FIRST)
+    workspace.slack.fault("chat.update", "ok_false:edit_window_closed")
+    await workspace.tell(more(receipt), maybe_told=True)
+    assert methods(workspace)[2:] == ["conversations.list", "conversations.history", "chat.postMessage"]
+    assert texts(workspace.slack.messages("ops")) == [CRITICAL, TWO]
+
+
 async def test_a_deleted_message(workspace: Workspace) -> None:
     receipt = await workspace.tell(FIRST)
     workspace.slack.room.delete("ops", place(receipt)[1])

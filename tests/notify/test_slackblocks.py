@@ -199,6 +199,30 @@ def test_any_message_can_be_posted_and_updated(
     check(asdict(plain), update=True)
 
 
+def test_long_texts_and_links_leave_room_for_the_end() -> None:
+    alerts = tuple(
+        Alert(
+            number,
+            labels_from({"alertname": "Long", "pod": f"{number}" + "p" * 400}),
+            labels_from(
+                {"summary": f"{number}" + "s" * 400, "runbook_url": "https://x.example/" + "r" * 1_900}
+            ),
+            MONDAY,
+            0,
+            MONDAY,
+            f"https://p.example/{number}" + "g" * 600,
+        )
+        for number in range(8)
+    )
+    made = message(incident(firing=alerts), MONDAY)
+    check(asdict(made), update=True)
+    said = [text["text"] for text in texts(made)]
+    assert sum(map(len, said)) < 9_500
+    shown = sum(text.endswith("s…") for text in said)
+    assert (shown, said[-3]) == (4, "And 4 more firing")
+    assert said[-2].startswith("<https://x.example/rrr")
+
+
 def test_ten_thousand_alerts_are_one_message() -> None:
     made = message(incident(firing=tuple(pod(n) for n in range(10_000))), MONDAY + MINUTE)
     check(asdict(made), update=True)
