@@ -78,7 +78,7 @@ def message(
     if words.body is None:
         _body(page, notification, now)
     else:
-        if body := cut_mrkdwn(words.body.strip(), _SECTION):
+        if body := cut_mrkdwn(content.visible(words.body).strip(), _SECTION):
             page.add(_section(_mrkdwn(body)))
         page.add_links(_common_links(_entries(notification)))
     page.add(_foot(notification))

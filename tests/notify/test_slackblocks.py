@@ -146,7 +146,7 @@ def test_words_of_somebody_elses() -> None:
     made = message(
         incident(firing=(pod(1),)),
         MONDAY,
-        Words("Shop & <co>\nis *down*", "*Look* at <https://x.example|this>"),
+        Words("Shop & <co>\nis *down*", "*Look* at\u202e <https://x.example|this>\n"),
     )
     assert made.text == "Shop &amp; &lt;co&gt; is \u2060*down\u2060*"
     assert made.blocks[0]["text"]["text"] == "Shop & <co> is *down*"
