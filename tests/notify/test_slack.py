@@ -19,7 +19,7 @@ from responder.core.notification import (
     Unknown,
 )
 from responder.notify.integration import Announcer
-from responder.sandbox.slack import TOKEN
+from responder.sandbox.slackapi import TOKEN
 from responder.sandbox.slackroom import Message
 from tests.notify.workspace import Workspace, incident, pod, running
 
@@ -434,7 +434,7 @@ INVITE = Rejected(
 
 @pytest.mark.parametrize("missing", ["channels:join", "channels:read"])
 async def test_where_it_cannot_join_a_person_must_invite_it(workspace: Workspace, missing: str) -> None:
-    workspace.slack.scopes -= {"chat:write.public", missing}
+    workspace.slack.scopes.difference_update({"chat:write.public", missing})
     workspace.slack.room.channel("ops").member = False
     assert await workspace.send(FIRST) == INVITE
 

@@ -8,7 +8,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from responder.core.model import SECOND
-from responder.sandbox.slack import SCOPES, Slack
+from responder.sandbox.slack import Slack
+from responder.sandbox.slackapi import SCOPES
 from tests.notify.workspace import Workspace, running
 
 
