@@ -155,14 +155,15 @@ def lateness(notification: Notification, now: Nanoseconds) -> str:
     late = max(now - since, 0)
     parts = []
     if late >= _LATE:
-        parts.append(f"{_rounded(late)} late")
+        parts.append(f"{rounded(late)} late")
     if notification.skipped:
         states = "state" if notification.skipped == 1 else "states"
         parts.append(f"{notification.skipped} earlier {states} skipped")
     return ", ".join(parts)
 
 
-def _rounded(duration: Nanoseconds) -> str:
+def rounded(duration: Nanoseconds) -> str:
+    """A duration to the second below ten minutes, else to the minute."""
     unit = SECOND if duration < 10 * MINUTE else MINUTE
     return format_duration(duration // unit * unit)
 
@@ -170,7 +171,7 @@ def _rounded(duration: Nanoseconds) -> str:
 def lasted(alert: Alert, now: Nanoseconds) -> str:
     """How long an alert has been firing, or fired, in the two largest units that matter."""
     end = alert.ends_at if alert.resolved_at(now) else now
-    return _rounded(max(end - alert.starts_at, 0)) if alert.starts_at else ""
+    return rounded(max(end - alert.starts_at, 0)) if alert.starts_at else ""
 
 
 LINKS: Final = (("runbook_url", "Runbook"), ("dashboard_url", "Dashboard"), ("graph_url", "Graph"))

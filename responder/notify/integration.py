@@ -4,7 +4,7 @@
 never looks into an integration's settings.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from responder.clock import Clock, SystemClock
 from responder.core.model import Nanoseconds
@@ -12,6 +12,9 @@ from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
 from responder.notify.threads import Threads
+
+if TYPE_CHECKING:
+    from responder.notify.slackweb import Workspaces
 
 
 class Sender(Protocol):
@@ -57,6 +60,7 @@ class Senders:
         self._clock = clock or SystemClock()
         self._http = Http()
         self._threads = Threads()
+        self._workspaces: Workspaces | None = None
         self._senders: dict[str, tuple[Integration, Sender]] = {}
 
     def __call__(self, integration: Integration) -> Sender:
@@ -71,6 +75,8 @@ class Senders:
     async def close(self) -> None:
         """Close every connection. To be called when nothing is being sent any more."""
         await self._http.close()
+        if self._workspaces:
+            await self._workspaces.close()
 
     def _make(self, integration: Integration) -> Sender:
         if integration.supported and integration.kind == "webhook":
@@ -81,6 +87,12 @@ class Senders:
             from responder.notify.pagerduty import PagerdutySender
 
             return PagerdutySender(integration, self._external_url, self._clock, self._http, self._threads)
+        if integration.supported and integration.kind == "slack":
+            from responder.notify.slack import SlackSender
+            from responder.notify.slackweb import Workspaces
+
+            self._workspaces = self._workspaces or Workspaces(self._http, self._clock)
+            return SlackSender(integration, self._external_url, self._clock, self._http, self._workspaces)
         return Unsupported(integration.kind)
 
 

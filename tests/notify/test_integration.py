@@ -1,5 +1,7 @@
 """Finding the Sender of an integration."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 from responder.core.catalogue import Secret
@@ -29,6 +31,12 @@ async def test_what_we_lack_is_rejected(senders: Senders) -> None:
     marked = replace(webhook("http://x"), supported=False)
     outcome = await senders(marked).send(notification(), Attempt(SECOND))
     assert outcome == Rejected("unsupported", "Responder has no webhook integration")
+
+
+def test_what_starts_the_service_imports_no_client_library() -> None:
+    program = "import responder.service, sys; print('slack_sdk' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
 
 
 async def test_closing_twice_and_without_use(senders: Senders) -> None:

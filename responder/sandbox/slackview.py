@@ -1,0 +1,229 @@
+"""A channel of the stand-in as people would see it: as a page for a browser, as lines for a terminal.
+
+The sandbox serves and prints it, and tests look at it. Every text in it came from somebody else: it
+is escaped, and a link leads to http or https or nowhere.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from responder.sandbox.slackroom import Channel, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of mrkdwn as Slack reads it. `target`: a link's URL, or who is mentioned."""
+
+    kind: Literal["text", "link", "mention", "date"]
+    text: str
+    target: str = ""
+
+
+def parse(mrkdwn: str) -> Iterator[Piece]:
+    """What Slack makes of a mrkdwn text: plain text with its entities read, links, mentions, dates."""
+    for index, part in enumerate(re.split(r"<([^<>]*)>", mrkdwn)):
+        if index % 2 == 0:
+            if part:
+                yield Piece("text", _unescape(part))
+            continue
+        target, _, label = part.partition("|")
+        if target.startswith("!date^"):
+            yield Piece("date", _unescape(label), target)
+        elif target.startswith(("!", "@", "#")):
+            yield Piece("mention", _unescape(label or target), target)
+        else:
+            yield Piece("link", _unescape(label or target), _unescape(target))
+
+
+def lines(channel: Channel, newest: int = 20) -> list[str]:
+    """The newest messages of the channel for a terminal, the oldest of them first."""
+    out = [f"#{channel.name}"]
+    for message in channel.messages[-newest:]:
+        out += message_lines(message)
+    return out
+
+
+def message_lines(message: Message, indent: str = "") -> list[str]:
+    """One message and its thread."""
+    edited = " (edited)" if message.edited else ""
+    out = [f"{indent}{_clock_time(message.ts)} {_one_line(message.author)}{edited}"]
+    body = [line for block in message.blocks for line in _block_lines(block)]
+    body = body or _text_lines(message.text)
+    for attachment in message.attachments:
+        attached = [line for block in attachment.get("blocks") or () for line in _block_lines(block)]
+        body += [f"▌ {line}" for line in attached]
+    out += [f"{indent}  {line}" for line in body]
+    for reply in message.replies:
+        out += message_lines(reply, indent + "    ")
+    return out
+
+
+def render(channel: Channel) -> str:
+    """The channel as a page, the oldest message first."""
+    messages = "\n".join(map(_message, channel.messages)) or "<p>Nothing has been said yet.</p>"
+    name = escape(channel.name)
+    return f"{_HEAD.replace('CHANNEL', name)}{messages}\n</body></html>\n"
+
+
+# -- HTML -------------------------------------------------------------------------------------
+
+
+def _message(message: Message) -> str:
+    blocks = "".join(map(_block, message.blocks))
+    body = blocks or f'<div class="section">{_mrkdwn(message.text)}</div>'
+    body += "".join(map(_attachment, message.attachments))
+    edited = ' <span class="small">(edited)</span>' if message.edited else ""
+    app = ' <span class="app">APP</span>' if message.own else ""
+    who = f"<b>{escape(message.author)}</b>{app} <time>{_clock_time(message.ts)}</time>{edited}"
+    return (
+        f'<article><div class="face">{escape(message.author[:1].upper())}</div><div class="said">'
+        f'<div class="who">{who}</div>{body}{_thread(message.replies)}</div></article>'
+    )
+
+
+def _thread(replies: list[Message]) -> str:
+    if not replies:
+        return ""
+    count = f"{len(replies)} {'reply' if len(replies) == 1 else 'replies'}"
+    return f'<div class="thread"><div class="count">{count}</div>{"".join(map(_message, replies))}</div>'
+
+
+def _attachment(attachment: dict[str, Any]) -> str:
+    color = str(attachment.get("color", ""))
+    style = (
+        f' style="border-color:#{color.removeprefix("#")}"'
+        if re.fullmatch(r"#?[0-9a-fA-F]{6}", color)
+        else ""
+    )
+    return f'<div class="attachment"{style}>{"".join(map(_block, attachment.get("blocks") or ()))}</div>'
+
+
+def _block(block: dict[str, Any]) -> str:
+    kind = block.get("type")
+    if kind == "header":
+        return f'<h3 class="header">{_text(block.get("text"))}</h3>'
+    if kind == "section":
+        return f'<div class="section">{_text(block.get("text"))}</div>'
+    if kind == "context":
+        elements = "".join(f"<span>{_text(element)}</span>" for element in block.get("elements") or ())
+        return f'<div class="context">{elements}</div>'
+    return "<hr>" if kind == "divider" else ""
+
+
+def _text(text: Any) -> str:
+    if not isinstance(text, dict):
+        return ""
+    said = str(text.get("text", ""))
+    return _mrkdwn(said) if text.get("type") == "mrkdwn" else _broken(escape(said))
+
+
+def _mrkdwn(text: str) -> str:
+    return "".join(map(_piece, parse(text)))
+
+
+def _piece(piece: Piece) -> str:
+    if piece.kind == "text":
+        return _broken(_formatted(escape(piece.text)))
+    if piece.kind == "mention":
+        return f'<span class="mention">{escape(piece.text)}</span>'
+    if piece.kind == "link" and _is_web(piece.target):
+        return f'<a href="{escape(piece.target)}" rel="noopener noreferrer">{escape(piece.text)}</a>'
+    return escape(piece.text)
+
+
+_MARKS: Final = (("*", "b"), ("_", "i"), ("~", "s"), ("`", "code"))
+
+
+def _formatted(text: str) -> str:
+    for mark, tag in _MARKS:
+        inner = re.escape(mark)
+        # As Slack does it: only where the mark stands at the edge of a word.
+        pattern = rf"(^|(?<=[\s(\[{{.,;:!?·•-])){inner}(?=\S)([^{inner}\n]+){inner}(?=$|[\s)\]}}.,;:!?·•-])"
+        text = re.sub(pattern, rf"\1<{tag}>\2</{tag}>", text)
+    return text
+
+
+def _broken(text: str) -> str:
+    return text.replace("\n", "<br>")
+
+
+def _is_web(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
+# -- lines ------------------------------------------------------------------------------------
+
+
+def _block_lines(block: dict[str, Any]) -> list[str]:
+    texts = [block["text"]] if "text" in block else block.get("elements") or []
+    said = [_plain(text) for text in texts if isinstance(text, dict)]
+    return [_one_line(line) for line in "  ".join(said).splitlines()]
+
+
+def _text_lines(text: str) -> list[str]:
+    return [_one_line(line) for line in _plain({"type": "mrkdwn", "text": text}).splitlines()]
+
+
+def _plain(text: dict[str, Any]) -> str:
+    said = str(text.get("text", ""))
+    if text.get("type") != "mrkdwn":
+        return said
+    shown = "".join(
+        f"{piece.text} ({piece.target})"
+        if piece.kind == "link" and piece.text != piece.target
+        else piece.text
+        for piece in parse(said)
+    )
+    return re.sub(r"(^|\s)\*([^*\n]+)\*", r"\1\2", shown)
+
+
+def _one_line(text: str) -> str:
+    """Without anything that a terminal would obey."""
+    return "".join(char if char.isprintable() else " " for char in text).rstrip()
+
+
+def _unescape(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _clock_time(ts: str) -> str:
+    return datetime.fromtimestamp(int(ts.partition(".")[0]), UTC).strftime("%H:%M")
+
+
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""The Content-Security-Policy to serve the page with: nothing in it runs or loads anything."""
+
+_HEAD: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>#CHANNEL</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<style>
+body{font:15px/1.46 Lato,system-ui,"DejaVu Sans",sans-serif;color:#1d1c1d;background:#fff;
+margin:0;padding:16px 20px;max-width:720px}
+h1{font-size:17px;margin:0 0 10px}
+article{display:flex;gap:10px;padding:8px 0}
+.face{flex:none;width:36px;height:36px;border-radius:6px;background:#4a5568;color:#fff;display:flex;align-items:center;
+justify-content:center;font-weight:bold}
+.said{min-width:0;flex:1;overflow-wrap:anywhere}
+.app{font-size:10px;background:#e8e8e8;border-radius:2px;padding:1px 3px;color:#616061;vertical-align:1px}
+time,.small{font-size:12px;color:#616061}
+.header{font-size:18px;line-height:1.3;margin:4px 0 6px}
+.section{margin:4px 0}
+.context{font-size:13px;color:#616061;margin:4px 0;display:flex;flex-wrap:wrap;gap:2px 10px}
+.attachment{border-left:4px solid #ddd;border-radius:2px;padding:2px 0 2px 12px;margin:4px 0}
+.mention{background:#fff3c4;color:#1264a3}
+a{color:#1264a3;text-decoration:none}
+code{background:#f6f6f6;border:1px solid #ddd;border-radius:3px;padding:0 3px;font-size:12px}
+.thread{border-left:1px solid #ddd;margin:6px 0 0;padding-left:12px}
+.thread .face{width:24px;height:24px;font-size:12px}
+.count{font-size:13px;color:#1264a3;font-weight:bold}
+</style></head>
+<body><h1># CHANNEL</h1>
+"""
