@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from responder.core.catalogue import Template
+from responder.core.model import Nanoseconds
+from responder.core.notification import Notification
 
 MOST: Final = 40_000
 """The longest text that a template may give, in characters."""
@@ -20,4 +22,11 @@ class TemplateFailed(Exception):
 
 def render(template: Template, context: Mapping[str, Any], *, html: bool = False, most: int = MOST) -> str:
     """The text. `html`: values are escaped unless the template marks them safe. Raises TemplateFailed."""
-    raise TemplateFailed(f"{template.place}: not built yet {html} {most} {len(context)}")
+    if template.plain:
+        return template.source[:most]
+    raise TemplateFailed(f"{template.place}: not built yet {html} {len(context)}")
+
+
+def context_of(notification: Notification, external_url: str, now: Nanoseconds) -> Mapping[str, Any]:
+    """What a template may name."""
+    return {"status": notification.status, "external_url": external_url, "now": now}

@@ -11,6 +11,7 @@ from responder.core.model import Nanoseconds
 from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
+from responder.notify.tls import Contexts
 
 
 class Sender(Protocol):
@@ -45,7 +46,8 @@ class Senders:
         self._external_url = external_url
         self._mends = mends
         self._clock = clock or SystemClock()
-        self._http = Http()
+        self._contexts = Contexts()
+        self._http = Http(self._contexts)
         self._senders: dict[str, tuple[Integration, Sender]] = {}
 
     def __call__(self, integration: Integration) -> Sender:
@@ -66,6 +68,10 @@ class Senders:
             from responder.notify.webhook import WebhookSender
 
             return WebhookSender(integration, self._external_url, self._mends, self._clock, self._http)
+        if integration.supported and integration.kind == "email":
+            from responder.notify.email import EmailSender
+
+            return EmailSender(integration, self._external_url, self._clock, self._contexts)
         return Unsupported(integration.kind)
 
 
