@@ -29,6 +29,11 @@ _MANY: Final = 500
 """More alerts than this are rendered in a thread, so that the event loop goes on."""
 
 
+def time_for(settings: EmailSettings, attempt: Attempt) -> Nanoseconds:
+    """How long one mail may take: the settings' own time, else delivery's, but at least 30 s."""
+    return settings.timeout or max(attempt.within, LEAST)
+
+
 class EmailSender:
     """One `email_configs` entry.
 
@@ -48,8 +53,7 @@ class EmailSender:
         self._contexts = contexts
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
-        """Send the mail. The integration's own timeout wins; without one it has at least 30 s."""
-        limit = self._settings.timeout or max(attempt.within, LEAST)
+        """Send the mail, within `time_for` it."""
         rest = read_receipt(attempt.receipt).rest
         recipients = rest or self._settings.to
         topic = read_receipt(notification.receipt).subject or title_of(notification)
@@ -57,7 +61,7 @@ class EmailSender:
             letter = await self._compose(notification, topic, recipients)
         except ValueError as error:
             return Rejected("client_error", str(error))
-        refused = await self._carry(letter, limit)
+        refused = await self._carry(letter, time_for(self._settings, attempt))
         if isinstance(refused, list):
             later = tuple(one.address for one in refused if one.temporary)
             self._tell_of(notification, [one for one in refused if not one.temporary])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEPT: Final = 1_000
 """How many mails are kept."""
 
-Stage: TypeAlias = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot"]
+Stage: TypeAlias = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot", "quit"]
 """When a fault strikes: in place of the greeting, or of the answer to a command.
 
 `data` is the answer to the command DATA, `dot` the one to the mail that follows it.
@@ -85,6 +85,7 @@ class MailServer:
         self._clock = clock
         self._faults: dict[Stage, deque[str]] = defaultdict(deque)
         self._seen: set[tuple[str, str]] = set()
+        self.begun = asyncio.Event()
         self._sessions: set[SmtpSession] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -142,6 +143,7 @@ class MailServer:
         self.connections += session not in self._sessions
         self._sessions.add(session)
         self._idle.clear()
+        self.begun.set()
 
     def left(self, session: "SmtpSession") -> bool:
         """It is over; False if that was known."""

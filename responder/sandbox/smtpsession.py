@@ -46,6 +46,8 @@ class SmtpSession(SMTP):
         transport = self._original_transport or self.transport
         if isinstance(transport, asyncio.Transport):
             transport.abort()
+        # asyncio's TLS does not tell its protocol of an end that comes in the middle of a handshake.
+        self.loop.call_soon(self.connection_lost, None)
 
     # -- the connection ---------------------------------------------------------------------
 
@@ -55,7 +57,7 @@ class SmtpSession(SMTP):
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """It is over. aiosmtpd calls this by itself when TLS fails, and the loop once more."""
+        """It is over. Called more than once: by the loop, by `cut`, by aiosmtpd when TLS fails."""
         if self._desk.left(self):
             super().connection_lost(error)
 
@@ -128,6 +130,11 @@ class SmtpSession(SMTP):
         if not await self._struck("data"):
             await super().smtp_DATA(arg)
 
+    async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802
+        """Take leave."""
+        if not await self._struck("quit"):
+            await super().smtp_QUIT(arg)
+
     async def check_auth_needed(self, caller_method: str) -> bool:
         """Whether the client must log in first; says so to it."""
         assert self.session is not None
@@ -154,7 +161,7 @@ class SmtpSession(SMTP):
             self.cut()
         if kind not in ("", "reset_after"):
             return kind
-        content, user = envelope.content, session.auth_data
+        content, user = envelope.content, _user(session.auth_data)
         assert isinstance(content, bytes)
         assert self.transport is not None
         self._desk.take(
@@ -162,7 +169,7 @@ class SmtpSession(SMTP):
             envelope.mail_from or "",
             envelope.rcpt_tos,
             encrypted=self.transport.get_extra_info("ssl_object") is not None,
-            user=user if isinstance(user, str) else "",
+            user=user,
             content=content,
         )
         if kind == "reset_after":
@@ -182,7 +189,7 @@ class SmtpSession(SMTP):
     async def auth_CRAM__MD5(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
         """RFC 2195: the password itself does not travel."""
         challenge = self._desk.challenge()
-        answer = await self.challenge_auth(challenge)
+        answer: object = await self.challenge_auth(challenge)
         if not isinstance(answer, bytes):
             return AuthResult(success=False)  # the client gave up, and has been answered
         user, _, digest = answer.decode(errors="replace").rpartition(" ")
@@ -191,3 +198,7 @@ class SmtpSession(SMTP):
         return AuthResult(
             success=bool(known) and hmac.compare_digest(wanted, digest), handled=False, auth_data=user
         )
+
+
+def _user(data: object) -> str:
+    return data if isinstance(data, str) else ""
