@@ -15,7 +15,7 @@ from responder.core.catalogue import EmailSettings
 from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Attempt, Delivered, Notification, Outcome, Partly, Rejected, Retry
 from responder.core.rules import Integration
-from responder.notify.emailbody import title_of
+from responder.notify.emailbody import topic_of
 from responder.notify.letter import Letter, Receipt, compose, read_receipt
 from responder.notify.smtp import Failed, Refused, Session
 from responder.notify.tls import Contexts
@@ -56,7 +56,7 @@ class EmailSender:
         """Send the mail, within `time_for` it."""
         rest = read_receipt(attempt.receipt).rest
         recipients = rest or self._settings.to
-        topic = read_receipt(notification.receipt).subject or title_of(notification)
+        topic = read_receipt(notification.receipt).subject or topic_of(notification)
         try:
             letter = await self._compose(notification, topic, recipients)
         except ValueError as error:

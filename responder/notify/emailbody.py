@@ -47,11 +47,20 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The alerts of one state."""
+    """The alerts of one state. `title` is empty where one alert is all there is."""
 
     title: str
     tone: str
     items: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all alerts that are shown have in common, so that it is said once; empty where one is alone."""
+
+    what: str
+    more: str
+    links: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +72,30 @@ class Mail:
     tone: str
     news: str
     late: str
-    summary: str
-    links: list[tuple[str, str]]
+    shared: Shared
     sections: list[Section]
     more: str
     common: Labels
     foot: list[str]
 
 
-def title_of(notification: Notification, most: int = 120) -> str:
-    """What the incident is called and where it is, on one line."""
-    place = content.place_of(notification)
-    name = content.name_of(notification)
-    return truncate_runes(content.one_line(f"{name}, {place}" if place else name), most)
+_TITLE: Final = 120
+
+
+def title_of(notification: Notification) -> str:
+    """What the incident is called and where it is now, on one line."""
+    return _titled(content.name_of(notification), content.place_of(notification))
+
+
+def topic_of(notification: Notification) -> str:
+    """What its first mail calls the incident: by what its group shares for good, where that says where."""
+    labels = notification.group_labels
+    name = label(labels, "alertname") or content.name_of(notification)
+    return _titled(name, content.place_in(labels) or content.place_of(notification))
+
+
+def _titled(name: str, place: str) -> str:
+    return truncate_runes(content.one_line(f"{name}, {place}" if place else name), _TITLE)
 
 
 def view(notification: Notification, external_url: str, now: Nanoseconds, max_alerts: int = 0) -> Mail:
@@ -85,19 +105,18 @@ def view(notification: Notification, external_url: str, now: Nanoseconds, max_al
     alerts, cut = shown(notification, min(max_alerts or MOST_ALERTS, MOST_ALERTS))
     common = content.common_labels(notification)
     several = len(alerts) + cut > 1
-    summaries = {content.summary_of(alert) for alert, _ in alerts}
-    summary = summaries.pop() if several and len(summaries) == 1 else ""
-    links = _common_links([alert for alert, _ in alerts]) if several else []
+    shared = _shared([alert for alert, _ in alerts]) if several else Shared("", "", [])
     sections = []
     for word in ("firing", "stale", "resolved"):
         items = [
-            _item(alert, verdict, summary, links, common if several else alert.labels, now)
+            _item(alert, verdict, shared, common if several else alert.labels, now)
             for alert, verdict in alerts
             if verdict == word
         ]
         if items:
-            title = f"{word.capitalize()} ({len(getattr(notification, word))})"
-            sections.append(Section(title if several else word.capitalize(), _tone(word, severity), items))
+            title = f"{word.capitalize()} ({len(getattr(notification, word))})" if several else ""
+            sections.append(Section(title, _tone(word, severity), items))
+    late = content.lateness(notification, now)
     receiver = truncate_runes(content.one_line(notification.receiver), _LINE)
     labels = tuple(
         (name, truncate_runes(content.one_line(value), _LINE))
@@ -109,9 +128,8 @@ def view(notification: Notification, external_url: str, now: Nanoseconds, max_al
         state=state.capitalize() if state == "resolved" else f"{state.capitalize()}, {severity}",
         tone=_tone(state, severity),
         news=f"{content.news(notification)}: {content.counts(notification)}.",
-        late=content.lateness(notification, now),
-        summary=_cut(summary, _PARAGRAPH),
-        links=links,
+        late=f"{late[0].upper()}{late[1:]}." if late else "",
+        shared=shared,
         sections=sections,
         more=f"and {cut} more" if cut else "",
         common=labels[:_LABELS],
@@ -123,32 +141,36 @@ def _tone(state: str, severity: str) -> str:
     return severity if state == "firing" else state
 
 
-def _item(
-    alert: Alert,
-    verdict: Verdict,
-    summary: str,
-    links: list[tuple[str, str]],
-    common: Labels,
-    now: Nanoseconds,
-) -> Item:
+def _item(alert: Alert, verdict: Verdict, shared: Shared, common: Labels, now: Nanoseconds) -> Item:
     own = truncate_runes(content.one_line(content.differing(alert, common)), _LINE)
-    says = content.summary_of(alert)
-    name = label(alert.labels, "alertname") or "Alert without a name"
-    what = (own or name) if summary else (says or name)
-    more = dict(alert.annotations).get("description", "").strip()
+    name = content.one_line(label(alert.labels, "alertname")) or "Alert without a name"
+    what, more = _says(alert)
+    if shared.what:
+        what, own = own or name, ""
     return Item(
-        what=truncate_runes(content.one_line(what), _LINE),
-        more="" if more == says else _cut(more, _PARAGRAPH),
-        own="" if summary else own,
+        what=truncate_runes(what or name, _LINE),
+        more="" if more == shared.more else more,
+        own=own,
         when=_when(alert, verdict, now),
-        links=[link for link in content.links(alert) if link not in links],
+        links=[link for link in content.links(alert) if link not in shared.links],
     )
 
 
-def _common_links(alerts: list[Alert]) -> list[tuple[str, str]]:
-    """Links that every alert has, so that they are shown once."""
-    first, *others = [content.links(alert) for alert in alerts]
-    return [link for link in first if all(link in links for links in others)]
+def _says(alert: Alert) -> tuple[str, str]:
+    """What its rule says of an alert: a line, and what more there is."""
+    what = content.summary_of(alert)
+    more = dict(alert.annotations).get("description", "").strip()
+    return _cut(content.one_line(what), _LINE), "" if more == what else _cut(more, _PARAGRAPH)
+
+
+def _shared(alerts: list[Alert]) -> Shared:
+    (what, more), *others = [_says(alert) for alert in alerts]
+    first, *rest = [content.links(alert) for alert in alerts]
+    return Shared(
+        what=what if all(other[0] == what for other in others) else "",
+        more=more if all(other[1] == more for other in others) else "",
+        links=[link for link in first if all(link in links for links in rest)],
+    )
 
 
 def _cut(text: str, most: int) -> str:
@@ -177,11 +199,14 @@ def as_text(mail: Mail) -> str:
     """The mail as plain text. What an alert says is indented, so that it cannot pass for ours."""
     lines = [mail.title, f"{mail.state}. {mail.news}"]
     if mail.late:
-        lines.append(f"This mail is {mail.late}.")
-    if mail.summary or mail.links:
-        lines += ["", *_indented(mail.summary), *(f"  {what}: {url}" for what, url in mail.links)]
+        lines.append(mail.late)
+    shared = [*_indented(mail.shared.what), *_indented(mail.shared.more)]
+    shared += [f"  {what}: {url}" for what, url in mail.shared.links]
+    if shared:
+        lines += ["", *shared]
     for section in mail.sections:
-        lines += ["", section.title.upper()]
+        if section.title:
+            lines += ["", section.title.upper()]
         for item in section.items:
             lines += ["", f"* {item.what}", *_indented(item.more)]
             lines += [f"  {text}" for text in (item.own, item.when) if text]

@@ -8,7 +8,7 @@ the same root in `References` and `In-Reply-To`, an id that no mail has: Gmail a
 that "consistently refer to the same message ID" and for the same subject, and does not look at what
 stands in square brackets. So what changes (state, number, severity) stands in brackets in front, and
 the rest of the subject is that of the incident's first mail, which comes back in the receipt: the
-place that all alerts share shrinks when alerts join. RFC 5256 (2.1) drops such a prefix too. Outlook
+place that all alerts share may shrink when alerts join. RFC 5256 (2.1) drops such a prefix too. Outlook
 and Exchange go by `Thread-Topic` and `Thread-Index`; the latter's 22 bytes are made of the incident.
 A `Message-ID` is its ledger row's own: if the first mail had the root's, a first mail whose outcome
 is unknown and the row after it would be one mail to every server that drops what it has seen.
@@ -143,9 +143,13 @@ def address(text: str) -> Address:
     """A mail address, with or without a name before it. Raises ValueError."""
     name, spec = parseaddr(text)
     local, at, domain = spec.rpartition("@")
-    if not (at and local and domain) or _UNSAFE.search(local) or _UNSAFE.search(domain):
+    whole = text.strip() == spec or text.rstrip().endswith(f"<{spec}>")
+    if not (whole and text.isprintable() and at and local and domain) or _UNSAFE.search(local + domain):
         raise ValueError(f"{content.one_line(text)[:100]!r} is not a mail address")
-    return Address(content.one_line(name), username=local, domain=domain)
+    try:
+        return Address(name, username=local, domain=domain.encode("idna").decode())
+    except UnicodeError:
+        raise ValueError(f"{text[:100]!r} is not a mail address: no host can have such a name") from None
 
 
 # -- parts --------------------------------------------------------------------------------------
@@ -223,8 +227,7 @@ def _domain(external_url: str, sender: Address) -> str:
     """Whose ids these are: the name that people know us by, else the sender's domain."""
     host = urlsplit(external_url).hostname or ""
     named = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host)
-    domain = host if named else sender.domain
-    return domain if domain.isascii() else domain.encode("idna").decode()
+    return host if named else sender.domain
 
 
 def _slug(receiver: str) -> str:

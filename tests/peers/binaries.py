@@ -11,6 +11,7 @@ import pytest
 
 DEBIAN_PACKAGE: Final = {
     "amtool": "prometheus-alertmanager",
+    "chromium": "chromium",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
