@@ -121,8 +121,11 @@ def compose(
     _fill(message, notification, settings, external_url, now, max_alerts)
     chosen = tuple(address(text).addr_spec for text in recipients)
     utf8 = not all(spec.isascii() for spec in (sender.addr_spec, *chosen))
-    body = message.as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
-    return Letter(sender.addr_spec, chosen, body, utf8)
+    policy = SMTPUTF8 if utf8 else SMTP
+    if all(str(value).isascii() for value in message.values()):
+        # Lines of 998 are allowed (RFC 5322, 2.1.1). Folded at 78, a subject would begin on a second line.
+        policy = policy.clone(max_line_length=998)
+    return Letter(sender.addr_spec, chosen, message.as_bytes(policy=policy), utf8)
 
 
 def subject(notification: Notification, topic: str) -> str:

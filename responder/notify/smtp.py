@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, cast
 
 from aiosmtplib import (
     SMTP,
@@ -118,9 +118,9 @@ class Session:
                 async with asyncio.timeout(_GOODBYE):
                     await self._smtp.quit()
         if self._transport:
-            transport, self._transport = self._transport, None
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+            # Neither aiosmtplib's types nor uvloop's transports say that these are Transports.
+            cast(asyncio.Transport, self._transport).abort()
+            self._transport = None
 
     # -- steps ----------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ the event loop that it is started on, and decides nothing that MailServer's rule
 import asyncio
 import hmac
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
 
@@ -44,8 +44,8 @@ class SmtpSession(SMTP):
     def cut(self) -> None:
         """End the connection without a word."""
         transport = self._original_transport or self.transport
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
+        if transport is not None:
+            cast(asyncio.Transport, transport).abort()
         # asyncio's TLS does not tell its protocol of an end that comes in the middle of a handshake.
         self.loop.call_soon(self.connection_lost, None)
 
@@ -87,7 +87,6 @@ class SmtpSession(SMTP):
         else:
             await super().push(kind)
             if (stage == "connect" or kind.startswith("421")) and self.transport is not None:
-                assert isinstance(self.transport, asyncio.Transport)
                 self.transport.close()
         return True
 
