@@ -54,7 +54,10 @@ def as_html(mails: Iterable[Mail]) -> str:
 def _thread(thread: Thread) -> str:
     shown = "\n".join(_mail(mail, newest=mail is thread.mails[-1]) for mail in thread.mails)
     count = f"{len(thread.mails)} mails" if len(thread.mails) > 1 else "1 mail"
-    return f'<section class="thread"><h2>{escape(thread.subject)}</h2><p>{count}</p>\n{shown}\n</section>'
+    return (
+        f'<section class="conversation" id="t{thread.mails[0].number}" data-keyed>'
+        f"<h2>{escape(thread.subject)}</h2><p>{count}</p>\n{shown}\n</section>"
+    )
 
 
 def _mail(mail: Mail, *, newest: bool) -> str:
@@ -63,7 +66,7 @@ def _mail(mail: Mail, *, newest: bool) -> str:
         f"to {escape(', '.join(mail.recipients))} ({escape(_how(mail))})"
     )
     opened = " open" if newest else ""
-    return f"<details{opened}><summary>{summary}</summary>\n{_frame(mail)}</details>"
+    return f'<details id="mail{mail.number}"{opened}><summary>{summary}</summary>\n{_frame(mail)}</details>'
 
 
 def _frame(mail: Mail) -> str:

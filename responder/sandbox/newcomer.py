@@ -1,7 +1,7 @@
-"""Who may call in the sandbox: the tokens of a newcomer and of a make-believe Alertmanager.
+"""Who may call in the sandbox, and what opens its stand-ins: tokens and keys, in files.
 
-`cli.sandbox` makes them before the service reads its settings. They are drawn once, kept in files
-that only their owner can read, and good for the sandbox alone.
+`cli.sandbox` makes them before the service reads its settings. They are drawn anew at every start,
+lie in files that only their owner can read, and are good for the sandbox alone.
 """
 
 import os
@@ -28,6 +28,14 @@ class Badges:
     file: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Slack's bot token and PagerDuty's integration key."""
+
+    slack: str
+    pagerduty: str
+
+
 def make_people(directory: Path) -> None:
     """Write people.yaml, for a configuration that names it. Raises UsageError."""
     _write(
@@ -39,33 +47,27 @@ def make_people(directory: Path) -> None:
 def make_badges(tokens_file: Path, people: Iterable[str]) -> Badges:
     """Write the tokens file for `people` that the configuration knows. Raises UsageError.
 
-    A token drawn by an earlier run stays good. Without a person a token cannot approve.
+    Without a person a token cannot approve.
     """
-    directory = tokens_file.parent
-    mine = directory / "token"
-    newcomer, sender = _drawn(mine), _drawn(directory / f"{_SENDER}-token")
+    badges = Badges(secrets.token_urlsafe(24), secrets.token_urlsafe(24), tokens_file.with_name("token"))
     person = f"  person: {NEWCOMER}\n" if NEWCOMER in people else ""
     roles = _ROLES if person else _ROLES.replace(" approve,", "")
+    _write(badges.file, f"{badges.newcomer}\n")
     _write(
         tokens_file,
         "# Written by `responder sandbox` at every start.\n"
-        f"- name: {NEWCOMER}\n  sha256: {_digest(newcomer)}\n{person}  roles: {roles}\n"
-        f"- name: {_SENDER}\n  sha256: {_digest(sender)}\n  roles: [ingest]\n",
+        f"- name: {NEWCOMER}\n  sha256: {_digest(badges.newcomer)}\n{person}  roles: {roles}\n"
+        f"- name: {_SENDER}\n  sha256: {_digest(badges.sender)}\n  roles: [ingest]\n",
     )
-    return Badges(newcomer, sender, mine)
+    return badges
 
 
-def _drawn(path: Path) -> str:
-    try:
-        token = path.read_text().strip()
-    except FileNotFoundError:
-        token = ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
-    if not token:
-        token = secrets.token_urlsafe(24)
-        _write(path, f"{token}\n")
-    return token
+def make_keys(bot_token_file: Path, routing_key_file: Path) -> Keys:
+    """Write both files. Raises UsageError."""
+    keys = Keys(f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16))
+    _write(bot_token_file, f"{keys.slack}\n")
+    _write(routing_key_file, f"{keys.pagerduty}\n")
+    return keys
 
 
 def _digest(token: str) -> str:
