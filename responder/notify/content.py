@@ -85,12 +85,13 @@ def name_of(notification: Notification) -> str:
 
 def place_of(notification: Notification) -> str:
     """Where: the values of the labels that say so and that all alerts share, `prod / shop / web`."""
-    common = dict(common_labels(notification))
-    seen: dict[str, None] = {}
-    for name in _PLACE:
-        if value := common.get(name):
-            seen[value] = None
-    return " / ".join(seen)
+    return place_in(common_labels(notification))
+
+
+def place_in(labels: Labels) -> str:
+    """Where, as far as these labels say so."""
+    values = dict(labels)
+    return " / ".join(dict.fromkeys(values[name] for name in _PLACE if values.get(name)))
 
 
 def headline(notification: Notification, most: int = 150) -> str:

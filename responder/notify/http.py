@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from errno import ECONNREFUSED, ETIMEDOUT
-from pathlib import Path
+from socket import gaierror
 from typing import Final
 
 import aiohttp
@@ -22,15 +22,10 @@ from responder.core.catalogue import MASK, Secret, Tls
 from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Rejected, Retry, Unknown
 from responder.notify import line
+from responder.notify.tls import Contexts
 
 _EXCERPT: Final = 200
 _READ: Final = 4_096
-_TLS_VERSIONS: Final = {
-    "TLS10": ssl.TLSVersion.TLSv1,
-    "TLS11": ssl.TLSVersion.TLSv1_1,
-    "TLS12": ssl.TLSVersion.TLSv1_2,
-    "TLS13": ssl.TLSVersion.TLSv1_3,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +65,13 @@ class Progress:
 
 
 class Http:
-    """The connections of all senders: one session, one TLS context for each distinct setting."""
+    """The connections of all senders: one session."""
 
-    def __init__(self) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, contexts: Contexts | None = None) -> None:
+        """Nothing is opened yet. `contexts`: the TLS contexts that are shared with others."""
         self._session: aiohttp.ClientSession | None = None
         self._lines = line.Lines()
-        self._contexts: dict[Tls, tuple[object, ssl.SSLContext]] = {}
+        self._contexts = contexts or Contexts()
 
     async def ask(self, request: Request, progress: Progress, read: int = 0) -> Answer:
         """Send it and return the answer, with `read` bytes of its body, or enough for an error.
@@ -154,25 +149,8 @@ class Http:
         return self._session
 
     def context(self, tls: Tls) -> ssl.SSLContext:
-        """The TLS context of these settings. Raises OSError if their files cannot be used."""
-        files = [Path(name) for name in (tls.cert_file, tls.key_file) if name]
-        # Certificates are renewed in place: a file that changed is read again.
-        stamp = [(stat.st_mtime_ns, stat.st_ino) for stat in (path.stat() for path in files)]
-        known = self._contexts.get(tls)
-        if known and known[0] == stamp:
-            return known[1]
-        context = ssl.create_default_context(cadata=tls.ca or None)
-        if tls.insecure_skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if tls.cert_file:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-        if tls.min_version:
-            context.minimum_version = _TLS_VERSIONS[tls.min_version]
-        if tls.max_version:
-            context.maximum_version = _TLS_VERSIONS[tls.max_version]
-        self._contexts[tls] = stamp, context
-        return context
+        """The TLS context of these settings. Raises OSError or ValueError if their files cannot be used."""
+        return self._contexts.get(tls)
 
 
 class _Body(aiohttp.Payload):
@@ -282,19 +260,21 @@ def failure(error: Exception, progress: Progress) -> Retry | Rejected | Unknown:
 
 
 def _not_connected(error: aiohttp.ClientConnectorError) -> Retry:
-    cause = (
-        error.certificate_error
-        if isinstance(error, aiohttp.ClientConnectorCertificateError)
-        else error.os_error
-    )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Retry("network", f"name resolution: {error.os_error.strerror}")
+    return unreachable(error.os_error)
+
+
+def unreachable(cause: OSError) -> Retry:
+    """What it means that no connection, or no TLS, could be had. Its words name no URL."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Retry("network", f"certificate: {cause.verify_message}")
     if isinstance(cause, ssl.SSLError):
         return Retry("network", f"TLS: {cause.reason or type(cause).__name__}")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Retry("network", f"name resolution: {error.os_error.strerror}")
-    if error.errno == ECONNREFUSED:
+    if isinstance(cause, gaierror):
+        return Retry("network", f"name resolution: {cause.strerror}")
+    if cause.errno == ECONNREFUSED:
         return Retry("refused", "connection refused")
-    if error.errno == ETIMEDOUT:
+    if cause.errno == ETIMEDOUT:
         return Retry("timeout", "connection timed out")
-    return Retry("network", f"cannot connect: {error.strerror or type(error.os_error).__name__}")
+    return Retry("network", f"cannot connect: {cause.strerror or type(cause).__name__}")
