@@ -11,7 +11,6 @@ from responder.core.model import Nanoseconds
 from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
-from responder.notify.tls import Contexts
 
 
 class Sender(Protocol):
@@ -46,8 +45,7 @@ class Senders:
         self._external_url = external_url
         self._mends = mends
         self._clock = clock or SystemClock()
-        self._contexts = Contexts()
-        self._http = Http(self._contexts)
+        self._http = Http()
         self._senders: dict[str, tuple[Integration, Sender]] = {}
 
     def __call__(self, integration: Integration) -> Sender:
@@ -71,7 +69,7 @@ class Senders:
         if integration.supported and integration.kind == "email":
             from responder.notify.email import EmailSender
 
-            return EmailSender(integration, self._external_url, self._clock, self._contexts)
+            return EmailSender(integration, self._external_url, self._clock, self._http)
         return Unsupported(integration.kind)
 
 
