@@ -16,9 +16,9 @@ from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Attempt, Delivered, Notification, Outcome, Partly, Rejected, Retry
 from responder.core.rules import Integration
 from responder.notify.emailbody import topic_of
+from responder.notify.http import Http
 from responder.notify.letter import Letter, Receipt, compose, read_receipt
 from responder.notify.smtp import Failed, Refused, Session
-from responder.notify.tls import Contexts
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class EmailSender:
     named in a warning: a row that is tried again, or dead, would say that nobody was told.
     """
 
-    def __init__(self, integration: Integration, external_url: str, clock: Clock, contexts: Contexts) -> None:
+    def __init__(self, integration: Integration, external_url: str, clock: Clock, http: Http) -> None:
         """Nothing is connected yet."""
         settings = integration.settings
         assert isinstance(settings, EmailSettings)
@@ -50,7 +50,7 @@ class EmailSender:
         self._integration = integration
         self._external_url = external_url
         self._clock = clock
-        self._contexts = contexts
+        self._http = http
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Send the mail, within `time_for` it."""
@@ -63,10 +63,11 @@ class EmailSender:
             return Rejected("client_error", str(error))
         refused = await self._carry(letter, time_for(self._settings, attempt))
         if isinstance(refused, list):
-            later = tuple(one.address for one in refused if one.temporary)
-            self._tell_of(notification, [one for one in refused if not one.temporary])
-            receipt = Receipt(topic, later)
-            return Partly(str(receipt)) if later else Delivered(str(receipt))
+            # What is left of a row is tried once more, not again and again.
+            later = () if rest else tuple(one.address for one in refused if one.temporary)
+            self._tell_of(notification, [one for one in refused if one.address not in later])
+            receipt = str(Receipt(topic, later))
+            return Partly(receipt) if later else Delivered(receipt)
         if rest and isinstance(refused, Rejected):
             # The others have it: this row is told, and these cannot be.
             _log.warning("mail_recipients_refused", **self._names(notification), detail=refused.detail)
@@ -89,7 +90,7 @@ class EmailSender:
         return await asyncio.to_thread(work) if count > _MANY else work()
 
     async def _carry(self, letter: Letter, limit: Nanoseconds) -> list[Refused] | Outcome:
-        session = Session(self._settings, self._contexts)
+        session = Session(self._settings, self._http)
         time, politely = asyncio.timeout(limit / SECOND), False
         try:
             async with time:

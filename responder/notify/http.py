@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from errno import ECONNREFUSED, ETIMEDOUT
+from pathlib import Path
 from socket import gaierror
 from typing import Final
 
@@ -22,10 +23,15 @@ from responder.core.catalogue import MASK, Secret, Tls
 from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Rejected, Retry, Unknown
 from responder.notify import line
-from responder.notify.tls import Contexts
 
 _EXCERPT: Final = 200
 _READ: Final = 4_096
+_TLS_VERSIONS: Final = {
+    "TLS10": ssl.TLSVersion.TLSv1,
+    "TLS11": ssl.TLSVersion.TLSv1_1,
+    "TLS12": ssl.TLSVersion.TLSv1_2,
+    "TLS13": ssl.TLSVersion.TLSv1_3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,13 @@ class Progress:
 
 
 class Http:
-    """The connections of all senders: one session."""
+    """The connections of all senders: one session, one TLS context for each distinct setting."""
 
-    def __init__(self, contexts: Contexts | None = None) -> None:
-        """Nothing is opened yet. `contexts`: the TLS contexts that are shared with others."""
+    def __init__(self) -> None:
+        """Nothing is opened yet."""
         self._session: aiohttp.ClientSession | None = None
         self._lines = line.Lines()
-        self._contexts = contexts or Contexts()
+        self._contexts: dict[Tls, tuple[object, ssl.SSLContext]] = {}
 
     async def ask(self, request: Request, progress: Progress, read: int = 0) -> Answer:
         """Send it and return the answer, with `read` bytes of its body, or enough for an error.
@@ -149,8 +155,25 @@ class Http:
         return self._session
 
     def context(self, tls: Tls) -> ssl.SSLContext:
-        """The TLS context of these settings. Raises OSError if their files cannot be used."""
-        return self._contexts.get(tls)
+        """The TLS context for these settings. Raises OSError or ValueError."""
+        files = [Path(name) for name in (tls.cert_file, tls.key_file) if name]
+        # Certificates are renewed in place: a file that changed is read again.
+        stamp = [(stat.st_mtime_ns, stat.st_ino) for stat in (path.stat() for path in files)]
+        known = self._contexts.get(tls)
+        if known and known[0] == stamp:
+            return known[1]
+        context = ssl.create_default_context(cadata=tls.ca or None)
+        if tls.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+        if tls.min_version:
+            context.minimum_version = _TLS_VERSIONS[tls.min_version]
+        if tls.max_version:
+            context.maximum_version = _TLS_VERSIONS[tls.max_version]
+        self._contexts[tls] = stamp, context
+        return context
 
 
 class _Body(aiohttp.Payload):

@@ -12,7 +12,6 @@ from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
 from responder.notify.threads import Threads
-from responder.notify.tls import Contexts
 
 if TYPE_CHECKING:
     from responder.notify.slackweb import Workspaces
@@ -59,8 +58,7 @@ class Senders:
         self._external_url = external_url
         self._mends = mends
         self._clock = clock or SystemClock()
-        self._contexts = Contexts()
-        self._http = Http(self._contexts)
+        self._http = Http()
         self._threads = Threads()
         self._workspaces: Workspaces | None = None
         self._senders: dict[str, tuple[Integration, Sender]] = {}
@@ -98,7 +96,7 @@ class Senders:
         if integration.supported and integration.kind == "email":
             from responder.notify.email import EmailSender
 
-            return EmailSender(integration, self._external_url, self._clock, self._contexts)
+            return EmailSender(integration, self._external_url, self._clock, self._http)
         return Unsupported(integration.kind)
 
 

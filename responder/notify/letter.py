@@ -87,6 +87,7 @@ def compose(
     `topic` is the thread's subject without the state. Raises ValueError that names an address
     which is none.
     """
+    topic = content.one_line(topic)
     sender = address(settings.sender)
     everybody = [address(text) for text in settings.to]
     message = EmailMessage(policy=SMTP)

@@ -32,9 +32,8 @@ from aiosmtplib import (
 
 from responder.core.catalogue import EmailSettings, Tls
 from responder.core.notification import Rejected, Retry, Unknown
-from responder.notify.http import Redactor, unreachable
+from responder.notify.http import Http, Redactor, unreachable
 from responder.notify.letter import Letter
-from responder.notify.tls import Contexts
 
 _GOODBYE: Final = 1.0
 """Seconds that a server may take over QUIT: the mail is through, and nothing hangs on it."""
@@ -70,12 +69,12 @@ class Refused:
 class Session:
     """One connection to a mail server. `step` is what it was last asked for; `sent`: the mail went out."""
 
-    def __init__(self, settings: EmailSettings, contexts: Contexts) -> None:
+    def __init__(self, settings: EmailSettings, http: Http) -> None:
         """Nothing is connected yet."""
         self.step = "CONNECT"
         self.sent = False
         self._settings = settings
-        self._contexts = contexts
+        self._http = http
         self._smtp: SMTP | None = None
         self._transport: asyncio.BaseTransport | None = None
         password = settings.password.reveal() if settings.password else ""
@@ -157,7 +156,7 @@ class Session:
         settings = self._settings
         strict = settings.require_tls or settings.implicit_tls
         try:
-            return self._contexts.get(settings.tls or Tls(insecure_skip_verify=not strict))
+            return self._http.context(settings.tls or Tls(insecure_skip_verify=not strict))
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
             raise Failed(Retry("network", f"TLS settings: {reason}")) from None

@@ -193,11 +193,18 @@ def test_an_input_on_which_decide_raises(start_responder: StartResponder, sink: 
 # -- after the decision, before the claim -----------------------------------------------------
 
 
+def paused(responder: ResponderProcess) -> None:
+    """Wait until the destination's wish has been heard: what comes next is not claimed."""
+    labels = {"integration": "webhook", "receiver": "team", "outcome": "rate_limited"}
+    wait_until(lambda: responder.metric("responder_delivery_attempts_total", **labels) == 1, what="it pauses")
+
+
 def decided_and_not_claimed(responder: ResponderProcess, sink: Sink, *names: str) -> None:
     """Leave rows that nobody was told of, because their destination asked for a pause."""
     sink.answer_always(Answer(429, {"Retry-After": "60"}))
     accept(responder, "Paused")
     sink.wait_until(lambda received: len(received) == 1)
+    paused(responder)
     for name in names:
         accept(responder, name)
     rows = 1 + len(names)
@@ -220,6 +227,7 @@ def test_killed_before_the_claim_of_what_is_over_since(responder: ResponderProce
     sink.answer_always(Answer(429, {"Retry-After": "60"}))
     accept(responder, "Paused")
     sink.wait_until(lambda received: len(received) == 1)
+    paused(responder)
     over = webhook_alert("Over")
     assert responder.post_webhook(webhook_payload([over])).status == 200
     wait_until(lambda: ledger(responder)["pending"] == 2, what="both are owed")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from responder.core.catalogue import EmailSettings, Template
 from responder.core.model import MINUTE
@@ -332,3 +334,25 @@ def test_sizes_are_bounded() -> None:
 def test_max_alerts_can_make_it_shorter_and_not_longer() -> None:
     assert "and 57 more" in part(written(MANY, max_alerts=3), "plain")
     assert "and 40 more" in part(written(MANY, max_alerts=50), "plain")
+
+
+ANY = st.text(st.characters(exclude_categories=()), max_size=120)
+NAMES = st.sampled_from(["To", "From", "Cc", "Reply-To", "Subject", "References", "X-A"]) | ANY
+
+
+@given(ANY, ANY, ANY, st.lists(st.tuples(NAMES, ANY), max_size=3))
+def test_any_text_makes_a_sound_mail(one: str, two: str, three: str, headers: list[tuple[str, str]]) -> None:
+    annotations = {"summary": one, "description": two, "runbook_url": three}
+    about = alert(1, annotations, alertname=two, cluster=three, pod=one, severity="critical")
+    told = replace(
+        FIRST,
+        receiver=one,
+        group_labels=(("alertname", two), ("cluster", three)),
+        firing=(about,),
+    )
+    assert list(written(told).keys()) == list(written(FIRST).keys())
+    settings = EmailSettings(("a@b.example",), "c@d.example", "mail", 25, headers=tuple(headers))
+    letter = compose(told, settings, URL, NOW, topic=one, recipients=settings.to)
+    assert letter.content.endswith(b"--\r\n")
+    assert b"\r" not in letter.content.replace(b"\r\n", b"")
+    assert b"\n" not in letter.content.replace(b"\r\n", b"")

@@ -323,6 +323,17 @@ async def test_some_refused_for_now_get_it_later_and_they_alone(senders: Senders
         assert len({taken.message["Message-ID"] for taken in server.mails}) == 1
 
 
+async def test_what_is_left_of_the_rest_is_logged(
+    senders: Senders, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with mail_server() as server:
+        rest = '{"subject":"Alert1","rest":["b@x.example","c@x.example"]}'
+        server.fault("rcpt", "451 4.3.0 later")
+        assert await mail(senders, server, receipt=rest, **THREE) == TOLD
+        assert [taken.recipients for taken in server.mails] == [("c@x.example",)]
+    assert "b@x.example: 451 4.3.0 later" in capfd.readouterr().out
+
+
 async def test_the_rest_refused_for_good_is_no_reason_to_call_the_row_dead(senders: Senders) -> None:
     async with mail_server() as server:
         rest = '{"subject":"Alert1","rest":["b@x.example"]}'
