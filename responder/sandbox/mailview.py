@@ -74,10 +74,12 @@ def _frame(mail: Mail) -> str:
     if html is None:
         return f"<pre>{escape(_part(mail.message, 'plain') or '')}</pre>"
     # Twice over: the sandbox lets nothing run, the policy lets nothing load.
+    # Nothing in the frame can tell its height either: it is guessed from the mail's own plain text.
+    height = min(max(len((_part(mail.message, "plain") or "").splitlines()) * 1.7 + 8, 20), 48)
     guarded = f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">{html}'
     return (
         f'<iframe sandbox title="{escape(_subject(mail.message))}" referrerpolicy="no-referrer" '
-        f'style="width:100%;height:40em;border:0" srcdoc="{escape(guarded)}"></iframe>'
+        f'style="width:100%;height:{height:.0f}em;border:0" srcdoc="{escape(guarded)}"></iframe>'
     )
 
 

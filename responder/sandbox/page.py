@@ -56,8 +56,10 @@ def _arrivals(standins: StandIns) -> str:
             (posts["posted"], "posted in Slack"),
             (posts["edited"], "edited in place"),
             (posts["replied"], "replies in threads"),
-            (len(standins.pagerduty.incidents), f"incidents, {incidents['resolved']} of them resolved"),
-            (standins.mail.count, f"mails in {conversations} conversations"),
+            (incidents["triggered"] + incidents["acknowledged"], "open at PagerDuty"),
+            (incidents["resolved"], "resolved there"),
+            (standins.mail.count, "mails"),
+            (conversations, "conversations"),
         )
     )
     rows = "\n".join(map(_row, [*standins.arrivals][-_SHOWN:][::-1]))

@@ -1,6 +1,6 @@
-"""A channel of the stand-in as people would see it: as a page for a browser, as lines for a terminal.
+"""A channel of the stand-in as people would see it: as a piece of a page, and its messages as lines.
 
-The sandbox serves and prints it, and tests look at it. Every text in it came from somebody else: it
+`page` and `standins` show it, and tests look at it. Every text in it came from somebody else: it
 is escaped, and a link leads to http or https or nowhere.
 """
 
@@ -41,14 +41,6 @@ def parse(mrkdwn: str) -> Iterator[Piece]:
             yield Piece("mention", _unescape(label or target), target)
         else:
             yield Piece("link", _unescape(label or target), _unescape(target))
-
-
-def lines(channel: Channel, newest: int = 20) -> list[str]:
-    """The newest messages of the channel for a terminal, the oldest of them first."""
-    out = [f"#{channel.name}"]
-    for message in channel.messages[-newest:]:
-        out += message_lines(message)
-    return out
 
 
 def message_lines(message: Message, indent: str = "") -> list[str]:

@@ -19,7 +19,7 @@ from responder.sandbox.newcomer import Keys
 from responder.sandbox.pagerduty import Entry, Incident, Pagerduty
 from responder.sandbox.slack import Slack
 from responder.sandbox.slackroom import Channel, Message
-from responder.sandbox.slackview import body_lines
+from responder.sandbox.slackview import body_lines, message_lines
 from responder.sandbox.smtp import Mail, MailServer
 from responder.settings import Address
 
@@ -71,8 +71,11 @@ class StandIns:
 
     def _on_message(self, channel: Channel, message: Message) -> None:
         lines = body_lines(message)
+        tone = _tone(lines[0] if lines else "")
         how = "edited" if message.versions else "replied" if message.thread_ts else "posted"
-        self._arrived("Slack", f"#{channel.name}", how, lines, _tone(lines))
+        if how == "replied" and (parent := channel.find(message.thread_ts)):
+            lines += ["", "The thread:", *message_lines(parent[0])]
+        self._arrived("Slack", f"#{channel.name}", how, lines, tone)
 
     def _on_entry(self, incident: Incident, entry: Entry) -> None:
         how = {"trigger": "updated" if len(incident.log) > 1 else "triggered", "resolve": "resolved"}
@@ -87,7 +90,7 @@ class StandIns:
         body = [line for line in as_text(mail)[2:] if line.strip()]
         # Every mail of ours names the root of its conversation, the first one too.
         how = "followed up" if len(threads(self.mail.mails)[0].mails) > 1 else "mailed"
-        self._arrived("mail", ", ".join(mail.recipients), how, [subject, *body], _tone(body))
+        self._arrived("mail", ", ".join(mail.recipients), how, [subject, *body], _tone(subject))
 
     def _on_payload(self, name: str, payload: Payload, document: Any) -> None:
         firing = any(alert.status != "resolved" for alert in payload.alerts)
@@ -105,9 +108,9 @@ class StandIns:
         self._changed.set()
 
 
-def _tone(lines: list[str]) -> Tone:
-    """By the first word of the headline that Responder's own texts have."""
-    first = lines[0] if lines else ""
+def _tone(headline: str) -> Tone:
+    """By the first word that Responder's own texts begin with."""
+    first = headline.lstrip("[")
     if first.startswith(("Resolved", "Over", "All over")):
         return "resolved"
     return "firing" if first.startswith(("Firing", "More", "Fires")) else "plain"

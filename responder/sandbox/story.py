@@ -78,7 +78,7 @@ class Story:
         )
         await self._say(alert)
         explained = await self._explain(alert)
-        await self._wait({"#alerts": "posted", "mail": "mailed"}, "BackupTooOld")
+        await self._wait({("#alerts", "posted"), ("mail", "mailed")}, "BackupTooOld")
         self._tell_why(explained)
         self._tell("good", "Told in Slack and by mail. Nobody was paged.")
 
@@ -87,10 +87,10 @@ class Story:
         await self._say(alert)
         explained = await self._explain(alert)
         expected = {
-            "PagerDuty": "triggered",
-            "#critical-alerts": "posted",
-            _OWN_CHANNEL: "posted",
-            "mail": "mailed",
+            ("PagerDuty", "triggered"),
+            ("#critical-alerts", "posted"),
+            (_OWN_CHANNEL, "posted"),
+            ("mail", "mailed"),
         }
         await self._wait(expected, "HighErrorRate")
         self._tell_why(explained)
@@ -122,11 +122,13 @@ class Story:
         before = self._standins.count
         await self._say(over, resolved=True)
         expected = {
-            "PagerDuty": "resolved",
-            "#critical-alerts": "edited",
-            _OWN_CHANNEL: "edited",
-            "#alerts": "posted",
-            "mail": "followed up",
+            ("PagerDuty", "resolved"),
+            ("#critical-alerts", "edited"),
+            ("#critical-alerts", "replied"),
+            (_OWN_CHANNEL, "edited"),
+            (_OWN_CHANNEL, "replied"),
+            ("#alerts", "posted"),
+            ("mail", "followed up"),
         }
         await self._wait(expected, "HighErrorRate", before)
         self._tell("why", "who was told that it fires is told that it is over: the incident is resolved,")
@@ -138,9 +140,11 @@ class Story:
         before = self._standins.count
         await self._say(hidden, resolved=True)
         await self._say(backup, resolved=True)
-        edited = {"#alerts": "edited", "mail": "followed up"}
-        await self._wait(edited, "BackupTooOld", before)
-        await self._wait({**edited, _OWN_CHANNEL: "edited"}, "HighErrorRate", before)
+        ended = {("#alerts", "edited"), ("#alerts", "replied"), ("mail", "followed up")}
+        await self._wait(ended, "BackupTooOld", before)
+        await self._wait(
+            ended | {(_OWN_CHANNEL, "edited"), (_OWN_CHANNEL, "replied")}, "HighErrorRate", before
+        )
         self._tell("good", "All is over, and everybody who heard of it knows.")
 
     # -- saying and waiting ---------------------------------------------------------------
@@ -181,20 +185,19 @@ class Story:
                 f"{group['receiver']} hears it {wait} (group_wait) later, by the route {group['route']}",
             )
 
-    async def _wait(self, expected: Mapping[str, str], name: str, before: int = 0) -> None:
-        """Until the alert `name` has arrived everywhere, each time as expected, after arrival `before`.
+    async def _wait(self, expected: set[tuple[str, str]], name: str, before: int = 0) -> None:
+        """Until the alert `name` has arrived everywhere as expected, after arrival number `before`.
 
-        `expected`: by place, or by channel in Slack, what becomes of it there.
+        `expected`: the place, or the channel in Slack, and what becomes of it there.
         """
 
-        def missing() -> list[str]:
-            heard = {
+        def missing() -> set[tuple[str, str]]:
+            return expected - {
                 (_where(arrival), arrival.how) for arrival in self._since(before) if name in arrival.text
             }
-            return [where for where, how in expected.items() if (where, how) not in heard]
 
         if not await self._standins.until(lambda: not missing(), PATIENCE):
-            awaited = ", ".join(f"{where} ({expected[where]})" for where in missing())
+            awaited = ", ".join(f"{where} ({how})" for where, how in sorted(missing()))
             raise StoryStopped(
                 f"{name} should have arrived within {PATIENCE // SECOND} s: {awaited}; "
                 "see `responder delivery list`"
