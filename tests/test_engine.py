@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,7 @@ class Desk:
         self.held: set[int] = set()
         self.handed: list[Order] = []
         self.succeeded: list[int] = []
+        self.distrusted: set[str] = set()
 
     def start_now(self, orders: list[Order]) -> set[int]:
         return {order.row for order in orders} if self.starts else set()
@@ -77,6 +78,9 @@ class Desk:
 
     def succeed(self, row: int) -> None:
         self.succeeded.append(row)
+
+    def distrust(self, destinations: Collection[str]) -> None:
+        self.distrusted = set(destinations)
 
 
 def webhook(*names: str, status: str = "firing") -> AlertsReceived:

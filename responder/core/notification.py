@@ -49,6 +49,7 @@ class Notification:
     same group was not delivered; `skipped`: how many such rows there were.
     `receipt`: what the integration gave when it last told this receiver of this incident, for its
     own use (Slack: where the message stands); "" if it was not told yet.
+    `first`: this integration was not told anything of this incident yet, whether or not it gives receipts.
     """
 
     row: int
@@ -66,6 +67,7 @@ class Notification:
     since: Nanoseconds = 0
     skipped: int = 0
     receipt: str = ""
+    first: bool = False
 
     @property
     def incident(self) -> str:

@@ -39,10 +39,14 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A named list of integrations, all of which are told."""
+    """A named list of integrations, all of which are told.
+
+    `fallback`: the receiver that is told as well where this one cannot be reached; "": none.
+    """
 
     name: str
     integrations: tuple[Integration, ...] = ()
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,10 @@ class DeliveryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DestinationStatus:
-    """How one destination stands. `waiting` rows are not being sent; `in_flight` ones are."""
+    """How one destination stands. `waiting` rows are not being sent; `in_flight` ones are.
+
+    `replies`: rows of which people were told and a part is left; they are not among `waiting`.
+    """
 
     destination: str
     kind: str
@@ -64,15 +67,18 @@ class DestinationStatus:
     in_flight: int
     breaker: Literal["closed", "open", "probing"]
     paused: bool
+    replies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """How delivery stands. `outcomes` counts attempts by (kind, receiver, `delivered` or reason).
 
-    `unreported` endings have not reached the inputs log yet.
+    A row that was told in two parts counts as delivered once, at its end. `unreported` endings have
+    not reached the inputs log yet. `announced`: how often a destination was told that much waits.
     """
 
     destinations: tuple[DestinationStatus, ...]
     outcomes: Mapping[tuple[str, str, str], int]
     unreported: int
+    announced: int = 0

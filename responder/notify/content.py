@@ -7,29 +7,13 @@ text it gives is plain and may hold anything that an alert holds: whoever sends 
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from responder.core import severity
 from responder.core.model import MINUTE, SECOND, Alert, Labels, Nanoseconds, format_duration, label
 from responder.core.notification import Notification, ToldReason
 from responder.core.truncation import common_pairs, truncate_runes
 
-Severity: TypeAlias = Literal["critical", "error", "warning", "info"]
+Severity: TypeAlias = severity.Severity
 
-_SEVERITIES: Final[dict[str, Severity]] = {
-    "critical": "critical",
-    "crit": "critical",
-    "page": "critical",
-    "emergency": "critical",
-    "fatal": "critical",
-    "error": "error",
-    "high": "error",
-    "major": "error",
-    "warning": "warning",
-    "warn": "warning",
-    "minor": "warning",
-    "info": "info",
-    "informational": "info",
-    "low": "info",
-    "none": "info",
-}
 _WORST: Final[tuple[Severity, ...]] = ("critical", "error", "warning", "info")
 
 _LATE: Final = MINUTE
@@ -42,7 +26,7 @@ _PLACE: Final = ("cluster", "namespace", "service", "deployment", "pod", "instan
 
 def severity_of(alert: Alert) -> Severity:
     """From the label `severity`; a value that nobody knows is an `error`: better looked at than not."""
-    return _SEVERITIES.get(label(alert.labels, "severity").lower(), "error")
+    return severity.severity_of(alert)
 
 
 def worst(notification: Notification) -> Severity:
