@@ -102,7 +102,10 @@ OWN: dict[str, Command] = {
     "limit": LimitReached("active_alerts", "somebody"),
     "lag": Lagging(HOUR),
     "unreadable": Unreadable("alerts_webhook", "no JSON"),
-} | {f"{turn} {d}": BreakerTurned(d, TURNS[turn], "timeout", 3) for d in DESTINATIONS for turn in TURNS}
+}
+OWN.update(
+    (f"{turn} {d}", BreakerTurned(d, TURNS[turn], "timeout", 3)) for d in DESTINATIONS for turn in TURNS
+)
 
 
 def act(t: Timeline, what: Act) -> None:
