@@ -258,8 +258,9 @@ class Lane:
             gate = max(gate, self.breaker.probe_at if self.breaker.probing is None else now)
         if (self._ready.size or self._queued.size) and gate > now:
             return gate
-        due = [entry.due for entry in (self._delayed.peek(), self._replies.peek()) if entry]
-        return max(min(due), gate) if due else None
+        # A reply that may go and does not waits for rows, not for time.
+        waiting = [max(entry.due, gate) for entry in (self._delayed.peek(), self._replies.peek()) if entry]
+        return min((at for at in waiting if at > now), default=None)
 
     def next_try(self, entry: Entry) -> Nanoseconds:
         """The earliest at which a row that waits for its next try may be sent."""
