@@ -205,9 +205,7 @@ class Delivery:
             return
         now = self._clock.monotonic()
         if by := lane.to_announce(now):
-            task = asyncio.create_task(self._announce(lane, by), name="delivery announcement")
-            self._announcements.add(task)
-            task.add_done_callback(self._announcements.discard)
+            self._announce(lane, by, now)
         for entry in lane.to_claim(now):
             self._claims.put(entry.order.row, entry)
         while sent := lane.to_send(now, len(self._sends) >= self._settings.overall):
@@ -327,20 +325,33 @@ class Delivery:
         level = _log.warning if attempts == 1 else _log.debug
         level("delivery_failed", **_names(entry), reason=reason, detail=detail, attempts=attempts)
 
-    async def _announce(self, lane: Lane, by: Integration) -> None:
-        """Say once that much waits, if the integration can."""
+    def _announce(self, lane: Lane, by: Integration, now: Nanoseconds) -> None:
+        """Say that much waits, if the integration can."""
         names = {"kind": by.kind, "destination": by.destination}
         _log.warning("destination_crowded", **names, waiting=lane.waiting)
-        outcome: Outcome = Delivered()
+        sender: object = None
         try:
             sender = self._senders(by)
-            if isinstance(sender, Announcer):
-                outcome = await sender.announce(lane.waiting, self._settings.timeout)
-                self._announced += isinstance(outcome, Delivered | Partly)
+        except Exception as bug:
+            _blamed(bug, by)
+        if not isinstance(sender, Announcer):
+            lane.announced(Delivered(), now)
+            return
+        lane.announcing(now)
+        task = asyncio.create_task(self._say(lane, by, sender), name="delivery announcement")
+        self._announcements.add(task)
+        task.add_done_callback(self._announcements.discard)
+
+    async def _say(self, lane: Lane, by: Integration, sender: Announcer) -> None:
+        try:
+            outcome = await sender.announce(lane.waiting, self._settings.timeout)
         except Exception as bug:
             outcome = _blamed(bug, by)
-        if isinstance(outcome, Retry | Rejected | Unknown):
+        if isinstance(outcome, Delivered | Partly):
+            self._announced += 1
+        else:
             reason = "unknown" if isinstance(outcome, Unknown) else outcome.reason
+            names = {"kind": by.kind, "destination": by.destination}
             _log.warning("announcement_failed", **names, reason=reason, detail=outcome.detail)
         lane.announced(outcome, self._clock.monotonic())
         self._pump(lane)

@@ -330,7 +330,7 @@ class Lane:
     # -- when much waits --------------------------------------------------------------------
 
     def to_announce(self, now: Nanoseconds) -> Integration | None:
-        """By whom to say now that much waits here, if it is to be said; a token is taken for it."""
+        """By whom to say now that much waits here, if it is to be said."""
         if self._bucket is None:
             return None
         if self.waiting <= UNCROWDED:
@@ -339,13 +339,17 @@ class Lane:
         first = self._queued.peek() or self._ready.peek() or self._delayed.peek()
         if first is None or not due or self.breaker.opened or not self._may_go(now):
             return None
+        return first.order.integration
+
+    def announcing(self, now: Nanoseconds) -> None:
+        """It is being said; that counts as one that went."""
+        assert self._bucket is not None
         self._announcing = True
         self._announcements -= 1
         self._bucket.take(now)
-        return first.order.integration
 
     def announced(self, outcome: Outcome, now: Nanoseconds) -> None:
-        """How saying so ended. After a failure it is said once more."""
+        """How saying so ended, or that nobody can say it. After a failure it is said once more."""
         self._announcing = False
         if not isinstance(outcome, Retry | Unknown):
             self._announcements = 0

@@ -485,10 +485,10 @@ class Engine:
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_undecidable(self.state, self.ruleset, given, text)
+        self._take(decision, given.at, given, given.seq)
         self._backlog.take()
         if given.seq in self._waiters:
             self._slice.replies[given.seq] = decision.reply
-        self._take(decision, given.at, given, given.seq)
         return True
 
     def _decide_timer(self, at: Nanoseconds, group: int) -> bool:
@@ -531,6 +531,7 @@ class Engine:
             if suspect in self._suspects:
                 self._unapplied[suspect] = repr(error)[:500]
             self._suspects.add(suspect)
+            self._void = True  # the memory holds half of it
             raise StorageError(f"a decision could not be applied: {error!r}") from error
         self._suspects.discard(suspect)
         self._unapplied.pop(suspect, None)
