@@ -44,6 +44,8 @@ def addressee(ruleset: Ruleset, group: Group, integration: str) -> Addressee | N
 def next_fallback(draft: Draft, group: Group) -> FallbackEngaged | None:
     """The fallback to engage for what the group has to say now, if there is one."""
     receivers, names = draft.ruleset.receivers, _names(draft, group)
+    if not (draft.state.trouble or group.fallbacks or receivers[names[0]].fallback):
+        return None  # nearly always
     down = draft.state.down
     for name in names:
         receiver = receivers.get(name)
@@ -96,6 +98,8 @@ def _is_dead(draft: Draft, group: Group, integration: Integration) -> bool:
 
 def _trouble(draft: Draft, group: Group) -> list[dict[str, str]]:
     """The labels of its alerts that say that something cannot be told."""
+    if not draft.state.trouble:
+        return []
     return [dict(alert.labels) for alert in draft.state.trouble.values() if group.id in alert.groups]
 
 
