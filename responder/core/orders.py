@@ -1,7 +1,7 @@
 """What the engine hands to delivery and gets back: orders and endings.
 
 `engine` makes Orders once their rows are committed, `delivery` answers each with one Ending, which
-comes back as an Input. Nothing here does anything.
+comes back as an Input. Nothing here sends or waits.
 """
 
 from dataclasses import dataclass

@@ -135,6 +135,9 @@ class Delivery:
             lane = self._lane(order.integration)
             entry = Entry(order, lane)
             self._entries[order.row] = entry
+            if entry.receipt and lane.breaker.opened:
+                self._leave_rest(entry, "breaker_open", "")
+                continue
             lane.add(entry, order.not_before - self._clock.now() if order.not_before else 0, now)
             lanes[lane] = None
         for lane in lanes:

@@ -286,7 +286,7 @@ async def test_an_hour_without_a_sink_that_somebody_stands_in_for(tmp_path: Path
     )
 
 
-async def test_a_stand_in_and_a_pause_outlive_the_process(tmp_path: Path) -> None:
+async def test_a_stand_in_and_that_a_sink_is_down_outlive_the_process(tmp_path: Path) -> None:
     line = Timeline(tmp_path, SLACK_AND_MAIL, ("main", "other", "own"))
     line.at("0s").sink_down()
     line.at("0s").post(firing("Down", group="g1"))

@@ -79,6 +79,7 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("resolve"), SOME, st.just(""), st.just("")),
     st.tuples(st.just("api"), SOME, TIMES, st.sampled_from(["", "2m", "10m", "1h", "2h", "30h"])),
     st.tuples(st.just("answer"), st.sampled_from(TOLD_TO), st.sampled_from(OUTCOMES)),
+    st.tuples(st.just("answer"), st.sampled_from(["team", "both/one"]), st.sampled_from(OUTCOMES[1:5])),
     st.tuples(st.just("fail"), st.sampled_from(TOLD_TO), st.booleans()),
     st.tuples(st.just("load"), st.sampled_from(["one", "other"])),
     st.tuples(st.just("restart"), WAITS, st.sampled_from(["one", "other"])),

@@ -339,6 +339,14 @@ async def test_the_rest_goes_on_after_a_restart_under_the_next_number() -> None:
         assert desk.tries[1] == Attempt(10 * SECOND, 4, True, "part 1")
 
 
+async def test_the_rest_is_given_up_where_the_destination_was_down() -> None:
+    async with open_desk() as (desk, delivery):
+        delivery.distrust(["one"])
+        delivery.hand([order(1, claimed=True, attempts=3, receipt="part 1")])
+        await desk.clock.settle()
+        assert (desk.sent, desk.ended, desk.endings[0].receipt) == ([], [(1, "delivered", None)], "part 1")
+
+
 async def test_a_receipt_that_is_too_long_is_dropped_and_logged() -> None:
     async with open_desk() as (desk, delivery):
         outcomes: list[Outcome] = [
