@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from responder.core.model import HOUR, MILLISECOND, MINUTE, SECOND
-from responder.delivery import 
 from responder.settings.values import Pace
 from tests.acceptance.timeline.rules import Hook, inhibit, route, rules
 from tests.acceptance.timeline.timeline import Ledger, Timeline, firing, resolved

@@ -16,7 +16,6 @@ import msgspec
 
 from responder.core.model import Nanoseconds, format_time, parse_duration
 from responder.core.rules import Ruleset
-from responder.delivery import 
 from responder.settings.values import Pace
 from responder.store import journal, outbox
 from responder.store.database import reading
