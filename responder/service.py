@@ -81,6 +81,7 @@ class Service:
                 OutboxStore(self.database, self.clock),
                 self._report,
                 self._breaker_turned,
+                settings.delivery.pace.get,
             )
             await self.engine.start(self.delivery)
             undo.push_async_callback(self.engine.stop)
@@ -217,6 +218,7 @@ class Service:
         with contextlib.suppress(ResponderError):  # the other figures are worth having
             metrics.ledger_difference.set(await self.database.read(difference))
         snapshot = self.delivery.snapshot()
+        metrics.announced.set(snapshot.announced)
         metrics.breakers.set(sum(1 for d in snapshot.destinations if d.breaker != "closed"))
         for key, count in snapshot.outcomes.items():
             more = count - self._reported.get(key, 0)

@@ -132,6 +132,11 @@ class Metrics:
             ["integration", "receiver", "outcome"],
             registry=registry,
         )
+        self.announced = Gauge(
+            "responder_delivery_crowded",
+            "How often a destination was told that more is waiting for it than it takes at once.",
+            registry=registry,
+        )
         self.breakers = Gauge(
             "responder_delivery_breakers_open", "Destinations whose breaker is open.", registry=registry
         )

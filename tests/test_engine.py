@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +43,7 @@ from tests.acceptance.timeline.world import WatchedDatabase
 from tests.clock import MONDAY
 from tests.core.invariants import consistent
 from tests.core.timeline import apply, journal_entry
-from tests.core.words import name_of, route, rules
+from tests.core.words import inhibit, name_of, route, rules
 
 ROUNDING = 2 * MILLISECOND
 """The engine sleeps for no less than a millisecond."""
@@ -61,6 +61,7 @@ class Desk:
         self.handed: list[Order] = []
         self.succeeded: list[int] = []
         self.prepared: list[int] = []
+        self.distrusted: set[str] = set()
 
     def start_now(self, orders: list[Order]) -> set[int]:
         return {order.row for order in orders} if self.starts else set()
@@ -81,6 +82,9 @@ class Desk:
 
     def succeed(self, row: int) -> None:
         self.succeeded.append(row)
+
+    def distrust(self, destinations: Collection[str]) -> None:
+        self.distrusted = set(destinations)
 
 
 def webhook(*names: str, status: str = "firing") -> AlertsReceived:
@@ -432,6 +436,29 @@ async def test_a_group_that_cannot_be_decided_is_put_off_and_the_others_are_told
         assert it.told()[1][2] == ["ResponderUndecidable"]
 
 
+def breaking(value: str) -> bool:
+    """A matcher's condition with a bug in it."""
+    if value == "Poison":
+        raise ZeroDivisionError
+    return False
+
+
+async def test_a_decision_that_cannot_be_applied_is_undecidable_and_stops_nothing_behind_it(
+    path: Path, clock: TimelineClock
+) -> None:
+    rule = inhibit("alertname=~P.+", "alertname=Target")
+    object.__setattr__(rule.source_matchers[0], "matches", breaking)
+    async with life(path, clock, rules(inhibits=[rule])) as it:
+        await it.accept(webhook("Poison"))
+        await it.accept(webhook("B"))
+        await it.wait(10)
+        assert it.engine.consumed == it.engine.log.last_seq
+        assert it.noted() == ["started", "undecidable"]
+        assert it.metrics.undecidable._value.get() == 1
+        known = [name_of(labels) for labels in it.engine.state.alerts]
+        assert sorted(known) == ["B", "ResponderUndecidable"]
+
+
 async def test_rows_of_the_log_that_cannot_be_read_are_undecidable_at_the_start(
     path: Path, clock: TimelineClock
 ) -> None:
@@ -664,6 +691,28 @@ async def test_inputs_that_were_accepted_and_not_decided_are_decided_at_the_star
         assert it.told() == [(600, "first_notification", ["A"])] or it.told() == [
             (30, "first_notification", ["A"])
         ]
+
+
+async def test_a_timer_that_was_due_while_there_was_hearing_is_decided_at_its_time(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock) as it:
+        await it.accept(webhook("A"))
+        await it.die()
+        await it.sql(f"UPDATE meta SET value = '{MONDAY + 35 * SECOND}' WHERE name = 'clock'")
+    await clock.advance(10 * MINUTE)
+    async with life(path, clock) as it:
+        await it.wait(1)
+        assert it.told() == [(30, "first_notification", ["A"])]
+
+
+async def test_what_was_down_is_distrusted_by_the_next_process(path: Path, clock: TimelineClock) -> None:
+    async with life(path, clock) as it:
+        assert it.desk.distrusted == set()
+        await it.engine.breaker_turned(BreakerTurned("http://team", True, "timeout", 3))
+        await it.wait(1)
+    async with life(path, clock) as it:
+        assert it.desk.distrusted == {"http://team"}
 
 
 async def test_a_journal_older_than_its_anchor_is_a_restored_backup(path: Path, clock: TimelineClock) -> None:

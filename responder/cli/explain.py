@@ -136,6 +136,8 @@ def _alert(alert: dict[str, Any] | None) -> str:
 def _group(group: dict[str, Any]) -> Iterator[str]:
     number = f"group {group['group']}" if group["group"] else "a group that does not exist yet"
     yield f"receiver {group['receiver']}: {number}"
+    for fallback in group["fallbacks"]:
+        yield f"  {fallback} is told as well: another receiver could not be reached"
     yield f"  key {group['group_key']}"
     timers = ", ".join(f"{name} {value}" for name, value in group["timers"].items())
     look = f"; next look {seconds(group['next_look'])}" if group["next_look"] else ""
@@ -159,5 +161,10 @@ def _integration(integration: dict[str, Any]) -> str:
     if integration["last_told"]:
         told += f"; last told {seconds(integration['last_told'])}"
     if integration["open_rows"]:
-        told += f"; on its way: row {', row '.join(map(str, integration['open_rows']))}"
+        told += f"; on its way: {', '.join(map(_row, integration['open_rows']))}"
     return told
+
+
+def _row(row: dict[str, Any]) -> str:
+    waits = f", waits for {row['waits_for']}" if row["waits_for"] else ""
+    return f"row {row['row']} ({row['reason']}{waits})"

@@ -63,7 +63,7 @@ class Names:
                 ids.update(alert for alert, _, _ in part["alerts"])
             elif part.get("type") != "alerts_rejected" and "alerts" in part:
                 ids.update(part["alerts"])
-            elif part.get("type") in ("group_opened", "group_closed"):
+            elif part.get("type") in ("group_opened", "group_closed", "fallback_engaged"):
                 ids.update(self._groups.get(part["group"], ()))
         return {self._alerts[alert] for alert in ids if alert in self._alerts}
 
@@ -136,6 +136,14 @@ def _of_rows(event: dict[str, Any], names: Names) -> str:
             return (
                 f"row {row}: {state} ({reason}){f' by {by}' if by else ''}{f': {detail}' if detail else ''}"
             )
+        case {
+            "type": "fallback_engaged",
+            "group": group,
+            "receiver": receiver,
+            "fallback": fallback,
+            "why": why,
+        }:
+            return f"group {group}: {fallback} is told from now on, {receiver} is not reached ({why})"
         case {"type": "noted", "what": what, "detail": detail}:
             return f"{what}: {detail}" if detail else str(what)
         case _:

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 import msgspec
 
 from responder.core import flush, ledger
+from responder.core.addressing import Addressee, addressee, addressees, may_engage, next_fallback
 from responder.core.draft import Decision, Draft
 from responder.core.flush import Look
 from responder.core.ledger import OpenRow, Sets, Told, View
@@ -37,8 +38,8 @@ from responder.core.messages import (
 )
 from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
 from responder.core.receive import end_own, join, raise_own, receive
-from responder.core.rules import Integration, Ruleset
-from responder.core.state import ClosedRow, Group, LedgerRow, State
+from responder.core.rules import Ruleset
+from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, ClosedRow, Group, LedgerRow, State
 
 COLLECT_INTERVAL: Final = 30 * MINUTE
 """How often alerts that are over and in no group are forgotten, as Alertmanager does."""
@@ -205,9 +206,9 @@ def _deliver_heads(draft: Draft) -> list[tuple[int, int]]:
         if told.head is None or told.head.id != row_id or group_id in draft.changes.closed_groups:
             continue
         group = state.groups[group_id]
-        integration = _integration(draft.ruleset, group, integration_id)
-        if integration is not None:
-            draft.effects.append(flush.deliver(draft, group, integration, told.head))
+        to = addressee(draft.ruleset, group, integration_id)
+        if to is not None:
+            draft.effects.append(flush.deliver(draft, group, to, told))
             if told.behind:
                 draft.effects.append(Succeed(told.head.id))
             heads.append((row_id, group_id))
@@ -251,13 +252,6 @@ def _look_now(draft: Draft, group_id: int) -> None:
 # -- what delivery reports --------------------------------------------------------------------
 
 
-def _integration(ruleset: Ruleset, group: Group, integration: str) -> Integration | None:
-    route = ruleset.router.by_id.get(group.route)
-    if route is None:
-        return None
-    return next((i for i in ruleset.receivers[route.receiver].integrations if i.id == integration), None)
-
-
 def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
     state = draft.state
     where = state.rows.get(body.row)
@@ -268,25 +262,29 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
     row = told.head
     if row is None or row.id != body.row:
         return
-    integration = _integration(draft.ruleset, group, where[1])
-    assert integration is not None
+    to = addressee(draft.ruleset, group, where[1])
+    assert to is not None
     if body.state == "delivered":
-        told = ledger.delivered(told, row, state.members[group.id], draft.at, draft.ruleset.mends)
+        told = ledger.delivered(
+            told, row, state.members[group.id], draft.at, draft.ruleset.mends, body.receipt
+        )
         flush.close(draft, ClosedRow(row.id, "delivered", row.reason, attempts=body.attempts))
-        _settle_dead(draft, group, integration.id)
+        _settle_dead(draft, group, where[1])
         if told.head:
-            draft.effects.append(flush.deliver(draft, group, integration, told.head))
+            draft.effects.append(flush.deliver(draft, group, to, told))
     else:
         told = ledger.not_delivered(told, row, body.reason, maybe_told=body.maybe_told)
-        _close_failed(draft, group, integration, row, body, told)
+        _close_failed(draft, group, to, row, body, told)
         if told.head:
-            told = _revise(draft, group, integration, told)
-    draft.put_told(group.id, integration.id, told)
+            told = _revise(draft, group, to, told)
+    draft.put_told(*where, told)
+    if body.state == "dead":
+        group = _tell_fallbacks(draft, group)
     _let_leave(draft, group, row.view)
 
 
 def _close_failed(
-    draft: Draft, group: Group, integration: Integration, row: OpenRow, body: DeliveryEnded, told: Told
+    draft: Draft, group: Group, to: Addressee, row: OpenRow, body: DeliveryEnded, told: Told
 ) -> None:
     if body.state == "superseded" and told.head:
         by = f"row {told.head.id}"
@@ -294,14 +292,28 @@ def _close_failed(
         return
     reason = body.reason or "unknown"
     flush.close(draft, ClosedRow(row.id, "dead", reason, body.detail, attempts=body.attempts))
-    draft.list_dead(row.id, group.id, integration.id)
-    receiver = draft.ruleset.router.by_id[group.route].receiver
+    draft.list_dead(row.id, group.id, to.integration.id)
     raise_own(
         draft,
-        "ResponderDeadLetters",
-        {"receiver": receiver, "integration": integration.kind},
-        f"{receiver} refused a notification for good ({reason}); see `responder delivery list --dead`.",
+        DEAD_LETTERS,
+        {"receiver": to.receiver, "integration": to.integration.kind},
+        f"{to.receiver} refused a notification for good ({reason}); see `responder delivery list --dead`.",
     )
+
+
+def _tell_fallbacks(draft: Draft, group: Group) -> Group:
+    """A row was refused for good: who is told of the group in its receiver's stead, from now on."""
+    if next_fallback(draft, group) is None:
+        return group
+    route = draft.ruleset.router.by_id[group.route]
+    seen = flush.look(draft, route, draft.members(group.id).values())
+    told = flush.tell(draft, group, seen, len(addressees(draft.ruleset, group)))
+    if told != group:
+        known = draft.changes.groups.get(group.id, group)
+        draft.changes.groups[group.id] = msgspec.structs.replace(
+            known, fallbacks=told.fallbacks, stranded=told.stranded
+        )
+    return told
 
 
 def _settle_dead(draft: Draft, group: Group, integration: str) -> None:
@@ -318,12 +330,12 @@ def _end_dead_letters(draft: Draft) -> None:
         return
     for alert in list(draft.state.by_id.values()):
         labels = dict(alert.labels)
-        if alert.source == "responder" and labels.get("alertname") == "ResponderDeadLetters":
+        if alert.source == "responder" and labels.get("alertname") == DEAD_LETTERS:
             own = {"receiver": labels["receiver"], "integration": labels["integration"]}
-            end_own(draft, "ResponderDeadLetters", own)
+            end_own(draft, DEAD_LETTERS, own)
 
 
-def _revise(draft: Draft, group: Group, integration: Integration, told: Told) -> Told:
+def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
     """The row that waited behind one that was not delivered: what of it is still news?"""
     row = told.head
     assert row is not None
@@ -342,7 +354,7 @@ def _revise(draft: Draft, group: Group, integration: Integration, told: Told) ->
         alone.perhaps,
         now=view.at,
         repeat_interval=route.repeat_interval,
-        send_resolved=integration.send_resolved,
+        send_resolved=to.integration.send_resolved,
         mends=draft.ruleset.mends,
     )
     if reason is None:
@@ -350,9 +362,10 @@ def _revise(draft: Draft, group: Group, integration: Integration, told: Told) ->
         flush.close(draft, ClosedRow(row.id, "suppressed", why))
         return alone
     if reason == row.reason and view == row.view:
-        draft.effects.append(flush.deliver(draft, group, integration, row))
+        draft.effects.append(flush.deliver(draft, group, to, told))
         return told
-    row = OpenRow(row.id, reason, view)
+    row = msgspec.structs.replace(row, reason=reason, view=view)
+    told = msgspec.structs.replace(told, head=row)
     lists = (list(view.firing), list(view.resolved), list(view.stale))
     draft.events.append(Revised(row.id, reason, *lists))
     draft.changes.revised.append(
@@ -360,15 +373,15 @@ def _revise(draft: Draft, group: Group, integration: Integration, told: Told) ->
             row.id,
             group.id,
             route.group_key(group.labels),
-            route.receiver,
-            integration.id,
+            to.receiver,
+            to.integration.id,
             view.at,
             reason,
             *lists,
         )
     )
-    draft.effects.append(flush.deliver(draft, group, integration, row))
-    return msgspec.structs.replace(told, head=row)
+    draft.effects.append(flush.deliver(draft, group, to, told))
+    return told
 
 
 def _let_leave(draft: Draft, group: Group, view: View) -> None:
@@ -389,9 +402,23 @@ def _breaker_turned(draft: Draft, body: BreakerTurned) -> None:
     labels = {"destination": body.destination}
     if body.opened:
         summary = f"{body.destination} does not take notifications ({body.reason}); {body.waiting} wait."
-        raise_own(draft, "ResponderDeliveryFailing", labels, summary, severity="critical")
+        raise_own(draft, DELIVERY_FAILING, labels, summary, severity="critical")
+        _look_for_others(draft, body.destination)
     else:
-        end_own(draft, "ResponderDeliveryFailing", labels, "critical")
+        end_own(draft, DELIVERY_FAILING, labels, "critical")
+
+
+def _look_for_others(draft: Draft, destination: str) -> None:
+    """A destination is down: groups that wait for it are looked at now, if others may be told instead.
+
+    Each look is a decision of its own, so that hundreds of them hold nothing up.
+    """
+    state = draft.state
+    for group_id, integration_id in state.rows.values():
+        group = state.groups[group_id]
+        to = addressee(draft.ruleset, group, integration_id)
+        if to and to.integration.destination == destination and may_engage(draft, group, to):
+            _look_now(draft, group_id)
 
 
 def _resend(draft: Draft, row: int) -> Accepted | Declined:
@@ -400,22 +427,22 @@ def _resend(draft: Draft, row: int) -> Accepted | Declined:
     if dead is None:
         return Declined(404, f"row {row} is not among the dead: see `responder delivery list --dead`")
     group = state.groups.get(dead.group)
-    integration = _integration(draft.ruleset, group, dead.integration) if group else None
-    if group is None or integration is None:
+    to = addressee(draft.ruleset, group, dead.integration) if group else None
+    if group is None or to is None:
         return Declined(409, f"row {row}: its alerts are over or its receiver is gone; dismiss it")
-    told = draft.told(group.id, integration.id)
+    told = draft.told(group.id, dead.integration)
     if told.head:
         return Declined(409, f"row {told.head.id} is on its way to the same receiver already")
     route = draft.ruleset.router.by_id[group.route]
     seen = flush.look(draft, route, state.members[group.id].values())
     sets = flush.sets_for(draft, told, seen)
-    resolved = sets.resolved if integration.send_resolved else {}
+    resolved = sets.resolved if to.integration.send_resolved else {}
     if not (sets.firing or resolved):
         return Declined(409, f"row {row}: nothing of it is left to tell; dismiss it")
     view = View(sets.firing, resolved, sets.stale, draft.at)
     draft.changes.unlisted.append(row)
-    told = flush.open_row(draft, group, integration, told, "repeat", view)
-    draft.put_told(group.id, integration.id, told)
+    told = flush.open_row(draft, group, to, told, "repeat", view)
+    draft.put_told(group.id, dead.integration, told)
     _end_dead_letters(draft)
     opened = draft.changes.opened[-1].id
     return Accepted(f"row {opened} was opened in place of {row}")
@@ -462,6 +489,9 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
             draft.changes.closed_groups.append(group.id)
             draft.events.append(GroupClosed(group.id))
     _owe_again(draft, reloaded=True)
+    named = {i.destination for receiver in draft.ruleset.receivers.values() for i in receiver.integrations}
+    for destination in sorted(state.down - named):  # nobody will ever find out whether it is well again
+        end_own(draft, DELIVERY_FAILING, {"destination": destination}, "critical")
 
 
 def _owe_again(draft: Draft, *, reloaded: bool) -> None:
@@ -473,8 +503,8 @@ def _owe_again(draft: Draft, *, reloaded: bool) -> None:
         if group_id in draft.changes.closed_groups:
             continue
         for integration_id in [key for key, told in tolds.items() if told.refused]:
-            integration = _integration(draft.ruleset, draft.state.groups[group_id], integration_id)
-            if reloaded or (integration and integration.supported):
+            to = addressee(draft.ruleset, draft.state.groups[group_id], integration_id)
+            if reloaded or (to and to.integration.supported):
                 told = draft.told(group_id, integration_id)
                 draft.put_told(group_id, integration_id, msgspec.structs.replace(told, refused=None))
 
@@ -482,7 +512,7 @@ def _owe_again(draft: Draft, *, reloaded: bool) -> None:
 def _close_rows_of_the_past(draft: Draft, group: Group, *, gone: bool) -> None:
     for integration_id, told in sorted(draft.state.told.get(group.id, {}).items()):
         rows = [row for row in (told.head, told.behind) if row]
-        if not rows or not (gone or _integration(draft.ruleset, group, integration_id) is None):
+        if not rows or not (gone or addressee(draft.ruleset, group, integration_id) is None):
             continue
         for row in rows:
             flush.close(draft, ClosedRow(row.id, "superseded", "superseded", by="rules_loaded"))

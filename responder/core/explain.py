@@ -7,12 +7,13 @@ decides nothing and changes nothing.
 from typing import Any
 
 from responder.core import flush
+from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import Told
 from responder.core.model import Alert, Labels, Nanoseconds, fingerprint, format_duration, format_time
 from responder.core.routing import Route
-from responder.core.rules import Integration, Ruleset
-from responder.core.state import State
+from responder.core.rules import Ruleset
+from responder.core.state import Group, State
 
 
 def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanoseconds) -> dict[str, Any]:
@@ -63,12 +64,14 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
     group_id = draft.state.group_index.get((route.id, group_labels))
     group = draft.state.groups.get(group_id) if group_id else None
     whole = flush.group_verdict(draft, route)
-    receiver = draft.ruleset.receivers[route.receiver]
+    # A group that does not exist yet would be told to its receiver alone.
+    told_of = group or Group(0, route.id, group_labels, draft.at, draft.at)
     return {
         "route": route.id,
         "group": group_id,
         "group_key": route.group_key(group_labels),
-        "receiver": receiver.name,
+        "receiver": route.receiver,
+        "fallbacks": list(told_of.fallbacks),
         "timers": {
             "group_wait": format_duration(route.group_wait),
             "group_interval": format_duration(route.group_interval),
@@ -82,19 +85,26 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
             "until": format_time(whole.until) if whole and whole.until else None,
         },
         "integrations": [
-            _integration(draft, group_id or 0, integration, alert) for integration in receiver.integrations
+            _integration(draft, told_of, to, alert) for to in addressees(draft.ruleset, told_of)
         ],
     }
 
 
-def _integration(draft: Draft, group: int, integration: Integration, alert: Alert | None) -> dict[str, Any]:
-    told = draft.state.told_to(group, integration.id)
+def _integration(draft: Draft, group: Group, to: Addressee, alert: Alert | None) -> dict[str, Any]:
+    receiver, integration = to
+    told = draft.state.told_to(group.id, integration.id)
+    down = "breaker_open" if integration.destination in draft.state.down else ""
     return {
         "integration": integration.id,
+        "receiver": receiver,
         "supported": integration.supported,
         "told": _told(told, alert) if alert else "nothing",
         "last_told": format_time(told.told.at) if told.told.at else None,
-        "open_rows": [row.id for row in (told.head, told.behind) if row],
+        "open_rows": [
+            {"row": row.id, "reason": row.reason, "at": format_time(row.view.at), "waits_for": waits}
+            for row, waits in ((told.head, down), (told.behind, down or "the row before it"))
+            if row
+        ],
     }
 
 

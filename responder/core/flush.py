@@ -12,6 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from responder.core import ledger, timeintervals
+from responder.core.addressing import Addressee, addressees, is_stranded, next_fallback
 from responder.core.draft import Draft
 from responder.core.ledger import Episodes, OpenRow, Sets, Told, View
 from responder.core.messages import (
@@ -22,6 +23,7 @@ from responder.core.messages import (
     Closed,
     Deliver,
     GroupClosed,
+    Noted,
     Owed,
     Succeed,
 )
@@ -52,6 +54,11 @@ class Look:
     resolved: Episodes
     stale: Episodes
     verdicts: dict[int, Verdict]
+
+    @property
+    def audible(self) -> bool:
+        """Whether anything fires that nothing hides."""
+        return any(alert not in self.verdicts for alert in self.firing)
 
 
 def group_verdict(draft: Draft, route: Route) -> Verdict | None:
@@ -121,8 +128,7 @@ def flush(draft: Draft, group: Group) -> None:
     members = draft.state.members[group.id]
     seen = look(draft, route, members.values())
     _journal_verdicts(draft, group, seen)
-    for integration in draft.ruleset.receivers[route.receiver].integrations:
-        _tell_integration(draft, group, route, integration, seen)
+    group = tell(draft, group, seen)
     left = leave(draft, group, seen)
     if left == len(members) and not has_open_rows(draft, group.id):
         draft.changes.closed_groups.append(group.id)
@@ -140,7 +146,35 @@ def flush(draft: Draft, group: Group) -> None:
         tick_at=at + route.group_interval if group.tick_at <= at else group.tick_at,
         wake_at=_wake_at(draft, seen),
         muted={a: str(v) for a, v in seen.verdicts.items() if a in seen.firing},
+        fallbacks=group.fallbacks,
+        stranded=group.stranded,
     )
+
+
+def tell(draft: Draft, group: Group, seen: Look, told: int = 0) -> Group:
+    """Tell everybody but the first `told`, and whoever must be told in somebody's stead.
+
+    The group with the fallbacks that were engaged. An end alone engages none: who does not know of
+    the beginning has nothing to hear.
+    """
+    route = draft.ruleset.router.by_id[group.route]
+    audible = seen.audible
+    while True:
+        everybody = addressees(draft.ruleset, group)
+        for to in everybody[told:]:
+            _tell_integration(draft, group, route, to, seen)
+        told = len(everybody)
+        engaged = next_fallback(draft, group) if audible else None
+        if engaged is None:
+            break
+        draft.events.append(engaged)
+        group = msgspec.structs.replace(group, fallbacks=(*group.fallbacks, engaged.fallback))
+    stranded = audible and is_stranded(draft, group)
+    if stranded != group.stranded:
+        group = msgspec.structs.replace(group, stranded=stranded)
+        if stranded:
+            draft.events.append(Noted("nobody_reachable", f"group {group.id} waits: no destination is up"))
+    return group
 
 
 def _journal_verdicts(draft: Draft, group: Group, seen: Look) -> None:
@@ -179,8 +213,8 @@ def sets_for(draft: Draft, told: Told, seen: Look) -> Sets:
     return Sets(firing, resolved, stale, muted)
 
 
-def _tell_integration(draft: Draft, group: Group, route: Route, integration: Integration, seen: Look) -> None:
-    mends = draft.ruleset.mends
+def _tell_integration(draft: Draft, group: Group, route: Route, to: Addressee, seen: Look) -> None:
+    mends, integration = draft.ruleset.mends, to.integration
     told = draft.told(group.id, integration.id)
     sets = sets_for(draft, told, seen)
     if mends and not integration.send_resolved:
@@ -192,18 +226,20 @@ def _tell_integration(draft: Draft, group: Group, route: Route, integration: Int
         reason = _reason(draft, route, integration, told, sets, told.newest)
     if reason and told.head and told.behind:  # replaced by this: what is news after the head?
         reason = _reason(draft, route, integration, told, sets, told.head.view) or reason
+    if reason is None and told.head is None and not hidden:
+        told = ledger.nothing_untold(told)
     view = View(sets.firing, sets.resolved if integration.send_resolved else {}, sets.stale, draft.at)
     if reason and told.refused and _same_alerts(told.refused, view):
         reason = None
     elif reason == "all_resolved" and not integration.send_resolved and told.owed.resolved == sets.resolved:
         reason = None  # noted already, while a row that says they fire was still on its way
     elif reason:
-        told = open_row(draft, group, integration, told, reason, view)
+        told = open_row(draft, group, to, told, reason, view)
         told = msgspec.structs.replace(
             told, owed=View(sets.firing | sets.muted, sets.resolved, view.stale, draft.at)
         )
     elif sets.muted:
-        told = _suppress(draft, group, route, integration, told, sets, seen)
+        told = _suppress(draft, group, route, to, told, sets, seen)
     draft.put_told(group.id, integration.id, told)
 
 
@@ -232,7 +268,7 @@ def _suppress(
     draft: Draft,
     group: Group,
     route: Route,
-    integration: Integration,
+    to: Addressee,
     told: Told,
     sets: Sets,
     seen: Look,
@@ -247,13 +283,13 @@ def _suppress(
         {},
         now=draft.at,
         repeat_interval=route.repeat_interval,
-        send_resolved=integration.send_resolved,
+        send_resolved=to.integration.send_resolved,
         mends=draft.ruleset.mends,
     )
     if reason is None:
         return told
     view = View(everything.firing, sets.resolved, sets.stale, draft.at)
-    row = _new_row(draft, group, integration, reason, view)
+    row = _new_row(draft, group, to, reason, view)
     verdict = min((seen.verdicts[a] for a in sets.muted), key=lambda v: (_ORDER.index(v.reason), v.by))
     close(draft, ClosedRow(row.id, "suppressed", verdict.reason, by=verdict.by))
     return msgspec.structs.replace(told, owed=view)
@@ -263,7 +299,7 @@ _ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence")
 """Alertmanager's order of stages: an alert that several would hide counts for the first."""
 
 
-def _new_row(draft: Draft, group: Group, integration: Integration, reason: ToldReason, view: View) -> OpenRow:
+def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view: View) -> OpenRow:
     route = draft.ruleset.router.by_id[group.route]
     row = OpenRow(draft.new_row_id(), reason, view)
     firing, resolved, stale = list(view.firing), list(view.resolved), list(view.stale)
@@ -272,8 +308,8 @@ def _new_row(draft: Draft, group: Group, integration: Integration, reason: ToldR
             id=row.id,
             group=group.id,
             group_key=route.group_key(group.labels),
-            receiver=route.receiver,
-            integration=integration.id,
+            receiver=to.receiver,
+            integration=to.integration.id,
             at=draft.at,
             reason=reason,
             firing=firing,
@@ -282,16 +318,14 @@ def _new_row(draft: Draft, group: Group, integration: Integration, reason: ToldR
         )
     )
     draft.events.append(
-        Owed(row.id, group.id, route.receiver, integration.id, reason, firing, resolved, stale)
+        Owed(row.id, group.id, to.receiver, to.integration.id, reason, firing, resolved, stale)
     )
     return row
 
 
-def open_row(
-    draft: Draft, group: Group, integration: Integration, told: Told, reason: ToldReason, view: View
-) -> Told:
+def open_row(draft: Draft, group: Group, to: Addressee, told: Told, reason: ToldReason, view: View) -> Told:
     """Open a ledger row; hand it to delivery, let it wait, or close it at once where it must be."""
-    row = _new_row(draft, group, integration, reason, view)
+    row, integration = _new_row(draft, group, to, reason, view), to.integration
     if not integration.supported:
         close(draft, ClosedRow(row.id, "dead", "unsupported", integration.kind))
         draft.list_dead(row.id, group.id, integration.id)
@@ -303,8 +337,8 @@ def open_row(
     if replaced is not None:
         close(draft, ClosedRow(replaced, "superseded", "superseded", by=f"row {row.id}"))
     assert told.head is not None
-    if told.head is row:
-        draft.effects.append(deliver(draft, group, integration, row))
+    if told.head.id == row.id:
+        draft.effects.append(deliver(draft, group, to, told))
     else:
         draft.effects.append(Succeed(told.head.id))
     return told
@@ -316,9 +350,10 @@ def close(draft: Draft, row: ClosedRow) -> None:
     draft.events.append(Closed(row.id, row.state, row.reason, row.detail, row.by))
 
 
-def deliver(draft: Draft, group: Group, integration: Integration, row: OpenRow) -> Deliver:
-    """The order to tell what the row says, with the alerts as they are now."""
-    route = draft.ruleset.router.by_id[group.route]
+def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
+    """The order to tell what the head row says, with the alerts as they are now."""
+    route, row = draft.ruleset.router.by_id[group.route], told.head
+    assert row is not None
     by_id, fresh = draft.state.by_id, draft.changes.alerts
 
     def alerts(ids: Iterable[int]) -> tuple[Alert, ...]:
@@ -330,16 +365,22 @@ def deliver(draft: Draft, group: Group, integration: Integration, row: OpenRow) 
             row=row.id,
             at=row.view.at,
             reason=row.reason,
-            receiver=route.receiver,
-            integration=integration.id,
+            receiver=to.receiver,
+            integration=to.integration.id,
             group=group.id,
             group_key=route.group_key(group.labels),
             group_labels=group.labels,
             firing=alerts(row.view.firing),
             resolved=alerts(row.view.resolved),
             stale=alerts(row.view.stale),
+            opened_at=group.created_at,
+            since=row.since or row.view.at,
+            skipped=row.skipped,
+            receipt=told.receipt,
+            first=not told.told.at,
+            doubt=bool(told.perhaps),
         ),
-        integration,
+        to.integration,
     )
 
 
@@ -355,8 +396,7 @@ def leave(draft: Draft, group: Group, seen: Look) -> int:
     over = [*seen.resolved, *long_stale]
     if not over:
         return 0
-    route = draft.ruleset.router.by_id[group.route]
-    integrations = draft.ruleset.receivers[route.receiver].integrations
+    integrations = [to.integration for to in addressees(draft.ruleset, group)]
     tolds = [(i, draft.told(group.id, i.id)) for i in integrations]
     gone = [
         alert

@@ -30,11 +30,24 @@ NOTHING: Final = View()
 
 
 class OpenRow(msgspec.Struct, frozen=True, array_like=True):
-    """A ledger row that is not closed yet."""
+    """A ledger row that is not closed yet.
+
+    `skipped`: how many rows before it said what nobody was told and this one says in their stead;
+    `since` is when the oldest of them was decided (0: there was none).
+    """
 
     id: int
     reason: ToldReason
     view: View
+    since: Nanoseconds = 0
+    skipped: int = 0
+
+    def instead_of(self, since: Nanoseconds, skipped: int) -> "OpenRow":
+        """This row, once it also stands for `skipped` others, the oldest decided at `since`."""
+        if not skipped:
+            return self
+        oldest = min(since, self.since) if self.since else since
+        return OpenRow(self.id, self.reason, self.view, oldest, self.skipped + skipped)
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -45,6 +58,8 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     `perhaps` were in a row whose outcome nobody knows: they may have been told.
     `refused` is the view of a row that ended in a way that only people can mend: it is not
     owed again before the alert set changes. `head` is with delivery; `behind` waits for it.
+    `receipt` is what the integration gave with the last delivered row. `since` and `skipped` are
+    of rows that ended otherwise with nothing behind them: the next one to open stands for them.
     """
 
     told: View = NOTHING
@@ -54,6 +69,9 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     refused: View | None = None
     head: OpenRow | None = None
     behind: OpenRow | None = None
+    receipt: str = ""
+    since: Nanoseconds = 0
+    skipped: int = 0
 
     @property
     def newest(self) -> View:
@@ -175,17 +193,29 @@ def open_row(told: Told, row: OpenRow) -> tuple[Told, int | None]:
     At most one row is with delivery (head) and one waits (behind).
     """
     if told.head is None:
-        return msgspec.structs.replace(told, head=row, refused=None), None
-    replaced = told.behind.id if told.behind else None
-    return msgspec.structs.replace(told, behind=row, refused=None), replaced
+        head = row.instead_of(told.since, told.skipped)
+        return msgspec.structs.replace(told, head=head, refused=None, since=0, skipped=0), None
+    replaced = told.behind
+    if replaced is None:
+        return msgspec.structs.replace(told, behind=row, refused=None), None
+    behind = row.instead_of(*_untold(replaced))
+    return msgspec.structs.replace(told, behind=behind, refused=None), replaced.id
 
 
-def delivered(told: Told, row: OpenRow, members: Container[int], at: Nanoseconds, mends: bool) -> Told:
+def _untold(row: OpenRow) -> tuple[Nanoseconds, int]:
+    """What a row leaves to the next one when nobody was told what it says."""
+    return row.since or row.view.at, row.skipped + 1
+
+
+def delivered(
+    told: Told, row: OpenRow, members: Container[int], at: Nanoseconds, mends: bool, receipt: str = ""
+) -> Told:
     """`told` after the receiver accepted `row`.
 
     `members` are the group's alerts: one that was told earlier and was left out of this row because
     it was muted stays told, even if it ended meanwhile (Alertmanager forgets it, and its end is
     never announced). `at`: when it was accepted; Alertmanager measures repeat_interval from there.
+    `receipt`: what the integration gave; where it gave none, the earlier one goes on to hold.
     """
     view = row.view
     named = view.firing.keys() | view.resolved.keys() | view.stale.keys()
@@ -199,7 +229,16 @@ def delivered(told: Told, row: OpenRow, members: Container[int], at: Nanoseconds
     last = told.behind.view.firing if told.behind else view.firing
     hidden = {a: e for a, e in told.hidden.items() if a not in row.view.firing or a not in last}
     return msgspec.structs.replace(
-        told, told=view, perhaps=perhaps, hidden=hidden, refused=None, head=told.behind, behind=None
+        told,
+        told=view,
+        perhaps=perhaps,
+        hidden=hidden,
+        refused=None,
+        head=told.behind,
+        behind=None,
+        receipt=receipt or told.receipt,
+        since=0,
+        skipped=0,
     )
 
 
@@ -214,7 +253,19 @@ def not_delivered(told: Told, row: OpenRow, reason: FailureReason | None, *, may
     """`told` after `row` ended without having been accepted: it does not count as told."""
     perhaps = told.perhaps | row.view.firing if maybe_told else told.perhaps
     refused = row.view if reason in ONLY_PEOPLE_MEND else None
-    return msgspec.structs.replace(told, perhaps=perhaps, refused=refused, head=told.behind, behind=None)
+    since, skipped = _untold(row)
+    if told.behind:
+        head, since, skipped = told.behind.instead_of(since, skipped), 0, 0
+    else:
+        head = None
+    return msgspec.structs.replace(
+        told, perhaps=perhaps, refused=refused, head=head, behind=None, since=since, skipped=skipped
+    )
+
+
+def nothing_untold(told: Told) -> Told:
+    """`told` when the receiver knows all that there is to know, whatever was skipped on the way."""
+    return msgspec.structs.replace(told, since=0, skipped=0) if told.skipped else told
 
 
 def forget_resolved(told: Told, resolved: Mapping[int, int]) -> Told:

@@ -99,6 +99,7 @@ class DeliveryEnded(msgspec.Struct, frozen=True, tag="delivery_ended"):
     """Delivery is done with a ledger row.
 
     `maybe_told`: not delivered as far as we know, and yet the receiver may have understood it.
+    `receipt`: what the integration gave for the next time, of a delivered row.
     """
 
     row: int
@@ -107,6 +108,7 @@ class DeliveryEnded(msgspec.Struct, frozen=True, tag="delivery_ended"):
     detail: str = ""
     attempts: int = 0
     maybe_told: bool = False
+    receipt: str = ""
 
 
 class BreakerTurned(msgspec.Struct, frozen=True, tag="breaker_turned"):
@@ -302,6 +304,18 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     by: str = ""
 
 
+class FallbackEngaged(msgspec.Struct, frozen=True, tag="fallback_engaged"):
+    """A receiver could not be reached: for the rest of the incident `fallback` is told as well.
+
+    `why`: a delivery's reason, with the destination or the integration that it is about.
+    """
+
+    group: int
+    receiver: str
+    fallback: str
+    why: str
+
+
 class Noted(msgspec.Struct, frozen=True, tag="noted"):
     """Something a reviewer will want to know that changed no alert: a start, a breaker, a reload."""
 
@@ -325,6 +339,7 @@ Event: TypeAlias = (
     | Owed
     | Revised
     | Closed
+    | FallbackEngaged
     | Noted
 )
 

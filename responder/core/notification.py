@@ -49,6 +49,8 @@ class Notification:
     same group was not delivered; `skipped`: how many such rows there were.
     `receipt`: what the integration gave when it last told this receiver of this incident, for its
     own use (Slack: where the message stands); "" if it was not told yet.
+    `first`: this integration was not told anything of this incident yet, whether or not it gives receipts.
+    `doubt`: an earlier row about this incident may have been told, although nobody knows.
     """
 
     row: int
@@ -66,6 +68,8 @@ class Notification:
     since: Nanoseconds = 0
     skipped: int = 0
     receipt: str = ""
+    doubt: bool = False
+    first: bool = False
 
     @property
     def incident(self) -> str:
@@ -88,7 +92,7 @@ class Notification:
 class Attempt:
     """One try at telling. `number` counts from 1, over restarts too; `within` is its time.
 
-    `maybe_told`: an earlier try may have been understood, although nobody knows.
+    `maybe_told`: an earlier try, at this row or at one before it, may have been understood.
     `receipt`: what an earlier try at this very row gave (see Partly), "" if there was none.
     """
 

@@ -1,17 +1,39 @@
 """What the engine hands to delivery and gets back: orders and endings.
 
 `engine` makes Orders once their rows are committed, `delivery` answers each with one Ending, which
-comes back as an Input. Nothing here does anything.
+comes back as an Input. Nothing here sends or waits.
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal, TypeAlias
 
 from responder.core.model import Nanoseconds
 from responder.core.notification import FailureReason, Notification
 from responder.core.rules import Integration
+from responder.core.severity import severity_of
 
 State: TypeAlias = Literal["delivered", "dead", "superseded"]
+
+
+class Rank(IntEnum):
+    """Which of two orders for one destination goes first: the lower; among equals the older row."""
+
+    FIRST_CRITICAL = 0
+    FIRST = 1
+    LATER_CRITICAL = 2
+    LATER = 3
+    END = 4
+
+
+def rank_of(notification: Notification) -> Rank:
+    """First what people do not know of at all, then what they know part of, at last what is over."""
+    fires = (*notification.firing, *notification.stale)
+    if not fires:
+        return Rank.END
+    if any(severity_of(alert) == "critical" for alert in fires):
+        return Rank.FIRST_CRITICAL if notification.first else Rank.LATER_CRITICAL
+    return Rank.FIRST if notification.first else Rank.LATER
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +41,18 @@ class Order:
     """One ledger row to be told.
 
     `attempts`: how often it was tried before (by an earlier process). `claimed`: the row's claim
-    is durable, so that it may be sent at once.
+    is durable, so that it may be sent at once. `receipt`: people were told by an earlier process,
+    and what is left waits for everything else. `not_before` (wall clock, 0: none): the service asked
+    to be left alone until then.
     """
 
     notification: Notification
     integration: Integration
     attempts: int = 0
     claimed: bool = False
+    rank: Rank = Rank.LATER
+    receipt: str = ""
+    not_before: Nanoseconds = 0
 
     @property
     def row(self) -> int:
@@ -41,6 +68,7 @@ class Ending:
     which the service may have understood it, if there was one, else the last failure.
     `maybe_told`: after some attempt the service may have understood it, whatever came later.
     `attempts` counts those of earlier processes too. `at` is wall clock.
+    `receipt`: what the integration gave for the next time, of a delivered row.
     """
 
     row: int
@@ -50,14 +78,33 @@ class Ending:
     attempts: int
     at: Nanoseconds
     maybe_told: bool = False
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A row was tried in vain and waits until `next_at` (wall clock)."""
+    """A row was tried and waits until `next_at` (wall clock) to be tried again.
+
+    `reason`: why it failed, or None if it did not: with `receipt`, people were told and part of
+    it is left.
+    """
 
     row: int
     attempts: int
     next_at: Nanoseconds
-    reason: FailureReason
+    reason: FailureReason | None
     detail: str
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier process left of a row that it may have sent.
+
+    `attempts`: how often at the least. `not_before`: until when (wall clock) the service asked to
+    be left alone, 0 if it did not.
+    """
+
+    attempts: int
+    receipt: str = ""
+    not_before: Nanoseconds = 0

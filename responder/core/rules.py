@@ -41,7 +41,7 @@ class Integration:
 class Receiver:
     """A named list of integrations, all of which are told.
 
-    `fallback`: the receiver that is told instead while this one cannot be reached; "" for none.
+    `fallback`: the receiver that is told as well where this one cannot be reached; "": none.
     """
 
     name: str

@@ -7,7 +7,7 @@ must leave no trace in it.
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,6 +16,10 @@ from responder.core.ledger import FRESH, Told
 from responder.core.model import Alert, Labels, Nanoseconds, label
 from responder.core.rules import Ruleset
 
+DELIVERY_FAILING: Final = "ResponderDeliveryFailing"
+DEAD_LETTERS: Final = "ResponderDeadLetters"
+"""Responder's own alerts that something cannot be told: never only through what they are about."""
+
 
 class Group(msgspec.Struct, frozen=True, array_like=True):
     """Alerts of one route with the same group labels, told together.
@@ -23,6 +27,8 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
     `tick_at` is the next regular look (group_wait after its first alert, then every
     group_interval); `wake_at` an extra one, when something that hid an alert ends (0: none).
     `muted`: alert id to the verdict that hides it, `reason by`, as last journaled.
+    `fallbacks`: receivers that are told as well for as long as the group lives, because another
+    could not be reached. `stranded`: it was noted that it can be told to nobody.
     """
 
     id: int
@@ -32,6 +38,8 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
     tick_at: Nanoseconds
     wake_at: Nanoseconds = 0
     muted: dict[int, str] = {}
+    fallbacks: tuple[str, ...] = ()
+    stranded: bool = False
 
     @property
     def due_at(self) -> Nanoseconds:
@@ -57,7 +65,7 @@ class LedgerRow(msgspec.Struct, frozen=True):
 class ClosedRow(msgspec.Struct, frozen=True):
     """How a ledger row was closed. `by` names what suppressed or superseded it.
 
-    `attempts`: how often it was sent.
+    `attempts`: how often it was sent, 0 where the decision does not know.
     """
 
     id: int
@@ -122,6 +130,7 @@ class State:
         "rules",
         "timers",
         "told",
+        "trouble",
     )
 
     def __init__(self, ruleset: Ruleset) -> None:
@@ -137,6 +146,7 @@ class State:
         self.dead: dict[int, DeadRow] = {}
         self.dead_of: dict[tuple[int, str], int] = {}
         self.hiding: set[int] = set()
+        self.trouble: dict[int, Alert] = {}
         self.timers: list[tuple[Nanoseconds, int]] = []
         self.inhibitor = Inhibitor(ruleset.inhibit_rules)
         self.rules = ruleset.hash
@@ -150,6 +160,14 @@ class State:
     def told_to(self, group: int, integration: str) -> Told:
         """What one integration was told about one group."""
         return self.told.get(group, {}).get(integration, FRESH)
+
+    @property
+    def down(self) -> set[str]:
+        """Destinations that do not answer: those of which Responder's own alert fires."""
+        failing = (dict(alert.labels) for alert in self.trouble.values())
+        return {
+            labels.get("destination", "") for labels in failing if labels["alertname"] == DELIVERY_FAILING
+        }
 
     def next_due(self) -> tuple[Nanoseconds, int] | None:
         """(when, group id) of the earliest timer; id 0 is the collection of what is over."""
@@ -208,6 +226,8 @@ class State:
         old = self.by_id.get(key)
         self.by_id[key] = alert
         self.alerts[alert.labels] = alert
+        if alert.source == "responder" or (old is not None and old.source == "responder"):
+            self._watch_trouble(alert)
         members = self.members
         if old is None:
             name = label(alert.labels, "alertname")
@@ -220,8 +240,16 @@ class State:
             members[group][key] = alert
         self.inhibitor.put(alert)
 
+    def _watch_trouble(self, alert: Alert) -> None:
+        name = label(alert.labels, "alertname")
+        if alert.source == "responder" and not alert.ends_at and name in (DELIVERY_FAILING, DEAD_LETTERS):
+            self.trouble[alert.id] = alert
+        else:
+            self.trouble.pop(alert.id, None)
+
     def _drop_alert(self, key: int) -> None:
         alert = self.by_id.pop(key)
+        self.trouble.pop(key, None)
         del self.alerts[alert.labels]
         for group in alert.groups:
             self.members[group].pop(key, None)

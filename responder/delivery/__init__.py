@@ -10,7 +10,6 @@ from responder.delivery.orders import (
     DeliverySettings,
     DeliveryStore,
     DestinationStatus,
-    Pace,
     Snapshot,
 )
 
@@ -23,6 +22,5 @@ __all__ = [
     "DestinationStatus",
     "Ending",
     "Order",
-    "Pace",
     "Snapshot",
 ]

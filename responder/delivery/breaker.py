@@ -5,7 +5,7 @@ Each `lane` has one of both and passes the monotonic time in. Neither sleeps nor
 
 from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import FailureReason
-from responder.delivery.orders import Pace
+from responder.settings.values import Pace
 
 
 class Breaker:
@@ -68,6 +68,10 @@ class Breaker:
         was_open, self.opened, self.probing = self.opened, False, None
         return was_open
 
+    def distrust(self, now: Nanoseconds) -> None:
+        """It was open when an earlier process ended: open, and the first probe is due."""
+        self.opened, self._interval, self.probe_at = True, self._probe, now
+
     def abandoned(self, row: int, now: Nanoseconds) -> None:
         """The attempt of `row` said nothing about the destination: another may probe."""
         if self.probing == row:
@@ -76,15 +80,18 @@ class Breaker:
 
 
 class Bucket:
-    """A token bucket: `burst` at once after a rest, `rate` a second in the long run."""
+    """A token bucket: `burst` at once after a rest, `rate` a second in the long run.
+
+    It begins with one: what an earlier process sent a moment ago still counts at the service.
+    """
 
     __slots__ = ("_at", "_pace", "_tokens")
 
-    def __init__(self, pace: Pace, now: Nanoseconds) -> None:
-        """Full."""
+    def __init__(self, pace: Pace, began: Nanoseconds) -> None:
+        """As it is after nothing was sent since `began`, when the process did."""
         self._pace = pace
-        self._tokens = float(pace.burst)
-        self._at = now
+        self._tokens = 1.0
+        self._at = began
 
     def tokens(self, now: Nanoseconds) -> int:
         """How many may be sent at `now`."""

@@ -8,7 +8,7 @@ decides what is told.
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
@@ -35,16 +35,19 @@ from responder.delivery.lane import Entry, Lane
 from responder.delivery.orders import (
     DeliverySettings,
     DeliveryStore,
-    Pace,
     Snapshot,
 )
-from responder.notify.integration import Preparer, Sender
+from responder.notify.integration import Announcer, Preparer, Sender
+from responder.settings.values import Pace
 
 STOP_BUDGET: Final = 5_000_000_000
 """How long a stop waits for what is under way, in nanoseconds."""
 
 _PREPARED: Final = 4
 """In a storm there is no time to get ready for more."""
+
+LONGEST_RECEIPT: Final = 4096
+"""In bytes of UTF-8: a receipt is a place or two, and is kept with the state for as long as the incident."""
 
 _log = structlog.get_logger(__name__)
 
@@ -80,9 +83,13 @@ class Delivery:
         self._report = report
         self._on_breaker = on_breaker
         self._pace = pace
+        self._began = clock.monotonic()
+        self._distrusted: frozenset[str] = frozenset()
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._entries: dict[int, Entry] = {}
         self._sends: dict[asyncio.Task[Outcome], Entry] = {}
+        self._announcements: set[asyncio.Task[None]] = set()
+        self._announced = 0
         self._starved: dict[Lane, None] = {}
         self._wakes: list[tuple[Nanoseconds, int, Lane]] = []
         self._timer: asyncio.Task[None] | None = None
@@ -96,6 +103,10 @@ class Delivery:
 
     # -- what the engine calls --------------------------------------------------------------
 
+    def distrust(self, destinations: Collection[str]) -> None:
+        """Before any order: these were down when an earlier process ended, so each begins with a probe."""
+        self._distrusted = frozenset(destinations)
+
     def start_now(self, orders: Iterable[Order]) -> set[int]:
         """The rows whose claims the engine may write into its own commit.
 
@@ -103,13 +114,16 @@ class Delivery:
         Hand the same orders over after the commit, `claimed`; nothing is reserved until then.
         """
         now = self._clock.monotonic()
+        ahead: dict[Lane, int] = {}
         planned: Counter[Lane] = Counter()
         rows: set[int] = set()
-        for order in orders:
+        for order in sorted(orders, key=lambda order: (order.rank, order.row)):
             lane = self._lane(order.integration)
-            if self._stopping or self._knows(order.row) or lane.unclaimed:
+            if self._stopping or self._knows(order.row):
                 continue
-            if planned[lane] < lane.room(now):
+            if lane not in ahead:
+                ahead[lane] = lane.ahead(now)
+            if lane.claimable(order, ahead[lane], planned[lane]):
                 planned[lane] += 1
                 rows.add(order.row)
         return rows
@@ -124,13 +138,17 @@ class Delivery:
     def hand(self, orders: Iterable[Order]) -> None:
         """Take orders. A row that is here already, or whose ending is not reported yet, is ignored."""
         lanes: dict[Lane, None] = {}
+        now = self._clock.monotonic()
         for order in orders:
             if self._knows(order.row):
                 continue
             lane = self._lane(order.integration)
             entry = Entry(order, lane)
             self._entries[order.row] = entry
-            lane.add(entry)
+            if entry.receipt and lane.breaker.opened:
+                self._leave_rest(entry, "breaker_open", "")
+                continue
+            lane.add(entry, order.not_before - self._clock.now() if order.not_before else 0, now)
             lanes[lane] = None
         for lane in lanes:
             self._pump(lane)
@@ -138,7 +156,8 @@ class Delivery:
     def succeed(self, row: int) -> None:
         """A successor of `row` waits: if that is not being sent, it ends as superseded now.
 
-        If it is under way, it ends so when it would have to be tried again.
+        If it is under way, it ends so when it would have to be tried again. If people were told of it
+        and a part is left, it ends as delivered: the successor tells the rest.
         """
         entry = self._entries.get(row)
         if entry is None:
@@ -146,7 +165,7 @@ class Delivery:
         entry.succeeded = True
         if entry.place not in ("flying", "claiming"):
             entry.lane.remove(entry)
-            self._end_superseded(entry)
+            self._end_early(entry)
 
     async def stop(self, budget: Nanoseconds = STOP_BUDGET) -> None:
         """Begin nothing more; let what is under way end, and be reported, within `budget`.
@@ -170,7 +189,7 @@ class Delivery:
         """How everything stands, for metrics and pages."""
         now = self._clock.monotonic()
         lanes = tuple(lane.status(now) for lane in self._lanes.values())
-        return Snapshot(lanes, dict(self._outcomes), len(self._reports))
+        return Snapshot(lanes, dict(self._outcomes), len(self._reports), self._announced)
 
     def waiting_for(self, row: int) -> FailureReason | None:
         """Why a row that delivery has is not told yet: `breaker_open`, its last failure, or None."""
@@ -188,7 +207,9 @@ class Delivery:
         lane = self._lanes.get(key)
         if lane is None:
             pace = self._pace(integration.kind)
-            lane = Lane(key, self._settings, self._random, pace, self._clock.monotonic())
+            lane = Lane(key, self._settings, self._random, pace, self._began)
+            if integration.destination in self._distrusted:
+                lane.breaker.distrust(self._began)
             self._lanes[key] = lane
         return lane
 
@@ -196,12 +217,14 @@ class Delivery:
         if self._stopping:
             return
         now = self._clock.monotonic()
+        if by := lane.to_announce(now):
+            self._announce(lane, by, now)
         for entry in lane.to_claim(now):
             self._claims.put(entry.order.row, entry)
         while sent := lane.to_send(now, len(self._sends) >= self._settings.overall):
-            task = asyncio.create_task(self._send(sent), name="delivery send")
-            self._sends[task] = sent
-            task.add_done_callback(self._sent)
+            send = asyncio.create_task(self._send(sent), name="delivery send")
+            self._sends[send] = sent
+            send.add_done_callback(self._sent)
         if lane.sendable and len(self._sends) >= self._settings.overall:
             self._starved[lane] = None
         wake = lane.next_wake(now)
@@ -235,8 +258,8 @@ class Delivery:
 
     async def _send(self, entry: Entry) -> Outcome:
         order = entry.order
-        maybe_told = entry.doubt is not None or order.attempts > 0
-        attempt = Attempt(self._settings.timeout, entry.attempts, maybe_told)
+        maybe_told = entry.doubt is not None or order.attempts > 0 or order.notification.doubt
+        attempt = Attempt(self._settings.timeout, entry.attempts, maybe_told, entry.receipt)
         return await self._senders(order.integration).send(order.notification, attempt)
 
     def _sent(self, task: "asyncio.Task[Outcome]") -> None:
@@ -250,21 +273,26 @@ class Delivery:
             return
         else:
             bug = asyncio.CancelledError()
-        outcome = task.result() if bug is None else _blamed(bug, entry)
+        outcome = task.result() if bug is None else _blamed(bug, entry.order.integration)
         was_open = lane.breaker.opened
         if isinstance(outcome, Delivered | Partly):
             lane.answered(entry)
-            self._end(entry, "delivered", None, "")
+            self._told(entry, outcome, now)
         elif isinstance(outcome, Rejected):
             if outcome.reason == "unsupported":
                 lane.abandoned(entry, now)
             else:
                 lane.answered(entry)
-            self._end(entry, "dead", outcome.reason, outcome.detail)
+            self._count(entry, outcome.reason)
+            if entry.receipt:
+                self._leave_rest(entry, outcome.reason, outcome.detail)
+            else:
+                self._end(entry, "dead", outcome.reason, outcome.detail)
         else:
             lane.failed(entry, outcome, now, ours=bug is not None)
+            assert entry.failure is not None
+            self._count(entry, entry.failure[0])
             self._retry(entry, now)
-        self._count(entry, outcome)
         if lane.breaker.opened != was_open:
             self._turned(lane)
         while self._starved and len(self._sends) < self._settings.overall:
@@ -273,18 +301,73 @@ class Delivery:
             self._pump(starved)
         self._pump(lane)
 
+    def _told(self, entry: Entry, outcome: Delivered | Partly, now: Nanoseconds) -> None:
+        """People were told. What is left is tried once everything else was, unless it is out of date."""
+        receipt = outcome.receipt
+        if len(receipt.encode()) > LONGEST_RECEIPT:
+            _log.error("receipt_too_long", **_names(entry), size=len(receipt), most=LONGEST_RECEIPT)
+            receipt = ""
+        first_part = isinstance(outcome, Partly) and bool(receipt) and not entry.receipt
+        entry.receipt = receipt or entry.receipt
+        if not first_part or entry.succeeded:
+            self._end(entry, "delivered", None, "")
+            return
+        entry.lane.partly(entry, receipt, now)
+        row = entry.order.row
+        self._attempts.put(row, Attempted(row, entry.attempts, self._clock.now(), None, "", receipt))
+
+    def _leave_rest(self, entry: Entry, reason: FailureReason, detail: str) -> None:
+        """What was left of a row of which people were told is not tried again."""
+        _log.warning("rest_not_told", **_names(entry), reason=reason, detail=detail)
+        self._end(entry, "delivered", None, "")
+
     def _retry(self, entry: Entry, now: Nanoseconds) -> None:
         assert entry.failure is not None
+        reason, detail = entry.failure
         if entry.succeeded:
             entry.lane.remove(entry)
-            self._end_superseded(entry)
+            self._end_early(entry)
             return
-        reason, detail = entry.failure
+        if entry.receipt and entry.lane.gives_up(entry, now):
+            entry.lane.remove(entry)
+            self._leave_rest(entry, reason, detail)
+            return
         next_at = self._clock.now() + entry.lane.next_try(entry) - now
         row, attempts = entry.order.row, entry.attempts
-        self._attempts.put(row, Attempted(row, attempts, next_at, reason, detail))
+        self._attempts.put(row, Attempted(row, attempts, next_at, reason, detail, entry.receipt))
         level = _log.warning if attempts == 1 else _log.debug
         level("delivery_failed", **_names(entry), reason=reason, detail=detail, attempts=attempts)
+
+    def _announce(self, lane: Lane, by: Integration, now: Nanoseconds) -> None:
+        """Say that much waits, if the integration can."""
+        names = {"kind": by.kind, "destination": by.destination}
+        _log.warning("destination_crowded", **names, waiting=lane.waiting)
+        sender: object = None
+        try:
+            sender = self._senders(by)
+        except Exception as bug:
+            _blamed(bug, by)
+        if not isinstance(sender, Announcer):
+            lane.announced(Delivered(), now)
+            return
+        lane.announcing(now)
+        task = asyncio.create_task(self._say(lane, by, sender), name="delivery announcement")
+        self._announcements.add(task)
+        task.add_done_callback(self._announcements.discard)
+
+    async def _say(self, lane: Lane, by: Integration, sender: Announcer) -> None:
+        try:
+            outcome = await sender.announce(lane.waiting, self._settings.timeout)
+        except Exception as bug:
+            outcome = _blamed(bug, by)
+        if isinstance(outcome, Delivered | Partly):
+            self._announced += 1
+        else:
+            reason = "unknown" if isinstance(outcome, Unknown) else outcome.reason
+            names = {"kind": by.kind, "destination": by.destination}
+            _log.warning("announcement_failed", **names, reason=reason, detail=outcome.detail)
+        lane.announced(outcome, self._clock.monotonic())
+        self._pump(lane)
 
     # -- writing ----------------------------------------------------------------------------
 
@@ -293,16 +376,26 @@ class Delivery:
         del self._entries[row]
         self._attempts.drop(row)
         maybe_told = entry.doubt is not None or entry.order.attempts > 0
-        ending = Ending(row, state, reason, detail, attempts, self._clock.now(), maybe_told)
+        ending = Ending(row, state, reason, detail, attempts, self._clock.now(), maybe_told, entry.receipt)
+        if state == "delivered":
+            self._count(entry, "delivered")
         self._reports.put(row, ending)
         level = _log.error if state == "dead" else _log.info
         level(f"notification_{state}", **_names(entry), reason=reason, detail=detail, attempts=attempts)
 
-    def _end_superseded(self, entry: Entry) -> None:
+    def _end_early(self, entry: Entry) -> None:
+        """A successor of a row waits: it is superseded, unless people were told of it."""
+        if entry.receipt:
+            self._end(entry, "delivered", None, "")
+            return
         reason, detail = entry.doubt or entry.failure or (None, "")
         self._end(entry, "superseded", reason, detail)
 
     def _turned(self, lane: Lane) -> None:
+        # Whoever asks now what a destination that is down still owes must not find what was told.
+        for entry in lane.replies if lane.breaker.opened else ():
+            lane.remove(entry)
+            self._leave_rest(entry, "breaker_open", "")
         turned = BreakerTurned(
             destination=lane.destination,
             opened=lane.breaker.opened,
@@ -313,20 +406,16 @@ class Delivery:
         self._reports.put(-self._turns, turned)  # rows are positive
         _log.warning("breaker_turned", **msgspec.structs.asdict(turned))
 
-    def _count(self, entry: Entry, outcome: Outcome) -> None:
-        if isinstance(outcome, Delivered | Partly):
-            reason = "delivered"
-        else:
-            reason = "unknown" if isinstance(outcome, Unknown) else outcome.reason
+    def _count(self, entry: Entry, outcome: str) -> None:
         order = entry.order
-        self._outcomes[order.integration.kind, order.notification.receiver, reason] += 1
+        self._outcomes[order.integration.kind, order.notification.receiver, outcome] += 1
 
     def _claim_writes(self, batch: Mapping[int, Entry]) -> Writes[int]:
         rows = []
         for row, entry in batch.items():
             if entry.succeeded:
                 entry.lane.unclaimable(entry)
-                self._end_superseded(entry)
+                self._end_early(entry)
             else:
                 rows.append(row)
         return [(rows, self._claim({row: batch[row] for row in rows}))] if rows else []
@@ -339,7 +428,7 @@ class Delivery:
                 continue
             entry.lane.unclaimable(entry)
             if row in claimed:
-                self._end_superseded(entry)
+                self._end_early(entry)
             else:
                 del self._entries[row]
         for lane in {entry.lane: None for entry in batch.values()}:
@@ -362,15 +451,15 @@ class Delivery:
 
     def _busy(self) -> "list[asyncio.Task[object]]":
         writes = (self._reports.task, self._attempts.task)
-        return [*self._sends, *(task for task in writes if task)]
+        return [*self._sends, *self._announcements, *(task for task in writes if task)]
 
 
-def _blamed(bug: BaseException, entry: Entry) -> Retry:
+def _blamed(bug: BaseException, integration: Integration) -> Retry:
     # A bug in a sender is no reason to lose a page: it is told, and tried again. Only its name
     # and place are kept, since its words may hold a secret.
     places = traceback.extract_tb(bug.__traceback__)
     place = f"{places[-1].filename}:{places[-1].lineno}" if places else ""
-    _log.error("sender_bug", kind=entry.order.integration.kind, error=type(bug).__name__, place=place)
+    _log.error("sender_bug", kind=integration.kind, error=type(bug).__name__, place=place)
     return Retry("unknown", type(bug).__name__)
 
 

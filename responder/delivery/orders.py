@@ -13,14 +13,6 @@ from responder.core.orders import Attempted
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a destination may be told: `rate` a second, `burst` at once after a rest."""
-
-    rate: float
-    burst: int
-
-
-@dataclass(frozen=True, slots=True)
 class DeliverySettings:
     """`delivery:` in the configuration. Durations are nanoseconds, `jitter` a share of 1.
 
@@ -56,7 +48,10 @@ class DeliveryStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DestinationStatus:
-    """How one destination stands. `waiting` rows are not being sent; `in_flight` ones are."""
+    """How one destination stands. `waiting` rows are not being sent; `in_flight` ones are.
+
+    `replies`: rows of which people were told and a part is left; they are not among `waiting`.
+    """
 
     destination: str
     kind: str
@@ -64,15 +59,18 @@ class DestinationStatus:
     in_flight: int
     breaker: Literal["closed", "open", "probing"]
     paused: bool
+    replies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """How delivery stands. `outcomes` counts attempts by (kind, receiver, `delivered` or reason).
 
-    `unreported` endings have not reached the inputs log yet.
+    A row that was told in two parts counts as delivered once, at its end. `unreported` endings have
+    not reached the inputs log yet. `announced`: how often a destination was told that much waits.
     """
 
     destinations: tuple[DestinationStatus, ...]
     outcomes: Mapping[tuple[str, str, str], int]
     unreported: int
+    announced: int = 0

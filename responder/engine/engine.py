@@ -7,7 +7,7 @@ after it and not before; when one fails, memory is thrown away and built from th
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -28,6 +28,7 @@ from responder.core.messages import (
     BreakerTurned,
     Closed,
     DeliveryEnded,
+    FallbackEngaged,
     Input,
     Lagging,
     Noted,
@@ -38,7 +39,7 @@ from responder.core.messages import (
     kind_of,
 )
 from responder.core.model import MILLISECOND, SECOND, Nanoseconds
-from responder.core.orders import Ending, Order
+from responder.core.orders import Earlier, Ending, Order
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.engine.backlog import Backlog
@@ -90,6 +91,10 @@ class Delivers(Protocol):
         """A newer row waits behind this one."""
         ...
 
+    def distrust(self, destinations: Collection[str]) -> None:
+        """These were down when an earlier process ended: ask one carefully before it is told much."""
+        ...
+
 
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[[list[Order]], None], orders: list[Order]) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is gone
@@ -139,7 +144,8 @@ class Engine:
         self._by_body: dict[int, asyncio.Future[object]] = {}
         self._waiters: dict[int, asyncio.Future[object]] = {}
         self._suspects: set[int] = set()
-        self._attempted: dict[int, int] = {}
+        self._unapplied: dict[int, str] = {}
+        self._attempted: dict[int, Earlier] = {}
         self._heard_at: Nanoseconds = 0
         self._deaf = ""
         self._idle = False
@@ -161,6 +167,7 @@ class Engine:
         self._delivery = delivery
         stored = await self._load()
         self._attempted = stored.attempted
+        delivery.distrust(self.state.down)
         self.log = InputsLog(self._database, self._clock, stored.last_seq, stored.last_at)
         self.log.on_stamped = self._stamped
         self.log.on_appended = self._appended
@@ -248,7 +255,13 @@ class Engine:
     async def report(self, ending: Ending) -> None:
         """Delivery is done with a row. Raises StorageError: say it again."""
         body = DeliveryEnded(
-            ending.row, ending.state, ending.reason, ending.detail, ending.attempts, ending.maybe_told
+            ending.row,
+            ending.state,
+            ending.reason,
+            ending.detail,
+            ending.attempts,
+            ending.maybe_told,
+            ending.receipt,
         )
         await self._listen()
         await self.log.append("delivery", [body])
@@ -468,10 +481,7 @@ class Engine:
         worked = False
         while not self._slice_is_full:
             head = self._backlog.front
-            if head is not None and isinstance(head.body, Started | Resumed):
-                due = None  # overdue timers fire after it, at its time
-            else:
-                due = self.state.next_due()
+            due = self.state.next_due()
             if due is not None and due[0] <= self._time_known(head):
                 decided = self._decide_timer(*due)
             elif head is not None:
@@ -492,7 +502,8 @@ class Engine:
     def _time_known(self, head: Input | None) -> Nanoseconds:
         """Timers up to here may fire: nothing earlier can still come."""
         if head is not None:
-            return head.at
+            # What came due in a time in which nothing was heard fires after it, at its time.
+            return head.body.heard_at if isinstance(head.body, Started | Resumed) else head.at
         return 0 if self._deaf else self.log.horizon()
 
     def _decide_input(self, given: Input) -> bool:
@@ -504,6 +515,7 @@ class Engine:
         elif isinstance(given.body, Started):
             self._switch_rules(given.body.rules)
         try:
+            self._refuse_unapplied(given.seq)
             decision = decide(self.state, self.ruleset, given)
         except Exception as error:  # decide is total: a bug must not stop what is behind it
             if given.seq not in self._suspects:
@@ -513,11 +525,10 @@ class Engine:
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_undecidable(self.state, self.ruleset, given, text)
+        self._take(decision, given.at, given, given.seq)
         self._backlog.take()
-        self._suspects.discard(given.seq)
         if given.seq in self._waiters:
             self._slice.replies[given.seq] = decision.reply
-        self._take(decision, given.at, given)
         return True
 
     def _decide_timer(self, at: Nanoseconds, group: int) -> bool:
@@ -525,6 +536,7 @@ class Engine:
         if suspect in self._suspects and (self._slice.decisions or self._commit):
             return False
         try:
+            self._refuse_unapplied(suspect)
             decision = decide_timer(self.state, self.ruleset, group, at)
         except Exception as error:  # as for inputs
             if suspect not in self._suspects:
@@ -534,9 +546,12 @@ class Engine:
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_timer_undecidable(self.state, self.ruleset, group, at, text)
-        self._suspects.discard(suspect)
-        self._take(decision, at, None)
+        self._take(decision, at, None, suspect)
         return True
+
+    def _refuse_unapplied(self, suspect: int) -> None:
+        if suspect in self._unapplied:
+            raise ValueError(f"what was decided could not be applied: {self._unapplied[suspect]}")
 
     def _switch_rules(self, digest: str) -> None:
         known = self._rulesets.get(digest)
@@ -544,15 +559,22 @@ class Engine:
             known = self._wanted
         self.ruleset = known
 
-    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None) -> None:
-        """Apply a decision and put it into the slice. A failure here means a rebuild."""
+    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None, suspect: int) -> None:
+        """Apply a decision and put it into the slice. A failure here means a rebuild.
+
+        The second failure in a row closes what was decided on as undecidable after that.
+        """
         rules = self.state.rules
         try:
             self.state.apply(decision.changes)
         except Exception as error:
-            if given is not None:
-                self._suspects.add(given.seq)
+            if suspect in self._suspects:
+                self._unapplied[suspect] = repr(error)[:500]
+            self._suspects.add(suspect)
+            self._void = True  # the memory holds half of it
             raise StorageError(f"a decision could not be applied: {error!r}") from error
+        self._suspects.discard(suspect)
+        self._unapplied.pop(suspect, None)
         if self.state.rules != rules:
             self.state.replace_rules(self.ruleset)
         self._slice.take(decision, at, given, self._chain)
@@ -651,6 +673,9 @@ class Engine:
                     metrics.closed.labels(event.state, event.reason).inc()
                     if event.state != "delivered":  # delivery has its own line for that
                         log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
+                case FallbackEngaged():
+                    told = {"group": event.group, "receiver": event.receiver, "fallback": event.fallback}
+                    log.warning("fallback_engaged", **told, why=event.why)
                 case Noted():
                     log.info("noted", what=event.what, detail=event.detail)
                 case _:

@@ -5,14 +5,16 @@
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from responder.core.draft import Decision
 from responder.core.messages import AlertsReceived, Deliver, Effect, Event, Input, Succeed, kind_of
 from responder.core.model import Nanoseconds, format_time
-from responder.core.orders import Order
+from responder.core.orders import Earlier, Order, rank_of
 from responder.store.journal import Chain, Head
 from responder.store.records import Batch
+
+_NOT_SENT: Final = Earlier(0)
 
 
 @dataclass(slots=True)
@@ -57,14 +59,22 @@ class Slice:
         body["events"] = decision.events
         self.journal.append(chain.next_row(at, given.seq if given else 0, body))
 
-    def make_orders(self, attempted: dict[int, int]) -> None:
-        """Turn the effects into orders. `attempted`: rows an earlier process may have sent, how often."""
+    def make_orders(self, attempted: dict[int, Earlier]) -> None:
+        """Turn the effects into orders. `attempted`: rows an earlier process may have sent."""
         orders: dict[int, Order] = {}
         for effect in self.effects:
             if isinstance(effect, Deliver):
                 row = effect.notification.row
-                attempts = attempted.pop(row, 0)
-                orders[row] = Order(effect.notification, effect.integration, attempts, attempts > 0)
+                earlier = attempted.pop(row, _NOT_SENT)
+                orders[row] = Order(
+                    effect.notification,
+                    effect.integration,
+                    earlier.attempts,
+                    earlier is not _NOT_SENT,
+                    rank_of(effect.notification),
+                    earlier.receipt,
+                    earlier.not_before,
+                )
             elif isinstance(effect, Succeed):
                 self.superseded.add(effect.row)
         self.orders = list(orders.values())

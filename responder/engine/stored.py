@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from responder.core import receiving
 from responder.core.messages import Input
 from responder.core.model import Nanoseconds
+from responder.core.orders import Earlier
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.settings.values import Limits
@@ -21,7 +22,7 @@ from responder.store.inputs import read_inputs
 class Stored:
     """State and ruleset as of `consumed`, what is undecided, and where the logs end.
 
-    `attempted`: open rows that were claimed, and how often they were sent at the least.
+    `attempted`: open rows that were claimed, and what came of it.
     """
 
     state: State
@@ -31,7 +32,7 @@ class Stored:
     head: journal.Head
     last_seq: int
     last_at: Nanoseconds
-    attempted: dict[int, int]
+    attempted: dict[int, Earlier]
 
 
 def read_stored(

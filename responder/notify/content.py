@@ -4,32 +4,14 @@
 text it gives is plain and may hold anything that an alert holds: whoever sends it escapes it.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from responder.core.model import MINUTE, SECOND, Alert, Labels, Nanoseconds, format_duration, label
 from responder.core.notification import Notification, ToldReason
+from responder.core.severity import Severity, severity_of
 from responder.core.truncation import common_pairs, truncate_runes
 
-Severity: TypeAlias = Literal["critical", "error", "warning", "info"]
-
-_SEVERITIES: Final[dict[str, Severity]] = {
-    "critical": "critical",
-    "crit": "critical",
-    "page": "critical",
-    "emergency": "critical",
-    "fatal": "critical",
-    "error": "error",
-    "high": "error",
-    "major": "error",
-    "warning": "warning",
-    "warn": "warning",
-    "minor": "warning",
-    "info": "info",
-    "informational": "info",
-    "low": "info",
-    "none": "info",
-}
 _WORST: Final[tuple[Severity, ...]] = ("critical", "error", "warning", "info")
 
 _LATE: Final = MINUTE
@@ -38,16 +20,6 @@ _LATE: Final = MINUTE
 _LONGEST_URL: Final = 2_000
 _PLACE: Final = ("cluster", "namespace", "service", "deployment", "pod", "instance", "job")
 """Labels that say where, in the order in which people narrow it down."""
-
-
-def severity_named(word: str) -> Severity:
-    """What a word means; one that nobody knows is an `error`: better looked at than not."""
-    return _SEVERITIES.get(word.strip().lower(), "error")
-
-
-def severity_of(alert: Alert) -> Severity:
-    """From the label `severity`."""
-    return severity_named(label(alert.labels, "severity"))
 
 
 def worst(notification: Notification) -> Severity:

@@ -13,6 +13,7 @@ import msgspec
 from responder.core.catalogue import PagerdutySettings, Templates
 from responder.core.model import MILLISECOND, Alert, Labels, Nanoseconds, format_labels, format_time, label
 from responder.core.notification import Notification
+from responder.core.severity import severity_named
 from responder.core.truncation import truncate_runes
 from responder.notify import content
 from responder.telemetry import logger
@@ -87,7 +88,7 @@ class Events:
         payload = {
             "summary": own.line("description", _SUMMARY) or _summary(notification),
             "source": _field(source) or CLIENT,
-            "severity": content.severity_named(severity) if severity else content.worst(notification),
+            "severity": severity_named(severity) if severity else content.worst(notification),
             "timestamp": _began(notification),
             "component": _field(component),
             "group": _field(group),

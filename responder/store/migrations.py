@@ -45,4 +45,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # The ledger's sums, kept in the transactions that open and close rows.
         "CREATE TABLE sums (name TEXT PRIMARY KEY, value BIGINT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # What an integration gave for a pending row of which people were told and a part is left.
+        "ALTER TABLE deliveries ADD COLUMN receipt TEXT NOT NULL DEFAULT ''",
+    ),
 )

@@ -11,7 +11,7 @@ from typing import Final
 
 from responder.clock import Clock
 from responder.core.model import Nanoseconds, format_time
-from responder.core.orders import Attempted
+from responder.core.orders import Attempted, Earlier
 from responder.store.database import Database, Writer, placeholders
 
 CLOSED_STATES: Final = ("delivered", "suppressed", "superseded", "dead")
@@ -37,14 +37,14 @@ class OutboxStore:
         return await self._database.submit(job)
 
     async def attempts(self, attempted: Sequence[Attempted]) -> None:
-        """Record failed attempts, in one transaction."""
+        """Record attempts that did not end their rows, in one transaction."""
 
         def job(writer: Writer) -> None:
             for one in attempted:
                 writer.execute(
-                    "UPDATE deliveries SET attempts = ?, next_at = ?, last_reason = ?, last_detail = ?"
-                    " WHERE id = ?",
-                    (one.attempts, one.next_at, one.reason, one.detail, one.row),
+                    "UPDATE deliveries SET attempts = ?, next_at = ?, last_reason = ?, last_detail = ?,"
+                    " receipt = ? WHERE id = ?",
+                    (one.attempts, one.next_at, one.reason or "", one.detail, one.receipt, one.row),
                 )
 
         await self._database.submit(job)
@@ -58,10 +58,16 @@ def claim(writer: Writer, rows: Sequence[int], now: Nanoseconds) -> None:
         )
 
 
-def claimed(connection: sqlite3.Connection) -> dict[int, int]:
-    """Pending rows that were claimed, and how often they were attempted (at least once, maybe)."""
-    query = "SELECT id, attempts FROM deliveries WHERE state = 'pending' AND claimed_at > 0"
-    return {row: max(attempts, 1) for row, attempts in connection.execute(query)}
+def claimed(connection: sqlite3.Connection) -> dict[int, Earlier]:
+    """Pending rows that were claimed, and what came of it (one attempt at least, maybe)."""
+    query = (
+        "SELECT id, attempts, receipt, next_at, last_reason FROM deliveries"
+        " WHERE state = 'pending' AND claimed_at > 0"
+    )
+    return {
+        row: Earlier(max(attempts, 1), receipt, next_at if reason == "rate_limited" else 0)
+        for row, attempts, receipt, next_at, reason in connection.execute(query)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,15 @@ class Batch:
         ]
         writer.update("deliveries", ("id", "reason", "content"), revised)
         ends = [
-            (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id), c.attempts)
+            (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id))
             for c, at in self.closed.values()
             if c.id not in self.opened
         ]
-        columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed", "attempts")
+        columns = ("id", "state", "closed_at", "close_reason", "detail", "closed_by", "listed")
         writer.update("deliveries", columns, ends)
+        # What a decision alone ends (a reload) keeps the count that delivery wrote.
+        sent = [(c.id, c.attempts) for c, _ in self.closed.values() if c.attempts]
+        writer.update("deliveries", ("id", "attempts"), sent)
         unlisted = [(row, 0) for row in self.unlisted.difference(self.opened)]
         writer.update("deliveries", ("id", "listed"), unlisted)
 

@@ -1,5 +1,6 @@
 """What is told when, to the instant and in full, by the real engine, database, delivery and webhooks."""
 
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from responder.core.model import HOUR, MILLISECOND, MINUTE, SECOND
+from responder.settings.values import Pace
 from tests.acceptance.timeline.rules import Hook, inhibit, route, rules
 from tests.acceptance.timeline.timeline import Ledger, Timeline, firing, resolved
 
@@ -232,6 +234,92 @@ async def test_after_an_hour_without_a_sink_only_what_is_still_true_is_told(tmp_
 
 def groups(payload: Any) -> list[str]:
     return [alert["labels"]["group"] for alert in payload["alerts"]]
+
+
+SLACK_AND_MAIL = rules(
+    route("slack", "", route("own", 'service="responder"'), group_by=("group",), interval="1m", repeat="1d"),
+    {"slack": [Hook("main")], "mail": [Hook("other")], "own": [Hook("own")]},
+    fallbacks={"slack": "mail"},
+)
+
+
+async def test_an_hour_without_a_sink_that_somebody_stands_in_for(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, SLACK_AND_MAIL, ("main", "other", "own"), pace=Pace(1, 1))
+    line.at("0s").sink_down()
+    for minute, name in enumerate(the(range(50))):
+        severity = "warning" if minute % 5 else "critical"
+        line.at(f"{minute}m").post(firing("Down", group=name, severity=severity))
+    for minute, name in enumerate(the(range(25))):
+        severity = "warning" if minute % 5 else "critical"
+        line.at(f"{30 + minute}m").post(resolved("Down", group=name, severity=severity))
+    line.at("1h").sink_up()
+    await line.let_pass("2h")
+
+    # The first waits for ten failures in a row; whoever stands in hears of it when the breaker opens,
+    # of all others at their first look, and of every end of what it was told.
+    mail = line.sinks["other"]
+    assert [group for one in mail.payloads if one["status"] == "firing" for group in groups(one)] == the(
+        range(50)
+    )
+    assert [one.at for one in mail.told if one.reason == "first_notification"][1:] == [
+        minute * MINUTE + 30 * SECOND for minute in range(1, 50)
+    ]
+    assert [group for one in mail.payloads if one["status"] == "resolved" for group in groups(one)] == the(
+        range(25)
+    )
+    # Afterwards the other is told how things are, one a second, critical ones first; but for the one
+    # that was asking whether it is back.
+    slack = line.sinks["main"]
+    probe, *rest = [group for one in slack.payloads for group in groups(one)]
+    left = [name for name in the(range(25, 50)) if name != probe]
+    critical = [name for name in left if int(name[1:]) % 5 == 0]
+    assert rest == [*critical, *(name for name in left if name not in critical)]
+    first = slack.told[0].at
+    assert HOUR < first <= HOUR + MINUTE
+    assert [round((one.at - first) / SECOND, 3) for one in slack.told] == list(range(25))
+    assert {(one.reason, one.firing, one.resolved) for one in slack.told} == {
+        ("first_notification", ("Down",), ())
+    }
+    assert [one.reason for one in line.sinks["own"].told] == ["first_notification", "all_resolved"]
+    assert line.ledger() == Ledger(
+        152, {"delivered": 102, "superseded": 25, "suppressed(resolved_before_told)": 25}
+    )
+
+
+async def test_a_stand_in_and_that_a_sink_is_down_outlive_the_process(tmp_path: Path) -> None:
+    line = Timeline(tmp_path, SLACK_AND_MAIL, ("main", "other", "own"))
+    line.at("0s").sink_down()
+    line.at("0s").post(firing("Down", group="g1"))
+    line.at("10m").stop()
+    line.at("11m").start()
+    line.at("11m10s").sink_up()
+    line.at("12m").post(resolved("Down", group="g1"))
+    await line.let_pass("1h")
+    assert [one.reason for one in line.sinks["other"].told] == ["first_notification", "all_resolved"]
+    # It was told through the probe of the second process, so that it hears of the end as well.
+    assert [one.reason for one in line.sinks["main"].told] == ["first_notification", "all_resolved"]
+    assert [one.reason for one in line.sinks["own"].told] == ["first_notification", "all_resolved"]
+
+
+RELEASES = Path(__file__).parents[1] / "store" / "releases"
+
+
+def written_by(release: str, path: Path) -> None:
+    """A database as that release left it."""
+    connection = sqlite3.connect(path)
+    connection.executescript((RELEASES / f"{release}.sql").read_text())
+    connection.close()
+
+
+async def test_a_database_of_the_release_before_receipts_goes_on(tmp_path: Path) -> None:
+    # Six minutes in: HighCPU told and over, and after 1m30s the sink asked for an hour without anything.
+    line = Timeline(tmp_path, ONE)
+    written_by("0.1.0", line.path)
+    line.clock.jump(10 * MINUTE)
+    line.at("51m30s").expect("team", "first_notification", firing=["DiskFull"])
+    line.at("51m30s").expect("team", "all_resolved", resolved=["HighCPU"])
+    await line.run("2h")
+    assert line.ledger() == Ledger(3, {"delivered": 3})
 
 
 async def test_two_hundred_times_429_with_retry_after(tmp_path: Path) -> None:

@@ -106,7 +106,10 @@ def test_an_alert_that_a_service_knows(rules: Path) -> None:
     told["inhibition"][0]["why"] = "a source with equal labels fires"
     group = told["groups"][0]
     group |= {"group": 7, "next_look": "2026-01-05T00:02:00Z"}
-    group["integrations"][0] |= {"told": "firing", "last_told": "2026-01-05T00:00:30Z", "open_rows": [8, 9]}
+    group["fallbacks"] = ["mail"]
+    waiting = {"row": 8, "reason": "new_alerts", "at": "2026-01-05T00:00:30Z", "waits_for": "breaker_open"}
+    rows = [waiting, waiting | {"row": 9, "reason": "repeat", "waits_for": ""}]
+    group["integrations"][0] |= {"told": "firing", "last_told": "2026-01-05T00:00:30Z", "open_rows": rows}
     with Service(told) as service:
         lines = run("explain", "alertname=Boom", "--url", service.url).output.splitlines()
     integration = group["integrations"][0]["integration"]
@@ -115,10 +118,12 @@ def test_an_alert_that_a_service_knows(rules: Path) -> None:
         "inhibition",
         f"  critical-over-warning: HIDDEN by {CRITICAL}: a source with equal labels fires",
         "receiver team: group 7",
+        "  mail is told as well: another receiver could not be reached",
         '  key {}:{alertname="Boom"}',
         "  group_wait 30s, group_interval 5m, repeat_interval 4h; next look 2026-01-05T00:02:00Z",
         "  no time interval hides it now",
-        f"  {integration}: was told firing; last told 2026-01-05T00:00:30Z; on its way: row 8, row 9",
+        f"  {integration}: was told firing; last told 2026-01-05T00:00:30Z; on its way:"
+        " row 8 (new_alerts, waits for breaker_open), row 9 (repeat)",
     ]
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from responder.core.model import Nanoseconds, label
-from responder.core.state import State
+from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, State
 
 _COMPARED: Final = (
     "alerts",
@@ -22,6 +22,7 @@ _COMPARED: Final = (
     "rows",
     "rules",
     "told",
+    "trouble",
 )
 
 
@@ -64,11 +65,16 @@ def consistent(state: State) -> None:
         assert key in state.groups
         for integration, told in tolds.items():
             assert told.head is not None or told.behind is None
+            assert told.head is None or (told.since, told.skipped) == (0, 0)
             for row in (told.head, told.behind):
                 if row:
                     assert row.id not in rows
                     rows[row.id] = (key, integration)
     assert rows == state.rows
+    own = (alert for alert in state.by_id.values() if alert.source == "responder" and not alert.ends_at)
+    assert state.trouble == {
+        a.id: a for a in own if label(a.labels, "alertname") in (DEAD_LETTERS, DELIVERY_FAILING)
+    }
     assert {(dead.group, dead.integration): row for row, dead in state.dead.items()} == state.dead_of
     assert len(state.dead) == len(state.dead_of)
     assert state.hiding == {

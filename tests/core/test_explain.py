@@ -3,11 +3,13 @@
 from typing import Any
 
 from responder.core.explain import explain_alert
+from responder.core.messages import BreakerTurned
 from responder.core.model import fingerprint
+from responder.core.rules import Receiver
 from responder.core.state import State
 from tests.clock import MONDAY
 from tests.core.timeline import Timeline
-from tests.core.words import firing, inhibit, labels_of, resolved, route, rules
+from tests.core.words import firing, hook, inhibit, labels_of, resolved, route, rules
 
 NIGHT: dict[str, dict[str, object]] = {"night": {"times": [{"start_time": "00:10", "end_time": "01:00"}]}}
 
@@ -37,8 +39,16 @@ def test_against_rules_alone_it_says_what_would_happen() -> None:
     assert group["group_key"] == '{}/{alertname="A"}:{alertname="A"}'
     assert group["timers"] == {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
     assert group["integrations"] == [
-        {"integration": "ops", "supported": True, "told": "nothing", "last_told": None, "open_rows": []}
+        {
+            "integration": "ops",
+            "receiver": "ops",
+            "supported": True,
+            "told": "nothing",
+            "last_told": None,
+            "open_rows": [],
+        }
     ]
+    assert group["fallbacks"] == []
 
 
 def test_what_an_integration_knows_of_an_alert_at_each_stage() -> None:
@@ -57,6 +67,33 @@ def test_what_an_integration_knows_of_an_alert_at_each_stage() -> None:
         t.skip().at("1h31m").fail("team", maybe=True)
         assert t.state.alerts[labels_of("C")].groups
         assert told(t, "C") == "on its way"
+        t.answer("team", "delivered").skip()
+
+
+def test_what_waits_says_for_what_and_who_is_told_in_the_meantime() -> None:
+    spare = [Receiver("team", (hook("team"),), "spare"), Receiver("spare", (hook("spare"),))]
+    with Timeline(rules(receivers=spare)) as t:
+        t.answer("team", "sending").post(firing("A")).at("1m").post(firing("B")).at("6m")
+        (group,) = explained(t, "A")["groups"]
+        assert group["fallbacks"] == []
+        rows = [("first_notification", ""), ("new_alerts", "the row before it")]
+        assert [(r["reason"], r["waits_for"]) for r in group["integrations"][0]["open_rows"]] == rows
+        t.give(BreakerTurned("http://team", True, "timeout", 1))
+        (group,) = explained(t, "A")["groups"]
+        assert group["fallbacks"] == ["spare"]
+        assert [(one["receiver"], one["told"]) for one in group["integrations"]] == [
+            ("team", "on its way"),
+            ("spare", "firing"),
+        ]
+        assert group["integrations"][0]["open_rows"] == [
+            {
+                "row": 1,
+                "reason": "first_notification",
+                "at": "2026-01-05T00:00:30Z",
+                "waits_for": "breaker_open",
+            },
+            {"row": 2, "reason": "new_alerts", "at": "2026-01-05T00:05:30Z", "waits_for": "breaker_open"},
+        ]
         t.answer("team", "delivered").skip()
 
 

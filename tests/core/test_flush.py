@@ -3,6 +3,7 @@
 import pytest
 
 from responder.core.messages import AlertsLeft, AlertsMuted, AlertsStale, AlertsUnmuted
+from responder.core.model import SECOND
 from responder.core.rules import Compatibility, Receiver
 from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, inhibit, labels_of, resolved, route, rules
@@ -344,3 +345,43 @@ def test_stale_is_never_said_of_what_ends_by_itself() -> None:
     with Timeline(rules(stale_after="1h")) as t:
         t.api(firing("A", until="5h")).at("4h").expect("30s team first_notification +A")
         t.at("6h").skip()
+
+
+# -- what was skipped -------------------------------------------------------------------------
+
+
+def skipped(t: Timeline, name: str = "team") -> list[tuple[int, int, int]]:
+    """(row, how many were skipped before it, seconds since the oldest news in it) of each order."""
+    told = [one for one in t.handed if one.integration == name]
+    return [(one.row, one.skipped, (one.at - one.since) // SECOND) for one in told]
+
+
+def test_who_could_not_be_told_for_a_while_hears_since_when_and_how_much_was_skipped() -> None:
+    with Timeline(rules()) as t:
+        t.answer("team", "held").post(firing("A")).at("6m").post(firing("B")).at("11m").post(firing("C"))
+        t.at("16m").answer("team", "delivered").post(firing("D")).at("21m")
+        assert skipped(t) == [(1, 0, 0), (2, 1, 600), (3, 2, 900), (4, 0, 0)]
+        t.skip()
+
+
+def test_rows_that_were_refused_count_as_skipped_until_one_arrives() -> None:
+    with Timeline(rules()) as t:
+        t.answer("team", "client_error").post(firing("A")).at("6m").answer("team", "delivered").at("11m")
+        assert skipped(t) == [(1, 0, 0), (3, 1, 300), (4, 2, 600)]
+        t.skip()
+
+
+def test_what_was_skipped_and_is_no_news_any_more_excuses_nothing() -> None:
+    with Timeline(rules()) as t:
+        t.post(firing("Z")).at("1m").answer("team", "client_error").post(firing("A")).at("5m31s")
+        t.answer("team", "delivered").post(resolved("A")).at("11m").post(firing("B")).at("16m")
+        assert skipped(t)[-1][1:] == (0, 0)
+        t.skip()
+
+
+def test_a_row_that_was_suppressed_is_not_skipped() -> None:
+    ruleset = rules(inhibits=[inhibit("severity=critical", "severity=warning", "alertname")])
+    with Timeline(ruleset) as t:
+        t.post(firing("A!"), firing("A?"), firing("B?")).at("1m").post(resolved("A!")).at("6m")
+        assert {(many, late) for _, many, late in skipped(t)} == {(0, 0)}
+        t.skip()

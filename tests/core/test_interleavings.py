@@ -6,6 +6,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from responder.core.addressing import addressees
 from responder.core.messages import (
     BadRequest,
     BreakerTurned,
@@ -22,8 +23,10 @@ from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, inhibit, resolved, route, rules
 
 NAMES = ("A!", "A?", "A/1?", "B", "B/1", "C!", "C?", "D")
-TOLD_TO = ("team", "both/one", "both/mute", "ops", "lacking/there")
-OUTCOMES = ("delivered", "held", "sending", "client_error", "auth_error", "refused", "timeout")
+TOLD_TO = ("team", "both/one", "both/mute", "ops", "lacking/there", "spare", "last")
+OUTCOMES = ("delivered", "held", "sending", "partly", "client_error", "auth_error", "refused", "timeout")
+DESTINATIONS = ("http://team", "http://one", "http://spare", "http://ops")
+TURNS = {"opened": True, "closed": False}
 
 SETTLED = {"repeat", "stale", "some_resolved", "all_resolved"}
 
@@ -49,8 +52,10 @@ def ruleset(name: str, compatibility: Compatibility = "responder") -> Ruleset:
         route("alertname=B", to="lacking" if moved else "team", by=["..."], wait="0s", interval="50s"),
         route("alertname=D", to="lacking", wait="10s"),
         receivers=[
-            Receiver("both", (hook("one"), hook("mute", resolved=False))),
-            Receiver("lacking", (hook("lacking", supported=False), hook("there"))),
+            Receiver("both", (hook("one"), hook("mute", resolved=False)), fallback="spare"),
+            Receiver("spare", (hook("spare"),), fallback="last"),
+            Receiver("last", (hook("last"), hook("one"))),
+            Receiver("lacking", (hook("lacking", supported=False), hook("there")), fallback="spare"),
         ],
         inhibits=[inhibit("severity=critical", "severity=warning", "alertname")] if name == "one" else [],
         intervals={"hour": {"times": [{"start_time": "01:00", "end_time": "02:00"}]}},
@@ -74,12 +79,14 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("resolve"), SOME, st.just(""), st.just("")),
     st.tuples(st.just("api"), SOME, TIMES, st.sampled_from(["", "2m", "10m", "1h", "2h", "30h"])),
     st.tuples(st.just("answer"), st.sampled_from(TOLD_TO), st.sampled_from(OUTCOMES)),
+    st.tuples(st.just("answer"), st.sampled_from(["team", "both/one"]), st.sampled_from(OUTCOMES[1:5])),
     st.tuples(st.just("fail"), st.sampled_from(TOLD_TO), st.booleans()),
     st.tuples(st.just("load"), st.sampled_from(["one", "other"])),
     st.tuples(st.just("restart"), WAITS, st.sampled_from(["one", "other"])),
     st.tuples(st.just("deaf"), WAITS),
     st.tuples(st.just("resend"), st.integers(0, 3)),
-    st.tuples(st.just("own"), st.sampled_from(["bad", "limit", "lag", "unreadable", "opened", "closed"])),
+    st.tuples(st.just("own"), st.sampled_from(["bad", "limit", "lag", "unreadable"])),
+    st.tuples(st.just("own"), st.sampled_from([f"{turn} {d}" for d in DESTINATIONS for turn in TURNS])),
     st.tuples(st.just("reject"), SOME),
 )
 # What follows may cost a receiver the end: its route is gone, or somebody waived it.
@@ -96,9 +103,10 @@ OWN: dict[str, Command] = {
     "limit": LimitReached("active_alerts", "somebody"),
     "lag": Lagging(HOUR),
     "unreadable": Unreadable("alerts_webhook", "no JSON"),
-    "opened": BreakerTurned("http://team", True, "timeout", 3),
-    "closed": BreakerTurned("http://team", False),
 }
+OWN.update(
+    (f"{turn} {d}", BreakerTurned(d, TURNS[turn], "timeout", 3)) for d in DESTINATIONS for turn in TURNS
+)
 
 
 def act(t: Timeline, what: Act) -> None:
@@ -144,7 +152,8 @@ def settle(t: Timeline) -> None:
     for name in TOLD_TO:
         t.answer(name, "sending").fail(name).answer(name, "delivered")
     t.post(*(resolved(name) for name in NAMES))
-    t.give(BreakerTurned("http://team", False))
+    for destination in DESTINATIONS:
+        t.give(OWN[f"closed {destination}"])
     t.deafen().resume()
     t.load(t.ruleset)
     t.wait("90m")
@@ -206,6 +215,8 @@ def everything_is_let_through(t: Timeline) -> None:
     """Nothing mutes any more, every receiver takes what it is told, and each group was looked at."""
     for name in TOLD_TO:
         t.answer(name, "sending").fail(name).answer(name, "delivered")
+    for destination in DESTINATIONS:
+        t.give(OWN[f"closed {destination}"])
     t.deafen().resume()
     t.load(ruleset("other"))
     t.wait("6m")
@@ -214,10 +225,9 @@ def everything_is_let_through(t: Timeline) -> None:
 def unsaid(t: Timeline) -> list[tuple[str, str, int]]:
     """Alerts that fire and of which an integration that could be told does not know it."""
     return [
-        (route_of.receiver, integration.id, key)
+        (receiver, integration.id, key)
         for group, members in t.state.members.items()
-        for route_of in [t.ruleset.router.by_id[t.state.groups[group].route]]
-        for integration in t.ruleset.receivers[route_of.receiver].integrations
+        for receiver, integration in addressees(t.ruleset, t.state.groups[group])
         for told in [t.state.told_to(group, integration.id)]
         for key, alert in members.items()
         if integration.supported and alert.firing_at(t.now)

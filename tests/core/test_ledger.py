@@ -1,5 +1,6 @@
 """Who is owed a notification and why: Alertmanager's statements S72 to S86 and S93 to S98."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,7 +182,8 @@ def test_at_most_one_row_is_with_delivery_and_one_waits() -> None:
     second, replaced = ledger.open_row(first, row(2, 1, 2))
     assert (second.head, second.behind, replaced) == (row(1, 1), row(2, 1, 2), None)
     third, replaced = ledger.open_row(second, row(3, 1, 2, 3))
-    assert (third.head, third.behind, replaced) == (row(1, 1), row(3, 1, 2, 3), 2)
+    behind = row(3, 1, 2, 3).instead_of(2 * SECOND, 1)  # nobody was told what row 2 said
+    assert (third.head, third.behind, replaced) == (row(1, 1), behind, 2)
     assert [told.newest for told in (FRESH, first, second, third)] == [
         NOTHING,
         row(1, 1).view,
@@ -222,12 +224,48 @@ def test_what_is_shown_is_hidden_no_more_unless_a_newer_row_leaves_it_out() -> N
 
 def test_what_was_not_delivered_does_not_count_as_told() -> None:
     told = Told(told=View({5: 1}), head=row(1, 1), behind=row(2, 2), hidden={1: 1})
+    head = row(2, 2).instead_of(SECOND, 1)
     lost = ledger.not_delivered(told, row(1, 1), "server_error", maybe_told=False)
-    assert lost == Told(told=View({5: 1}), head=row(2, 2), hidden={1: 1})
+    assert lost == Told(told=View({5: 1}), head=head, hidden={1: 1})
     unknown = ledger.not_delivered(told, row(1, 1), "timeout", maybe_told=True)
-    assert unknown == Told(told=View({5: 1}), head=row(2, 2), hidden={1: 1}, perhaps={1: 1})
+    assert unknown == Told(told=View({5: 1}), head=head, hidden={1: 1}, perhaps={1: 1})
     refused = ledger.not_delivered(told, row(1, 1), "auth_error", maybe_told=False)
-    assert refused == Told(told=View({5: 1}), head=row(2, 2), hidden={1: 1}, refused=row(1, 1).view)
+    assert refused == Told(told=View({5: 1}), head=head, hidden={1: 1}, refused=row(1, 1).view)
+
+
+def test_the_next_row_says_since_when_and_in_place_of_how_many() -> None:
+    told = ledger.open_row(FRESH, row(1, 1))[0]
+    told = ledger.open_row(told, row(2, 1, 2))[0]
+    told = ledger.open_row(told, row(3, 1, 2, 3))[0]  # in place of 2
+    told = ledger.not_delivered(told, row(1, 1), "server_error", maybe_told=False)
+    assert told.head == row(3, 1, 2, 3).instead_of(SECOND, 2)
+    told = ledger.not_delivered(told, told.head, "client_error", maybe_told=False)
+    assert (told.head, told.since, told.skipped) == (None, SECOND, 3)
+    told = ledger.open_row(told, row(4, 1, 2, 3))[0]
+    assert (told.head, told.since, told.skipped) == (row(4, 1, 2, 3).instead_of(SECOND, 3), 0, 0)
+
+
+def test_what_was_skipped_before_a_row_that_arrives_is_told_with_it_and_what_came_since_is_not() -> None:
+    told = ledger.open_row(FRESH, row(1, 1))[0]
+    told = ledger.open_row(told, row(2, 1, 2))[0]
+    told = ledger.open_row(told, row(3, 1, 2, 3))[0]
+    told = ledger.delivered(told, row(1, 1), {1: 1, 2: 1, 3: 1}, 9 * SECOND, mends=True)
+    assert told.head == row(3, 1, 2, 3).instead_of(2 * SECOND, 1)
+
+
+def test_a_receipt_holds_until_there_is_another() -> None:
+    told = Told(head=row(1, 1), behind=row(2, 2))
+    told = ledger.delivered(told, row(1, 1), {}, SECOND, mends=True, receipt="C1 17.4")
+    assert told.receipt == "C1 17.4"
+    assert ledger.delivered(told, row(2, 2), {}, SECOND, mends=True).receipt == "C1 17.4"
+    assert ledger.delivered(told, row(2, 2), {}, SECOND, mends=True, receipt="C1 18.0").receipt == "C1 18.0"
+
+
+def test_a_row_that_was_stored_before_there_were_receipts_can_be_read() -> None:
+    stored = b'[[{"1":1},{},{},5],[{},{},{},0],{},{},null,[7,"repeat",[{"1":1},{},{},6]],null]'
+    assert msgspec.json.decode(stored, type=Told) == Told(
+        told=View({1: 1}, at=5), head=OpenRow(7, "repeat", View({1: 1}, at=6))
+    )
 
 
 def test_only_who_heard_or_may_have_heard_of_the_beginning_hears_of_the_end() -> None:

@@ -47,7 +47,7 @@ from responder.core.model import (
     format_time,
     parse_duration,
 )
-from responder.core.notification import FailureReason, ToldReason
+from responder.core.notification import FailureReason, Notification, ToldReason
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.store import outbox, records
@@ -91,6 +91,8 @@ class Row:
     integration: str
     reason: str
     content: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    at: Nanoseconds = 0
+    untold: bool = False
 
 
 @dataclass(slots=True)
@@ -148,6 +150,7 @@ class Timeline:
         self._rows: dict[int, Row] = {}
         self.seen = 0
         self._delivered_last: dict[tuple[int, str], int] = {}
+        self.handed: list[Notification] = []
         self.told: list[tuple[str, *tuple[tuple[Labels, ...], ...]]] = []
         self._stores = (Store(1), Store(7))
         self.give(Started(ruleset.hash, 0))
@@ -207,7 +210,8 @@ class Timeline:
     def answer(self, name: str, outcome: str) -> Self:
         """How the receiver `name` takes what it is told from now on, and what it already waits for.
 
-        `delivered`; `held` (waits, not being sent); `sending` (under way); or why it is refused.
+        `delivered`; `held` (waits, not being sent); `sending` (under way); `partly` (told, and a
+        part is left until a newer row comes); or why it is refused.
         """
         self._answers[name] = outcome
         for row in sorted(self.orders):
@@ -349,25 +353,48 @@ class Timeline:
         )
         assert (told.receiver, told.integration, told.reason) == (row.receiver, row.integration, row.reason)
         assert order.integration.id == told.integration
+        self._check_past(told)
+        self.handed.append(told)
         self.orders[told.row] = order
         self._try(told.row)
 
+    def _check_past(self, told: Notification) -> None:
+        """What the notification says of what was told before it is so."""
+        group = self.state.groups[told.group]
+        assert told.opened_at == group.created_at
+        where = (told.group, told.integration)
+        last = self._delivered_last.get(where, 0)
+        assert told.receipt == (f"r{last}" if last else "")
+        assert not (told.first and last)
+        lost = [
+            row.at
+            for key, row in self._rows.items()
+            if last < key < told.row and (row.group, row.integration) == where and row.untold
+        ]
+        assert told.skipped <= len(lost)
+        if told.skipped == len(lost):
+            assert told.since == (lost[0] if lost else told.at)
+
     def _try(self, row: int) -> None:
         outcome = self._answers.get(self._name(self._rows[row]), "delivered")
-        if outcome in ("held", "sending"):
+        if outcome in ("held", "sending", "partly"):
             return
         del self.orders[row]
         if outcome == "delivered":
-            self._endings.append(DeliveryEnded(row, "delivered", attempts=1))
+            self._endings.append(DeliveryEnded(row, "delivered", attempts=1, receipt=f"r{row}"))
         else:
             assert outcome in FAILED
             self._endings.append(DeliveryEnded(row, "dead", outcome, "no", 1))  # type: ignore[arg-type]
 
     def _succeed(self, row: int) -> None:
         self.succeeded.add(row)
-        if row in self.orders and self._answers.get(self._name(self._rows[row])) == "held":
+        answer = self._answers.get(self._name(self._rows[row])) if row in self.orders else ""
+        if answer == "held":
             del self.orders[row]
             self._endings.append(DeliveryEnded(row, "superseded"))
+        elif answer == "partly":
+            del self.orders[row]
+            self._endings.append(DeliveryEnded(row, "delivered", attempts=1, receipt=f"r{row}"))
 
     # -- lines ----------------------------------------------------------------------------
 
@@ -378,7 +405,9 @@ class Timeline:
     def _record(self, event: Event, at: Nanoseconds) -> None:
         if isinstance(event, Owed):
             content = (tuple(event.firing), tuple(event.resolved), tuple(event.stale))
-            self._rows[event.row] = Row(event.group, event.receiver, event.integration, event.reason, content)
+            self._rows[event.row] = Row(
+                event.group, event.receiver, event.integration, event.reason, content, at
+            )
         elif isinstance(event, Revised):
             row = self._rows[event.row]
             row.reason = event.reason
@@ -404,6 +433,7 @@ class Timeline:
             parts = [tuple(self._labels[alert] for alert in part) for part in row.content]
             self.told.append((row.integration, *parts))
         else:
+            row.untold = event.state != "suppressed"
             assert event.reason in (FAILED if event.state == "dead" else NOT_TOLD)
 
     # -- what must always hold ------------------------------------------------------------

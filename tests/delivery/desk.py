@@ -9,17 +9,28 @@ from typing import Any
 from responder.core.messages import BreakerTurned
 from responder.core.model import SECOND
 from responder.core.notification import Attempt, Delivered, Notification, Outcome
+from responder.core.orders import Rank
 from responder.core.rules import Integration
-from responder.delivery import Attempted, Delivery, DeliverySettings, Ending, Order, Pace
+from responder.delivery import Attempted, Delivery, DeliverySettings, Ending, Order
 from responder.delivery.dispatch import unpaced
 from responder.notify.integration import Sender
+from responder.settings.values import Pace
 from tests.clock import ManualClock
 from tests.notify.notices import notification
 
 
-def order(row: int, destination: str = "one", *, claimed: bool = False, attempts: int = 0) -> Order:
+def order(
+    row: int,
+    destination: str = "one",
+    *,
+    claimed: bool = False,
+    attempts: int = 0,
+    rank: Rank = Rank.LATER,
+    receipt: str = "",
+    not_before: int = 0,
+) -> Order:
     integration = Integration(f"i-{destination}", "webhook", True, destination)
-    return Order(notification(row), integration, attempts, claimed)
+    return Order(notification(row), integration, attempts, claimed, rank, receipt, not_before)
 
 
 @dataclass
@@ -31,8 +42,12 @@ class Desk:
     """
 
     clock: ManualClock
+    announces: bool = False
     answer: Callable[[int], Any] = lambda row: Delivered()
     sent: list[tuple[float, int]] = field(default_factory=list)
+    tries: list[Attempt] = field(default_factory=list)
+    announcements: list[tuple[float, int]] = field(default_factory=list)
+    announced: Callable[[], Any] = Delivered
     claims: list[list[int]] = field(default_factory=list)
     attempts: list[list[Attempted]] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
@@ -44,7 +59,7 @@ class Desk:
     most_at_once: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, integration: Integration) -> Sender:
-        return Scripted(self, integration.destination)
+        return (Announcing if self.announces else Scripted)(self, integration.destination)
 
     async def claim(self, rows: Sequence[int]) -> Collection[int]:
         if self.claiming:
@@ -95,6 +110,7 @@ class Scripted:
         desk, here = self.desk, self.destination
         assert attempt.within == 10 * SECOND
         desk.sent.append((desk.seconds(), notification.row))
+        desk.tries.append(attempt)
         desk.under_way[here] = desk.under_way.get(here, 0) + 1
         desk.most_at_once[here] = max(desk.most_at_once.get(here, 0), desk.under_way[here])
         try:
@@ -103,6 +119,15 @@ class Scripted:
             return outcome
         finally:
             desk.under_way[here] -= 1
+
+
+class Announcing(Scripted):
+    """A Sender that can also say that much waits."""
+
+    async def announce(self, waiting: int, within: int) -> Outcome:
+        self.desk.announcements.append((self.desk.seconds(), waiting))
+        outcome: Outcome = self.desk.announced()
+        return outcome
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from responder.core.model import SECOND
 from responder.delivery.breaker import Breaker, Bucket
-from responder.delivery.orders import Pace
+from responder.settings.values import Pace
 
 
 def opened_breaker() -> Breaker:
@@ -56,8 +56,7 @@ def test_a_probe_that_says_nothing_leaves_it_to_another() -> None:
 
 def test_a_bucket_holds_a_burst_and_fills_at_its_rate() -> None:
     bucket = Bucket(Pace(rate=0.5, burst=2), 0)
-    assert bucket.tokens(0) == 2
-    bucket.take(0)
+    assert bucket.tokens(0) == 1  # an earlier process may just have used what there was
     bucket.take(0)
     assert (bucket.tokens(0), bucket.tokens(SECOND)) == (0, 0)
     assert bucket.ready_at(SECOND) == 2 * SECOND + 1

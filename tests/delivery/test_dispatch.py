@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from responder.core.messages import BreakerTurned
 from responder.core.model import HOUR, MINUTE, SECOND
 from responder.core.notification import Delivered, Outcome, Rejected, Retry, Unknown
-from responder.delivery import Attempted, Ending, Pace
+from responder.delivery import Attempted, Ending
 from responder.errors import Overloaded, StorageError
+from responder.settings.values import Pace
 from tests.delivery.desk import Desk, open_desk, order
 from tests.notify.notices import MONDAY
 
@@ -557,13 +558,15 @@ async def test_429_without_a_time_backs_the_destination_off() -> None:
 
 async def test_pace_is_a_burst_and_then_a_rate() -> None:
     async with open_desk(pace=lambda kind: Pace(rate=2, burst=3)) as (desk, delivery):
+        assert delivery.start_now([order(1), order(2)]) == {1}  # what went before it may count as well
+        await desk.clock.advance(SECOND)
         assert delivery.start_now([order(row) for row in range(1, 9)]) == {1, 2, 3}
         delivery.hand([order(row) for row in range(1, 8)])
         await desk.clock.advance(10 * SECOND)
-        assert [round(seconds, 3) for seconds, _ in desk.sent] == [0, 0, 0, 0.5, 1, 1.5, 2]
+        assert [round(seconds, 3) for seconds, _ in desk.sent] == [1, 1, 1, 1.5, 2, 2.5, 3]
         delivery.hand([order(row) for row in range(11, 16)])
         await desk.clock.advance(SECOND + MICROSECOND)
-        assert [round(seconds, 3) for seconds, _ in desk.sent[7:]] == [10, 10, 10, 10.5, 11]
+        assert [round(seconds, 3) for seconds, _ in desk.sent[7:]] == [11, 11, 11, 11.5, 12]
 
 
 async def test_only_the_kind_that_has_a_pace_is_paced() -> None:

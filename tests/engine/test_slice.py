@@ -9,6 +9,7 @@ from responder.core.draft import Decision
 from responder.core.messages import AlertsReceived, Deliver, Event, Input, Noted, RulesLoaded, Succeed
 from responder.core.model import SECOND
 from responder.core.notification import Notification
+from responder.core.orders import Earlier, Order, Rank
 from responder.core.rules import Integration
 from responder.core.state import Changes
 from responder.engine.slice import Slice
@@ -88,15 +89,16 @@ def test_several_decisions() -> None:
 
 def test_effects_become_orders() -> None:
     piece = Slice(effects=[deliver(1), Succeed(2), deliver(5), Succeed(1)])
-    attempted = {5: 3, 8: 1}
+    attempted = {5: Earlier(3, "C1 17.4", MONDAY), 8: Earlier(1)}
     piece.make_orders(attempted)
-    assert [(o.row, o.attempts, o.claimed, o.integration) for o in piece.orders] == [
-        (1, 0, False, HOOK),
-        (5, 3, True, HOOK),  # an earlier process claimed it
+    assert piece.orders == [
+        Order(deliver(1).notification, HOOK, rank=Rank.END),
+        # an earlier process claimed it
+        Order(deliver(5).notification, HOOK, 3, True, Rank.END, "C1 17.4", MONDAY),
     ]
     assert piece.superseded == {1, 2}
     # What an earlier process did is said once.
-    assert attempted == {8: 1}
+    assert attempted == {8: Earlier(1)}
 
 
 def test_a_row_that_is_ordered_twice_is_told_once_with_its_last_words() -> None:

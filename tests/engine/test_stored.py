@@ -9,6 +9,7 @@ import pytest
 
 from responder.core.messages import Input, Lagging, RulesLoaded
 from responder.core.model import labels_from
+from responder.core.orders import Earlier
 from responder.core.rules import Ruleset
 from responder.core.state import Changes, Group, LedgerRow
 from responder.engine.stored import Stored, alert_limits, read_stored
@@ -108,7 +109,7 @@ def test_state_journal_and_claims(connection: sqlite3.Connection) -> None:
     assert list(found.state.groups) == [1]
     assert found.state.next_row == 4
     assert found.head == chain.head == Head(2, chain.head.hash)
-    assert found.attempted == {2: 4, 3: 1}
+    assert found.attempted == {2: Earlier(4), 3: Earlier(1)}
     assert difference(found.state, stored(connection)[0].state) == []
 
 

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from responder.core.messages import Input, Unreadable
+from responder.core.model import HOUR, SECOND
+from responder.core.orders import Earlier
+from responder.core.receiving import Limits
 from responder.errors import StorageError
+from responder.store import journal, outbox
 from responder.store.database import migrate
+from responder.store.inputs import read_inputs
 from responder.store.migrations import MIGRATIONS
+from tests.clock import MONDAY
 
 HERE = Path("responder.db")
 
@@ -35,6 +42,33 @@ def test_going_through_them_again_changes_nothing(connection: sqlite3.Connection
     before = objects(connection)
     migrate(connection, HERE)
     assert objects(connection) == before
+
+
+RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=[release.stem for release in RELEASES])
+def test_a_database_of_an_earlier_release_becomes_what_a_new_one_is(
+    connection: sqlite3.Connection, release: Path
+) -> None:
+    new = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(new, HERE)
+    connection.executescript(release.read_text())
+    assert connection.execute("PRAGMA user_version").fetchone() < (len(MIGRATIONS),)
+    migrate(connection, HERE)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    assert objects(connection) == objects(new)
+    found = journal.verify(journal.checkpoint(connection), journal.entries(connection))
+    assert (found.broken, found.head.n) == ("", 8)
+    assert outbox.sums(connection).problems == ()
+    assert outbox.claimed(connection) == {2: Earlier(1, "", MONDAY + HOUR + 90 * SECOND)}
+    assert unreadable(connection) == []
+
+
+def unreadable(connection: sqlite3.Connection) -> list[Input]:
+    """Inputs of kinds that this version cannot read would be undecidable."""
+    read = read_inputs(connection, 0, Limits())
+    return [given for given in read if isinstance(given.body, Unreadable)]
 
 
 def test_a_step_that_fails_leaves_the_step_before(

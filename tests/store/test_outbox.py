@@ -8,7 +8,7 @@ import pytest
 
 from responder.core.ledger import OpenRow, Told, View
 from responder.core.model import SECOND, labels_from
-from responder.core.orders import Attempted
+from responder.core.orders import Attempted, Earlier
 from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow
 from responder.store import outbox
 from responder.store.database import Database
@@ -68,9 +68,9 @@ async def test_a_claim_answers_with_the_rows_that_can_still_be_sent(database: Da
     store = OutboxStore(database, ManualClock())
     assert await database.read(outbox.claimed) == {}
     assert await store.claim([1, 3, 6, 99]) == {1}
-    assert await database.read(outbox.claimed) == {1: 1}
+    assert await database.read(outbox.claimed) == {1: Earlier(1)}
     assert await store.claim([1, 2]) == {1, 2}
-    assert await database.read(outbox.claimed) == {1: 1, 2: 1}
+    assert await database.read(outbox.claimed) == {1: Earlier(1), 2: Earlier(1)}
 
 
 async def test_a_claim_of_nothing(database: Database) -> None:
@@ -96,7 +96,7 @@ async def test_attempts_are_counted_for_whoever_comes_after(database: Database) 
         [Attempted(1, 4, later, "server_error", "HTTP 503"), Attempted(2, 1, later, "timeout", "10s")]
     )
     assert database.commits == before + 1
-    assert await database.read(outbox.claimed) == {1: 4, 2: 1}
+    assert await database.read(outbox.claimed) == {1: Earlier(4), 2: Earlier(1)}
     rows = await database.read(lambda c: outbox.list_rows(c, dead=False))
     tried = {r.id: (r.attempts, r.next_at, r.last_reason, r.last_detail) for r in rows if r.id < 4}
     assert tried == {
@@ -104,6 +104,18 @@ async def test_attempts_are_counted_for_whoever_comes_after(database: Database) 
         2: (1, later, "timeout", "10s"),
         3: (0, 0, "", ""),
     }
+
+
+async def test_what_a_service_asked_for_and_what_an_integration_gave_are_kept_for_whoever_comes_after(
+    database: Database,
+) -> None:
+    store = OutboxStore(database, ManualClock())
+    await store.claim([1, 2])
+    until = MONDAY + 9 * SECOND
+    await store.attempts(
+        [Attempted(1, 2, until, "rate_limited", "HTTP 429"), Attempted(2, 1, until, None, "", "C1 17.4")]
+    )
+    assert await database.read(outbox.claimed) == {1: Earlier(2, "", until), 2: Earlier(1, "C1 17.4")}
 
 
 # -- sums -------------------------------------------------------------------------------------

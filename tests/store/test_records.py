@@ -261,6 +261,21 @@ def test_how_often_a_closed_row_was_sent_is_kept(connection: sqlite3.Connection)
     assert attempts == [(1, 0), (2, 0), (3, 7), (4, 0)]
 
 
+def test_a_row_that_a_decision_alone_closes_keeps_the_count_of_its_attempts(
+    connection: sqlite3.Connection,
+) -> None:
+    writer, batch = Writer(connection), Batch()
+    batch.add(FIRST, MONDAY)
+    batch.write(writer)
+    (row,) = [opened.id for opened in FIRST.opened][:1]
+    writer.execute("UPDATE deliveries SET attempts = 4 WHERE id = ?", (row,))
+    batch = Batch()
+    batch.add(Changes(closed=[ClosedRow(row, "superseded", "superseded", by="rules_loaded")]), MONDAY)
+    batch.write(writer)
+    query = "SELECT state, attempts FROM deliveries WHERE id = ?"
+    assert connection.execute(query, (row,)).fetchone() == ("superseded", 4)
+
+
 def test_many_changes_at_once(connection: sqlite3.Connection) -> None:
     """More than one statement takes, of each kind."""
     count = 300

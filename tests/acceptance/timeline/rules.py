@@ -67,17 +67,22 @@ def rules(
     inhibit_rules: Iterable[InhibitRule] = (),
     intervals: Mapping[str, Mapping[str, Any]] | None = None,
     compatibility: Compatibility = "responder",
+    fallbacks: Mapping[str, str] | None = None,
 ) -> Callable[[Mapping[str, str]], Ruleset]:
     """A ruleset, once it is known where the sinks listen. Without `hooks` a receiver has one, at `main`."""
 
     def build(urls: Mapping[str, str]) -> Ruleset:
         router = Router(root)
-        names = {one.receiver for one in router.routes}
-        receivers = {name: _receiver(name, (hooks or {}).get(name, (Hook(),)), urls) for name in names}
+        others = fallbacks or {}
+        names = {one.receiver for one in router.routes} | {*others.values()}
+        receivers = {
+            name: _receiver(name, (hooks or {}).get(name, (Hook(),)), urls, others.get(name, ""))
+            for name in names
+        }
         parsed: dict[str, tuple[TimeInterval, ...]] = {
             name: (parse_interval(raw),) for name, raw in (intervals or {}).items()
         }
-        text = repr((root, sorted(receivers), list(inhibit_rules), parsed, compatibility))
+        text = repr((root, sorted(receivers), list(inhibit_rules), parsed, compatibility, others))
         return Ruleset(
             hash=sha256(text.encode()).hexdigest(),
             router=router,
@@ -91,7 +96,7 @@ def rules(
     return build
 
 
-def _receiver(name: str, hooks: Iterable[Hook], urls: Mapping[str, str]) -> Receiver:
+def _receiver(name: str, hooks: Iterable[Hook], urls: Mapping[str, str], fallback: str) -> Receiver:
     integrations = [
         Integration(
             id=f"webhook:{hook.sink}:{name}:{position}",
@@ -102,4 +107,4 @@ def _receiver(name: str, hooks: Iterable[Hook], urls: Mapping[str, str]) -> Rece
         )
         for position, hook in enumerate(hooks)
     ]
-    return Receiver(name, tuple(integrations))
+    return Receiver(name, tuple(integrations), fallback)

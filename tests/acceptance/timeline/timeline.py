@@ -16,6 +16,7 @@ import msgspec
 
 from responder.core.model import Nanoseconds, format_time, parse_duration
 from responder.core.rules import Ruleset
+from responder.settings.values import Pace
 from responder.store import journal, outbox
 from responder.store.database import reading
 from tests.acceptance.timeline.clock import TimelineClock
@@ -59,7 +60,8 @@ class Timeline:
 
     `rules` makes the ruleset when it is known where the sinks listen. `patient`: while a sink hangs,
     time passes; else it stands still until the integration's timeout, which is real, has passed.
-    `clock_jumps`: the engine looks at the clock every second, as it does in earnest.
+    `clock_jumps`: the engine looks at the clock every second, as it does in earnest. `pace`: how fast
+    a sink may be told.
     """
 
     directory: Path
@@ -67,6 +69,7 @@ class Timeline:
     sink_names: tuple[str, ...] = ("main",)
     patient: bool = True
     clock_jumps: bool = False
+    pace: Pace | None = None
     clock: TimelineClock = field(default_factory=TimelineClock)
     sinks: dict[str, Sink] = field(default_factory=dict)
     expected: list[Told] = field(default_factory=list)
@@ -175,7 +178,7 @@ class Timeline:
     async def start(self) -> None:
         """The process starts on what an earlier one left."""
         naps = not self.clock_jumps
-        self.world = World(self.path, self.ruleset, self.clock, self._hanging, naps=naps)
+        self.world = World(self.path, self.ruleset, self.clock, self._hanging, naps=naps, pace=self.pace)
         await self.world.start()
 
     def _hanging(self) -> int:

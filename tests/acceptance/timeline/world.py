@@ -18,7 +18,7 @@ from responder.core.rules import Ruleset
 from responder.delivery import Delivery, DeliverySettings
 from responder.engine import Engine
 from responder.notify.integration import Senders
-from responder.settings.values import Limits
+from responder.settings.values import Limits, Pace
 from responder.store.database import Database, Writer
 from responder.store.outbox import OutboxStore
 from responder.telemetry import Metrics
@@ -63,11 +63,18 @@ class World:
     """One life of the process."""
 
     def __init__(
-        self, path: Path, ruleset: Ruleset, clock: TimelineClock, hanging: Callable[[], int], *, naps: bool
+        self,
+        path: Path,
+        ruleset: Ruleset,
+        clock: TimelineClock,
+        hanging: Callable[[], int],
+        *,
+        naps: bool,
+        pace: Pace | None = None,
     ) -> None:
         """`hanging`: requests that time may pass over, because nobody will answer them soon.
 
-        `naps`: the engine may sleep for longer than it would.
+        `naps`: the engine may sleep for longer than it would. `pace`: how fast a sink may be told.
         """
         self.clock = clock
         self.database = WatchedDatabase(path)
@@ -89,6 +96,7 @@ class World:
             OutboxStore(self.database, clock),
             self.engine.report,
             self.engine.breaker_turned,
+            lambda kind: pace,
         )
         self._hanging = hanging
         self._naps = naps
