@@ -45,14 +45,14 @@ def threads(mails: Iterable[Mail]) -> list[Thread]:
 def as_html(mails: Iterable[Mail]) -> str:
     """The conversations as a piece of a page, which needs no more than a style of its own."""
     found = threads(mails)
-    parts = [_thread(thread) for thread in found[:_SHOWN]]
+    parts = [_thread(thread, opened=thread is found[0]) for thread in found[:_SHOWN]]
     if len(found) > _SHOWN:
         parts.append(f"<p>and {len(found) - _SHOWN} more conversations</p>")
     return "\n".join(parts) or "<p>No mail has come yet.</p>"
 
 
-def _thread(thread: Thread) -> str:
-    shown = "\n".join(_mail(mail, newest=mail is thread.mails[-1]) for mail in thread.mails)
+def _thread(thread: Thread, *, opened: bool) -> str:
+    shown = "\n".join(_mail(mail, opened=opened and mail is thread.mails[-1]) for mail in thread.mails)
     count = f"{len(thread.mails)} mails" if len(thread.mails) > 1 else "1 mail"
     return (
         f'<section class="conversation" id="t{thread.mails[0].number}" data-keyed>'
@@ -60,13 +60,13 @@ def _thread(thread: Thread) -> str:
     )
 
 
-def _mail(mail: Mail, *, newest: bool) -> str:
+def _mail(mail: Mail, *, opened: bool) -> str:
     summary = (
         f"<time>{_clock_time(mail)}</time> <b>{escape(_subject(mail.message))}</b> "
         f"to {escape(', '.join(mail.recipients))} ({escape(_how(mail))})"
     )
-    opened = " open" if newest else ""
-    return f'<details id="mail{mail.number}"{opened}><summary>{summary}</summary>\n{_frame(mail)}</details>'
+    shown = " open" if opened else ""
+    return f'<details id="mail{mail.number}"{shown}><summary>{summary}</summary>\n{_frame(mail)}</details>'
 
 
 def _frame(mail: Mail) -> str:

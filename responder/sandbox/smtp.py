@@ -96,8 +96,9 @@ class MailServer:
         try:
             from responder.sandbox.smtpsession import SmtpSession
         except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
             raise UsageError(
-                f"the sandbox's mail server needs {error.name}: pip install 'responder[sandbox]'"
+                f"the sandbox's mail server needs {missing}: pip install 'responder[sandbox]'"
             ) from None
         context = self.rules.tls if self.rules.implicit_tls else None
         loop = asyncio.get_running_loop()
