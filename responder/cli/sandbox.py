@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,7 +18,14 @@ from responder.cli.serve import run_on_loop, until_told
 from responder.clock import SystemClock
 from responder.errors import ResponderError, UsageError
 from responder.sandbox.client import Client
-from responder.sandbox.newcomer import NEWCOMER, Badges, Keys, make_badges, make_keys, make_people
+from responder.sandbox.newcomer import (
+    BADGE,
+    NEWCOMER,
+    draw_keys,
+    make_badges,
+    make_people,
+    write_keys,
+)
 from responder.sandbox.page import PAGES
 from responder.sandbox.places import Places, places_of
 from responder.sandbox.site import Site
@@ -27,6 +34,9 @@ from responder.sandbox.story import Story, tell_the_proof
 from responder.sandbox.terminal import Terminal
 from responder.settings import Settings, load_settings
 from responder.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from responder.service import Service
 
 _ALERT: Final = '[{"labels": {"alertname": "MyFirstAlert", "severity": "critical", "service": "shop"}}]'
 _DIRECTORY: Final = Path("var/sandbox")
@@ -46,7 +56,7 @@ _DIRECTORY: Final = Path("var/sandbox")
 )
 @click.option("--story/--no-story", default=True, help="Tell the story first, or only stay up.")
 def sandbox(config: Path, story: bool) -> None:
-    """Make what the sandbox needs, and run it."""
+    """Read where everything is to be, and run it."""
     configure_logging(json=False, level="warning")
     with contextlib.suppress(AttributeError):  # not every standard output is a text file
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -54,34 +64,30 @@ def sandbox(config: Path, story: bool) -> None:
 
 
 def _prepare(config: Path) -> "_Stage":
-    """Make tokens and keys where the settings want them. Raises UsageError, FileError, ProblemsError."""
+    """What is to be run. Raises UsageError, FileError, ProblemsError."""
     make_people(_DIRECTORY)
     settings = load_settings(config, os.environ)
     if not settings.sandbox or settings.auth is None:
         wants = "the sandbox needs `sandbox: true` and auth.tokens_file"
         raise UsageError(f"{config}: {wants}; other configurations are for `responder serve`")
-    places = places_of(settings, config)
-    badges = make_badges(settings.auth.tokens_file, [person.name for person in settings.people])
-    keys = make_keys(places.bot_token_file, places.routing_key_file)
-    return _Stage(load_settings(config, os.environ), badges, keys, places, config)
+    return _Stage(settings, settings.auth.tokens_file, places_of(settings, config), config)
 
 
 class _Stage:
     """Everything that runs, and what is said of it."""
 
-    def __init__(self, settings: Settings, badges: Badges, keys: Keys, places: Places, config: Path) -> None:
-        from responder.service import Service
-
+    def __init__(self, settings: Settings, tokens_file: Path, places: Places, config: Path) -> None:
         self._settings = settings
-        self._badges = badges
+        self._tokens_file = tokens_file
+        self._places = places
         self._config = config
         self._clock = SystemClock()
         self._terminal = Terminal()
-        self._standins = StandIns(keys, places.smtp, self._clock)
+        self._keys = draw_keys()
+        self._standins = StandIns(self._keys, places.smtp, self._clock)
         self._standins.on_arrival = self._terminal.arrival
         self._site = Site(places.site, self._standins, self._curl)
-        self._service = Service(settings, self._clock)
-        self._up = False
+        self._service: Service | None = None
 
     async def run(self, *, story: bool) -> None:
         """Until told to stop."""
@@ -94,25 +100,31 @@ class _Stage:
             await playing
 
     async def _reload(self, actor: str) -> None:
-        if self._up:
+        if self._service:
             await self._service.reload(actor)
 
     async def _play(self, *, story: bool) -> None:
+        from responder.service import Service
+
         tell = self._terminal.tell
         async with contextlib.AsyncExitStack() as stack:
             for one in (self._site, self._standins.mail):
                 await one.start()
                 stack.push_async_callback(one.stop)
-            await self._service.start()
-            stack.push_async_callback(self._service.stop)
+            # Only now that the addresses are ours: the files are those of a sandbox that runs already.
+            badges = make_badges(self._tokens_file, [person.name for person in self._settings.people])
+            write_keys(self._keys, self._places.bot_token_file, self._places.routing_key_file)
+            service = Service(load_settings(self._config, os.environ), self._clock)
+            await service.start()
+            stack.push_async_callback(service.stop)
             stack.callback(tell, "heading", "Stopping.")
-            self._up = True
+            self._service = service
             tell("heading", f"Responder is listening on {self._url}.")
             tell(
                 "said",
                 f"In a browser, {self._site.url} shows Slack, PagerDuty and mail: stand-ins on this machine.",
             )
-            async with Client(self._url, self._badges, self._clock) as client:
+            async with Client(self._url, badges, self._clock) as client:
                 if story:
                     await self._tell_the_story(client)
                 self._say_where_to_look()
@@ -120,7 +132,7 @@ class _Stage:
 
     async def _tell_the_story(self, client: Client) -> None:
         tell = self._terminal.tell
-        open_alerts = self._badges.file.with_name("story.json")
+        open_alerts = self._tokens_file.with_name("story.json")
         try:
             await Story(client, self._standins, self._clock, tell, open_alerts).run()
             await tell_the_proof(client, self._clock, tell, self._verify)
@@ -145,11 +157,15 @@ class _Stage:
 
     @property
     def _token(self) -> str:
-        return f"$(cat {self._badges.file})"
+        return f"$(cat {self._token_file})"
+
+    @property
+    def _token_file(self) -> Path:
+        return self._tokens_file.with_name(BADGE)
 
     def _say_where_to_look(self) -> None:
         tell, program, site = self._terminal.tell, _program(), self._site.url
-        tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._badges.file}.")
+        tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._token_file}.")
         tell("said", "In a browser, what arrived, as people see it:")
         for path in PAGES:
             tell("paste", f"{site}{path}")

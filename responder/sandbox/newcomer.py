@@ -1,7 +1,7 @@
 """Who may call in the sandbox, and what opens its stand-ins: tokens and keys, in files.
 
 `cli.sandbox` makes them before the service reads its settings. They are drawn anew at every start,
-lie in files that only their owner can read, and are good for the sandbox alone.
+lie in files that only their owner can read, and never open anything but the sandbox.
 """
 
 import os
@@ -15,17 +15,19 @@ from typing import Final
 from responder.errors import UsageError
 
 NEWCOMER: Final = "newcomer"
+BADGE: Final = "token"
+"""Where, beside the tokens file, the newcomer finds their token."""
+
 _SENDER: Final = "alertmanager"
 _ROLES: Final = "[ingest, read, respond, approve, admin]"
 
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """The tokens themselves, and the file in which the newcomer finds theirs."""
+    """The tokens themselves."""
 
     newcomer: str
     sender: str
-    file: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,14 @@ def make_people(directory: Path) -> None:
 
 
 def make_badges(tokens_file: Path, people: Iterable[str]) -> Badges:
-    """Write the tokens file for `people` that the configuration knows. Raises UsageError.
+    """Draw tokens, and write the tokens file for `people` that the configuration knows. Raises UsageError.
 
     Without a person a token cannot approve.
     """
-    badges = Badges(secrets.token_urlsafe(24), secrets.token_urlsafe(24), tokens_file.with_name("token"))
+    badges = Badges(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
     person = f"  person: {NEWCOMER}\n" if NEWCOMER in people else ""
     roles = _ROLES if person else _ROLES.replace(" approve,", "")
-    _write(badges.file, f"{badges.newcomer}\n")
+    _write(tokens_file.with_name(BADGE), f"{badges.newcomer}\n")
     _write(
         tokens_file,
         "# Written by `responder sandbox` at every start.\n"
@@ -62,12 +64,15 @@ def make_badges(tokens_file: Path, people: Iterable[str]) -> Badges:
     return badges
 
 
-def make_keys(bot_token_file: Path, routing_key_file: Path) -> Keys:
+def draw_keys() -> Keys:
+    """New ones, of the form that each service wants."""
+    return Keys(f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16))
+
+
+def write_keys(keys: Keys, bot_token_file: Path, routing_key_file: Path) -> None:
     """Write both files. Raises UsageError."""
-    keys = Keys(f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16))
     _write(bot_token_file, f"{keys.slack}\n")
     _write(routing_key_file, f"{keys.pagerduty}\n")
-    return keys
 
 
 def _digest(token: str) -> str:

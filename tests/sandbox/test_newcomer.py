@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from responder.errors import UsageError
-from responder.sandbox.newcomer import make_badges, make_keys, make_people
+from responder.sandbox.newcomer import draw_keys, make_badges, make_people, write_keys
 from responder.settings import Settings, load_settings
 
 
@@ -44,9 +44,10 @@ def test_a_token_without_a_person_cannot_approve(tmp_path: Path) -> None:
 def test_everything_is_drawn_anew_and_for_its_owner_alone(tmp_path: Path) -> None:
     directory = tmp_path / "var" / "sandbox"
     first, second = (make_badges(directory / "tokens.yaml", []) for _ in range(2))
-    keys, others = (make_keys(directory / "bot", directory / "key") for _ in range(2))
-    assert first.file == second.file == directory / "token"
-    assert first.file.read_text() == f"{second.newcomer}\n"
+    keys, others = draw_keys(), draw_keys()
+    for each in (keys, others):
+        write_keys(each, directory / "bot", directory / "key")
+    assert (directory / "token").read_text() == f"{second.newcomer}\n"
     assert (directory / "bot").read_text() == f"{others.slack}\n"
     assert (directory / "key").read_text() == f"{others.pagerduty}\n"
     drawn = {one.newcomer for one in (first, second)} | {one.sender for one in (first, second)}
@@ -65,7 +66,7 @@ def test_everything_is_drawn_anew_and_for_its_owner_alone(tmp_path: Path) -> Non
 def test_a_file_that_others_may_read_is_theirs_no_more(tmp_path: Path) -> None:
     (tmp_path / "bot").write_text("left")
     (tmp_path / "bot").chmod(0o644)
-    make_keys(tmp_path / "bot", tmp_path / "key")
+    write_keys(draw_keys(), tmp_path / "bot", tmp_path / "key")
     assert (tmp_path / "bot").stat().st_mode & 0o777 == 0o600
 
 

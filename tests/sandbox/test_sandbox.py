@@ -113,6 +113,15 @@ def test_a_port_in_use_is_one_line_and_status_2(make: Callable[..., Sandbox], wh
     assert f"127.0.0.1:{getattr(sandbox, which)} is in use by another program" in line
 
 
+def test_a_second_one_leaves_the_files_of_the_first_alone(make: Callable[..., Sandbox]) -> None:
+    sandbox = make("--no-story")
+    sandbox.start()
+    directory = sandbox.directory / "var" / "sandbox"
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    assert sandbox.run("sandbox").returncode == 2
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
 def test_another_configuration_is_refused(make: Callable[..., Sandbox]) -> None:
     sandbox = make("--config", "config/other.yaml")
     (sandbox.directory / "config" / "other.yaml").write_text("listen: 127.0.0.1:9095\n")
