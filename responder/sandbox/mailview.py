@@ -17,6 +17,9 @@ from responder.sandbox.smtp import Mail
 _SHOWN: Final = 50
 """Conversations on the page."""
 
+_NEWEST: Final = 10
+"""Mails of each."""
+
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -52,8 +55,11 @@ def as_html(mails: Iterable[Mail]) -> str:
 
 
 def _thread(thread: Thread, *, opened: bool) -> str:
-    shown = "\n".join(_mail(mail, opened=opened and mail is thread.mails[-1]) for mail in thread.mails)
+    newest = thread.mails[-_NEWEST:]
+    shown = "\n".join(_mail(mail, opened=opened and mail is newest[-1]) for mail in newest)
     count = f"{len(thread.mails)} mails" if len(thread.mails) > 1 else "1 mail"
+    if len(thread.mails) > _NEWEST:
+        count += f", the newest {_NEWEST} of them here"
     return (
         f'<section class="conversation" id="t{thread.mails[0].number}" data-keyed>'
         f"<h2>{escape(thread.subject)}</h2><p>{count}</p>\n{shown}\n</section>"

@@ -17,6 +17,9 @@ from responder.sandbox.terminal import printable
 _SHOWN: Final = 200
 """Arrivals on the first page."""
 
+_TEXT: Final = 4_000
+"""Characters of the text of each."""
+
 _PATHS: Final[Mapping[Place, str]] = {"Slack": "/slack", "PagerDuty": "/pagerduty", "mail": "/mail"}
 
 
@@ -63,16 +66,17 @@ def _arrivals(standins: StandIns) -> str:
         )
     )
     rows = "\n".join(map(_row, [*standins.arrivals][-_SHOWN:][::-1]))
+    older = '<p class="dim" id="older">Older ones are not shown.</p>' if standins.count > _SHOWN else ""
     return (
         f'<ul class="numbers" id="numbers">{numbers}</ul>\n'
-        f'<ol class="arrivals" id="arrivals" data-keyed>{rows}</ol>'
+        f'<ol class="arrivals" id="arrivals" data-keyed>{rows}</ol>{older}'
     )
 
 
 def _row(arrival: Arrival) -> str:
     path = _PATHS.get(arrival.place)
     place = f'<a href="{path}">{arrival.place}</a>' if path else arrival.place
-    more = arrival.text.partition("\n")[2]
+    more = arrival.text[:_TEXT].partition("\n")[2]
     said = f"<details><summary>{_safe(arrival.what)}</summary><pre>{escape(more)}</pre></details>"
     return (
         f'<li id="a{arrival.number}" class="{arrival.tone}"><time>{arrival.clock_time}</time>'

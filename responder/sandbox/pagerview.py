@@ -15,6 +15,9 @@ from responder.sandbox.terminal import printable
 _SHOWN: Final = 100
 """Incidents on the page, and lines of one log."""
 
+_DETAILS: Final = 10_000
+"""Characters of an incident's details."""
+
 
 def as_html(incidents: Sequence[Incident]) -> str:
     """The incidents as a piece of a page, the newest first; "" if there is none."""
@@ -33,7 +36,7 @@ def _incident(incident: Incident) -> str:
         f'<p class="dim">#{incident.number} <b class="status">{incident.status}</b> '
         f'<b class="severity">{_safe(incident.severity)}</b> {_safe(incident.source)}</p>'
         f"<h2>{_safe(incident.summary)}</h2><ol>{log}</ol>"
-        f"<details><summary>Details</summary><pre>{escape(details)}</pre></details></article>"
+        f"<details><summary>Details</summary><pre>{escape(details[:_DETAILS])}</pre></details></article>"
     )
 
 

@@ -66,6 +66,17 @@ async def test_a_page_is_sent_again_when_something_has_arrived(
         assert "no alerts" in await answer.text()
 
 
+async def test_the_first_page_shows_the_newest(site: Site, http: aiohttp.ClientSession) -> None:
+    for _ in range(201):
+        async with http.post(f"{site.url}/hooks/mine", json={"alerts": []}) as answer:
+            assert answer.status == 200
+    async with http.get(site.url) as answer:
+        text = await answer.text()
+    assert (text.count('<li id="a'), text.count("Older ones are not shown.")) == (200, 1)
+    assert 'id="a201"' in text
+    assert 'id="a1"' not in text
+
+
 async def test_what_a_webhook_is_told_is_listed(site: Site, http: aiohttp.ClientSession) -> None:
     alerts = [
         {"status": "firing", "labels": {"alertname": "B"}},
