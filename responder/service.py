@@ -10,14 +10,14 @@ import errno
 import gc
 import random
 import sys
+from collections import Counter
 from collections.abc import Mapping
 
 from aiohttp import web
 
 from responder import __version__
 from responder.clock import Clock, SystemClock
-from responder.core.decide import Declined
-from responder.core.messages import BreakerTurned
+from responder.core.messages import BreakerTurned, Declined
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
 from responder.core.rules import Ruleset
@@ -209,6 +209,9 @@ class Service:
         metrics.alerts.labels("active").set(len(alerts) - resolved - stale)
         metrics.alerts.labels("resolved").set(resolved)
         metrics.alerts.labels("stale").set(stale)
+        phases = Counter(silence.phase(now) for silence in state.silences.all.values())
+        for phase in ("pending", "active", "expired"):
+            metrics.silences.labels(phase).set(phases[phase])
         metrics.groups.set(len(state.groups))
         metrics.lag.set(self.engine.lag() / SECOND)
         metrics.backlog.set(self.engine.backlog())

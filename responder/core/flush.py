@@ -1,8 +1,8 @@
 """Looking at one group that is due: who is told, who is not and why, and when to look again.
 
 `core.decide` calls `flush` for a group's tick, and `close_row` when delivery is done with a row.
-The verdicts come from `core.inhibition` and `core.timeintervals`, the reasons from
-`core.ledger`; nothing here chooses routes.
+The verdicts come from `core.inhibition`, `core.timeintervals` and `core.silenceindex`, the reasons
+from `core.ledger`; nothing here chooses routes.
 """
 
 from collections.abc import Iterable
@@ -90,6 +90,12 @@ def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
     return Verdict("inhibition", f"{rule.name or rule.place or 'inhibit_rule'} alert {source.id}", until)
 
 
+def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
+    """Whether a silence hides the alert now; of several, the one that does so for longest."""
+    hiding = draft.state.silences.hiding(alert, draft.at)
+    return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
+
+
 _by_id = attrgetter("id")
 
 
@@ -114,7 +120,7 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
             draft.put_alert(msgspec.structs.replace(alert, stale=True))
         else:
             firing[alert.id] = alert.episode
-        verdict = alert_verdict(draft, alert, route) or whole
+        verdict = alert_verdict(draft, alert, route) or whole or silence_verdict(draft, alert)
         if verdict:
             verdicts[alert.id] = verdict
     if newly_stale:
