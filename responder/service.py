@@ -33,6 +33,7 @@ from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
+from responder.web.alertmanager import AlertmanagerApi
 from responder.web.api import Api
 from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
@@ -124,6 +125,7 @@ class Service:
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
             Api(self.engine, self.database, access),
+            AlertmanagerApi(self.engine, access, self.clock.now()),
             operations.stopping,
             self.metrics.answered,
         )

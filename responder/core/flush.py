@@ -30,7 +30,7 @@ from responder.core.messages import (
 from responder.core.model import Alert, Nanoseconds
 from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
-from responder.core.rules import Integration
+from responder.core.rules import Integration, Ruleset
 from responder.core.state import ClosedRow, Group, LedgerRow
 
 
@@ -61,18 +61,20 @@ class Look:
         return any(alert not in self.verdicts for alert in self.firing)
 
 
+def muting(ruleset: Ruleset, route: Route, at: Nanoseconds) -> tuple[str, tuple[str, ...]]:
+    """The named reason and the time intervals that hide all of a route's groups; active ones count first."""
+    intervals = ruleset.time_intervals
+    if route.active_time_intervals and not timeintervals.mutes(route.active_time_intervals, intervals, at):
+        return "active_time_interval", route.active_time_intervals
+    return "mute_time_interval", tuple(timeintervals.mutes(route.mute_time_intervals, intervals, at))
+
+
 def group_verdict(draft: Draft, route: Route) -> Verdict | None:
-    """Whether the route's time intervals hide all of its groups now: active ones first, then mute."""
-    intervals = draft.ruleset.time_intervals
-    if route.active_time_intervals and not timeintervals.mutes(
-        route.active_time_intervals, intervals, draft.at
-    ):
-        names, reason = route.active_time_intervals, "active_time_interval"
-    else:
-        names = timeintervals.mutes(route.mute_time_intervals, intervals, draft.at)
-        reason = "mute_time_interval"
+    """Whether the route's time intervals hide all of its groups now, and until when."""
+    reason, names = muting(draft.ruleset, route, draft.at)
     if not names:
         return None
+    intervals = draft.ruleset.time_intervals
     changes = (
         timeintervals.next_change([intervals[name] for name in watched], draft.at)
         for watched in (route.active_time_intervals, route.mute_time_intervals)

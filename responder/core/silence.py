@@ -59,19 +59,19 @@ def fault(asked: CreateSilence) -> str:
     one counts as such, whatever it matches.
     """
     if asked.starts_at >= asked.ends_at:
-        return "start time must be before end time"
+        return "Failed to create silence: start time must be before end time"
     if not asked.matchers:
-        return "invalid silence: at least one matcher required"
+        return "silence invalid: at least one matcher required"
     narrow = False
     for index, (name, op, value) in enumerate(asked.matchers):
         try:
             matcher = Matcher(name, op, value)
         except MatcherError as error:
-            return f"invalid silence: invalid label matcher {index}: {error}"
+            return f"silence invalid: invalid label matcher {index}: {error}"
         narrow = narrow or op in ("!=", "!~") or not matcher.matches("")
     if not narrow:
-        return "invalid silence: at least one matcher must not match the empty string"
-    return "" if asked.starts_at else "invalid silence: invalid zero start timestamp"
+        return "silence invalid: at least one matcher must not match the empty string"
+    return "" if asked.starts_at else "silence invalid: invalid zero start timestamp"
 
 
 def keeps_id(known: Silence, asked: CreateSilence, now: Nanoseconds) -> bool:

@@ -37,7 +37,7 @@ def create(draft: Draft, actor: str, asked: CreateSilence) -> Accepted | Decline
     if problem:
         return Declined(400, problem)
     if asked.ends_at < at:
-        return Declined(400, "end time can't be in the past")
+        return Declined(400, "Failed to create silence: end time can't be in the past")
     if draft.ruleset.mends and not asked.comment.strip():
         return Declined(400, "a comment is required: say why it is to be quiet")
     known = silences.all.get(asked.replaces) if asked.replaces else None

@@ -145,6 +145,8 @@ def test_an_alert_that_a_service_knows(rules: Path) -> None:
         "  firing since 2026-01-05T00:00:00Z; last renewed 2026-01-05T00:01:00Z by way of webhook",
         "inhibition",
         f"  critical-over-warning: HIDDEN by {CRITICAL}: a source with equal labels fires",
+        "silences",
+        "  none is about such an alert",
         "receiver team: group 7",
         "  mail is told as well: another receiver could not be reached",
         '  key {}:{alertname="Boom"}',

@@ -43,22 +43,22 @@ def silence(*matchers: Triple, starts: int = MONDAY, ends: int = MONDAY + HOUR) 
         (asked(("foo", "!~", ".*")), ""),
         (asked(("a", "=~", ".+")), ""),
         (asked(("a b", "=", "c"), ("\u4e16", "=", "x")), ""),
-        (asked(), "invalid silence: at least one matcher required"),
+        (asked(), "silence invalid: at least one matcher required"),
         (
             asked(("a", "=", ""), ("b", "=~", ".*")),
-            "invalid silence: at least one matcher must not match the empty string",
+            "silence invalid: at least one matcher must not match the empty string",
         ),
         (
             asked(("a", "=~", "x|")),
-            "invalid silence: at least one matcher must not match the empty string",
+            "silence invalid: at least one matcher must not match the empty string",
         ),
-        (asked(A, starts=MONDAY + HOUR), "start time must be before end time"),
-        (asked(A, starts=MONDAY + HOUR + 1), "start time must be before end time"),
-        (asked(A, ends=0), "start time must be before end time"),
-        (asked(A, starts=0), "invalid silence: invalid zero start timestamp"),
+        (asked(A, starts=MONDAY + HOUR), "Failed to create silence: start time must be before end time"),
+        (asked(A, starts=MONDAY + HOUR + 1), "Failed to create silence: start time must be before end time"),
+        (asked(A, ends=0), "Failed to create silence: start time must be before end time"),
+        (asked(A, starts=0), "silence invalid: invalid zero start timestamp"),
         (
             asked(A, ("", "=", "x")),
-            "invalid silence: invalid label matcher 1: "
+            "silence invalid: invalid label matcher 1: "
             'a matcher needs a label name before =, such as foo="bar"',
         ),
     ],
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_said_as_alertmanager_says_it(given: CreateSilence, pro
 @pytest.mark.parametrize("pattern", ["(", "(?=x)", r"(a)\1"])
 def test_a_pattern_that_go_refuses_is_refused(pattern: str) -> None:
     assert fault(asked(A, ("b", "=~", pattern))).startswith(
-        "invalid silence: invalid label matcher 1: the regular expression"
+        "silence invalid: invalid label matcher 1: the regular expression"
     )
 
 

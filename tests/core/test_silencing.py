@@ -24,6 +24,8 @@ from tests.clock import MONDAY
 from tests.core.timeline import Timeline
 from tests.core.words import firing, inhibit, resolved, route, rules, seconds
 
+FAILED = "Failed to create silence"
+
 
 def quiet(
     name: str,
@@ -79,9 +81,15 @@ def test_who_claims_no_name_is_called_by_their_token() -> None:
 @pytest.mark.parametrize(
     ("asked", "reply"),
     [
-        (quiet("s", "", "1h"), Declined(400, "invalid silence: at least one matcher required")),
-        (quiet("s", "alertname=A", "0s"), Declined(400, "start time must be before end time")),
-        (quiet("s", "alertname=A", "59s"), Declined(400, "end time can't be in the past")),
+        (quiet("s", "", "1h"), Declined(400, "silence invalid: at least one matcher required")),
+        (
+            quiet("s", "alertname=A", "0s"),
+            Declined(400, f"{FAILED}: start time must be before end time"),
+        ),
+        (
+            quiet("s", "alertname=A", "59s"),
+            Declined(400, f"{FAILED}: end time can't be in the past"),
+        ),
         (
             quiet("s", "alertname=A", "1h", comment=" "),
             Declined(400, "a comment is required: say why it is to be quiet"),
@@ -169,7 +177,7 @@ def test_an_edit_that_is_declined_does_not_end_it() -> None:
     with Timeline(rules()) as t:
         t.give(quiet("s", "alertname=A", "1h"))
         bad = CreateSilence("t", (("a", "=", ""),), MONDAY, MONDAY + HOUR, "me", "why", replaces="s")
-        narrow = "invalid silence: at least one matcher must not match the empty string"
+        narrow = "silence invalid: at least one matcher must not match the empty string"
         assert t.give(bad) == Declined(400, narrow)
         assert phases(t) == {"s": "active"}
 
