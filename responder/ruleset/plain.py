@@ -24,7 +24,7 @@ def plain_text(source: Mapping[str, str]) -> str:
     Scalars are written as they were: nobody guesses here what `17:00` may be.
     """
     text = next((text for name, text in source.items() if name != SETTINGS), "")
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=yaml.BaseLoader)
     if root is None:
         return ""
     for receiver in _items(root, "receivers"):
@@ -32,7 +32,7 @@ def plain_text(source: Mapping[str, str]) -> str:
         for section in _sections(receiver):
             for entry in _elements(section):
                 _remove(entry, INTEGRATION)
-    written = yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True, width=1 << 20)
+    written = yaml.serialize(root, Dumper=yaml.BaseDumper, allow_unicode=True, width=1 << 20)
     assert isinstance(written, str)
     return written
 
