@@ -4,7 +4,7 @@
 the API ask it. It answers as `naive_silences_of` does, and never decides when one begins or ends.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from responder.core.matching import Matcher, all_match
@@ -28,6 +28,8 @@ class _Known(NamedTuple):
 
 _Bucket: TypeAlias = dict[str, _Known]
 
+_MEMO_SIZE: Final = 16_384
+
 _MOST_VALUES: Final = 64
 """An alternation of more values than this is tried rather than put under each of them."""
 
@@ -36,7 +38,8 @@ class SilenceIndex:
     """Every silence that is kept; an index of those that have not ended.
 
     A silence is found by one label that it asks an exact value of, where it has such a matcher: the one
-    that it shares with the fewest others. What was found for an alert holds until a silence changes.
+    that it shares with the fewest others. What was found for an alert holds until a silence changes;
+    so does what was found of those without such a matcher, for all alerts that look the same to them.
     """
 
     def __init__(self) -> None:
@@ -47,6 +50,8 @@ class SilenceIndex:
         self._anywhere: _Bucket = {}
         self._ends: dict[Nanoseconds, set[str]] = {}
         self._memo: dict[int, tuple[Silence, ...]] = {}
+        self._anywhere_memo: dict[Labels, list[Silence]] = {}
+        self._mentioned: frozenset[str] | None = None
 
     def put(self, silence: Silence) -> None:
         """Take note of a silence, in place of what was known under its id."""
@@ -87,14 +92,26 @@ class SilenceIndex:
 
     def of_labels(self, labels: Labels) -> list[Silence]:
         """Those that have not ended and are about an alert with these labels, by id."""
-        values = dict(labels)
-        by_pair, found = self._by_pair, []
+        by_pair = self._by_pair
         buckets = [by_pair[pair] for pair in labels if pair in by_pair]
-        for bucket in (self._anywhere, *buckets):
-            for silence, matchers, _ in bucket.values():
-                if all_match(matchers, values):
-                    found.append(silence)
+        values = dict(labels) if buckets else {}
+        found = [silence for bucket in buckets for silence in _matching(bucket, values)]
+        if self._anywhere:
+            found += self._found_anywhere(labels)
         return sorted(found, key=lambda silence: silence.id)
+
+    def _found_anywhere(self, labels: Labels) -> list[Silence]:
+        mentioned = self._mentioned
+        if mentioned is None:
+            every = (matcher for known in self._anywhere.values() for matcher in known.matchers)
+            mentioned = self._mentioned = frozenset(matcher.name for matcher in every)
+        key = tuple([pair for pair in labels if pair[0] in mentioned])
+        found = self._anywhere_memo.get(key)
+        if found is None:
+            if len(self._anywhere_memo) >= _MEMO_SIZE:
+                self._anywhere_memo.clear()
+            found = self._anywhere_memo[key] = _matching(self._anywhere, dict(key))
+        return found
 
     def hiding(self, alert: Alert, now: Nanoseconds) -> list[Silence]:
         """Those that hide the alert at `now`; the first hides it for longest."""
@@ -110,6 +127,8 @@ class SilenceIndex:
 
     def _leave(self, silence_id: str) -> None:
         self._memo.clear()
+        self._anywhere_memo.clear()
+        self._mentioned = None
         known = self._lasting.pop(silence_id, None)
         if known is None:
             return
@@ -138,3 +157,7 @@ class SilenceIndex:
             if not best or others < fewest:
                 best, fewest = pairs, others
         return best
+
+
+def _matching(bucket: _Bucket, values: Mapping[str, str]) -> list[Silence]:
+    return [known.silence for known in bucket.values() if all_match(known.matchers, values)]
