@@ -99,8 +99,8 @@ class Writer:
         for start in range(0, len(rows), _EXACT):
             self._run(f"WITH new ({', '.join(columns)}) AS (VALUES ", rows[start : start + _EXACT], tail)
 
-    def delete(self, table: str, key: str, values: Sequence[int]) -> None:
-        """Remove rows by an integer key."""
+    def delete(self, table: str, key: str, values: Sequence[int | str]) -> None:
+        """Remove rows by a key of one column."""
         for start in range(0, len(values), _EXACT):
             piece = [(value,) for value in values[start : start + _EXACT]]
             self._run(f"DELETE FROM {table} WHERE {key} IN (VALUES ", piece, ")")

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from responder.core.matching import parse_matchers
+from responder.core.messages import Accepted, CreateSilence, ExpireSilence
 from responder.core.model import Nanoseconds, format_time, parse_duration
 from responder.core.rules import Ruleset
 from responder.settings.values import Pace
@@ -73,6 +75,7 @@ class Timeline:
     clock: TimelineClock = field(default_factory=TimelineClock)
     sinks: dict[str, Sink] = field(default_factory=dict)
     expected: list[Told] = field(default_factory=list)
+    silences: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = self.clock.monotonic()
@@ -160,6 +163,22 @@ class Timeline:
             body = msgspec.json.encode(alerts)
         await self.world.post(body, webhook=webhook)
 
+    async def silence(self, name: str, what: str, lasts: Nanoseconds, replaces: str) -> None:
+        """Make a silence that begins now, or change an earlier one."""
+        triples = tuple((one.name, one.op, one.value) for one in parse_matchers(what).matchers)
+        now, earlier = self.clock.now(), self.silences.get(replaces, "")
+        asked = CreateSilence(name, triples, now, now + lasts, "somebody", "a test", replaces=earlier)
+        self.silences[name] = await self._command(asked)
+
+    async def expire(self, name: str) -> None:
+        """End a silence."""
+        await self._command(ExpireSilence(self.silences[name]))
+
+    async def _command(self, body: CreateSilence | ExpireSilence) -> str:
+        reply = await self.world.engine.command("somebody", body)
+        assert isinstance(reply, Accepted), reply
+        return reply.detail
+
     def _alert(self, said: Said) -> dict[str, Any]:
         now = format_time(self.clock.now())
         key = (("alertname", said.name), *sorted(said.labels.items()))
@@ -213,6 +232,14 @@ class Moment:
         told = Told(self.when, receiver, reason, tuple(firing), tuple(resolved), tuple(stale))
         self.line.expected.append(told)
         return self
+
+    def silence(self, name: str, what: str, *, lasts: str, replaces: str = "") -> "Moment":
+        """Somebody silences what matches for so long; the test calls the silence by `name`."""
+        return self._do(lambda: self.line.silence(name, what, parse_duration(lasts), replaces))
+
+    def expire(self, name: str) -> "Moment":
+        """Somebody ends a silence."""
+        return self._do(lambda: self.line.expire(name))
 
     def sink_down(self, name: str = "main") -> "Moment":
         """The sink refuses connections."""
