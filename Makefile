@@ -1,10 +1,10 @@
 # What people type; anything of substance lives in .ci/ as a script.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test bench fmt lint types contracts lock
+.PHONY: help setup run test conformance bench fmt lint types contracts lock
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: ## .venv with the locked dependencies; nothing to do: nothing done
 	@.ci/setup.sh
@@ -14,6 +14,10 @@ run: setup ## the service on 127.0.0.1:9095 with its stand-ins, telling a short 
 
 test: setup ## every test, linter, type check and import contract (REQUIRE_PEERS=1: a missing real peer is a failure)
 	@.ci/test.sh
+
+conformance: setup ## Alertmanager and we, given the same (SEED=7: other cases; SCALE=10: ten times as many)
+	@.ci/peers.sh
+	@CONFORMANCE_SEED=$(or $(SEED),1) CONFORMANCE_SCALE=$(or $(SCALE),1) .venv/bin/pytest -q tests/conformance
 
 bench: setup ## side by side with Alertmanager: ratios (BENCH="--quick --only storm" narrows it)
 	@.ci/peers.sh

@@ -35,6 +35,7 @@ from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.engine import Engine, Pending
 from responder.errors import Overloaded, StorageError
+from responder.replay import apply
 from responder.settings.values import Limits
 from responder.store import journal, outbox
 from responder.store.database import reading
@@ -44,7 +45,7 @@ from tests.acceptance.timeline.clock import TimelineClock
 from tests.acceptance.timeline.world import WatchedDatabase
 from tests.clock import MONDAY
 from tests.core.invariants import consistent
-from tests.core.timeline import apply, journal_entry
+from tests.core.timeline import journal_entry
 from tests.core.words import inhibit, name_of, route, rules
 
 ROUNDING = 2 * MILLISECOND

@@ -83,7 +83,9 @@ def parse_interval(raw: Mapping[str, Any]) -> TimeInterval:
     ranges: dict[str, Ranges | None] = {}
     for name, parse in _FIELDS.items():
         ranges[name] = _ranges(raw.get(name), (name,), parse, problems)
-    location = raw.get("location") or "UTC"
+    location = raw.get("location")
+    if location is None or location == "":
+        location = "UTC"
     if not isinstance(location, str):
         problems.append((("location",), "expected the name of a time zone such as Europe/Berlin"))
     elif (problem := _location_problem(location)) is not None:
@@ -110,7 +112,7 @@ class _Wrong(ValueError):
 
 
 def _ranges(raw: Any, path: FieldPath, parse: _Parse, problems: list[tuple[FieldPath, str]]) -> Ranges | None:
-    if raw is None or raw == "":
+    if raw is None:
         return None
     if not isinstance(raw, list | tuple):
         problems.append((path, f"expected a list such as [{_EXAMPLES[str(path[0])]}]"))

@@ -7,6 +7,7 @@ secrets that stand in the file, and gives nothing back: what is delivered is rea
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from responder.document.addresses import host_port
 from responder.document.fields import Fields, decode_scalar, flag, go_duration, split_url, url
 from responder.document.tree import MappingNode, Node, ScalarNode, SequenceNode
 from responder.ruleset.httpconfig import read_http_config, read_tls
@@ -34,8 +35,8 @@ def _read_key(fields: Fields, key: str, shape: Shape, reading: Reading) -> None:
             fields.read(key, _DECODERS[shape], None)
         case Shape.TEXT:
             warn_templates(fields.scalar(key), key, reading)
-        case Shape.TARGET:
-            fields.scalar(key)
+        case Shape.TARGET | Shape.SERVER:
+            _read_target(fields, key, shape, reading)
         case Shape.TEXTS:
             fields.texts(key)
             warn_templates(fields.take(key), key, reading)
@@ -54,6 +55,13 @@ def _read_key(fields: Fields, key: str, shape: Shape, reading: Reading) -> None:
                 read_http_config(node, reading)
         case Shape.TLS:
             read_tls(fields, key, reading)
+
+
+def _read_target(fields: Fields, key: str, shape: Shape, reading: Reading) -> None:
+    node = fields.scalar(key)
+    if shape is Shape.SERVER and node and node.text and "{{" not in node.text:
+        # Named as the reader of mail names it, which comes upon the same problem.
+        decode_scalar(node, "smarthost", host_port, reading.problems)
 
 
 def _read_hidden(fields: Fields, key: str, shape: Shape, reading: Reading) -> None:

@@ -15,6 +15,7 @@ class Shape(Enum):
 
     TEXT = "text"  # Alertmanager may expand a Go template in it
     TARGET = "a text that says where to; its reader looks closer"
+    SERVER = "a mail server, host:port"
     FLAG = "true or false"
     WHOLE = "a whole number, perhaps negative"
     DURATION = "a Go duration"
@@ -281,7 +282,8 @@ SERVED: Final = frozenset({"webhook", "slack", "pagerduty", "email"})
 
 GLOBAL: Final[Keys] = _keys(
     HTTP="http_config",
-    TARGET="smtp_from smtp_hello smtp_smarthost smtp_auth_username smtp_auth_identity",
+    TARGET="smtp_from smtp_hello smtp_auth_username smtp_auth_identity",
+    SERVER="smtp_smarthost",
     TEXT="wechat_api_corp_id",
     HIDDEN="smtp_auth_password smtp_auth_secret slack_app_token opsgenie_api_key wechat_api_secret"
     " victorops_api_key telegram_bot_token rocketchat_token rocketchat_token_id",

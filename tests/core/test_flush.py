@@ -316,6 +316,13 @@ def test_a_webhook_alert_that_nobody_renewed_is_told_as_stale_and_counts_out_of_
         assert t.events_of(AlertsStale) == [AlertsStale([1])]
 
 
+def test_s106_an_alert_that_a_later_payload_leaves_out_is_not_over() -> None:
+    with Timeline(rules()) as t:
+        t.post(firing("A"), firing("B")).at("30s").expect("30s team first_notification +A +B")
+        t.at("1m").post(firing("A")).at("4h").expect()
+        t.at("4h30s").expect("4h30s team repeat +A +B")
+
+
 def test_a_stale_alert_that_is_heard_of_again_fires_anew() -> None:
     with Timeline(rules(stale_after="1h")) as t:
         t.post(firing("A")).at("1h10m").expect("30s team first_notification +A", "1h30s team stale ?A")

@@ -77,7 +77,7 @@ def times(*pairs: str) -> list[dict[str, str]]:
         ({"location": ""}, TimeInterval()),
         ({"location": "Local"}, TimeInterval(location="Local")),
         # null is as good as none; an empty list is not
-        ({"weekdays": None, "times": "", "location": None}, TimeInterval()),
+        ({"weekdays": None, "times": None, "location": None}, TimeInterval()),
         (
             {"weekdays": [], "times": [], "days_of_month": [], "months": [], "years": []},
             TimeInterval((), (), (), (), ()),
@@ -166,6 +166,8 @@ DAY_RANGE = "is not a day of the month: 1 to 31, or -31 to -1 from its end"
         ({"weekdays": ["mon"]}, [(("weekdays", 0), "'mon' is not a day of the week such as monday")]),
         ({"weekdays": [" monday"]}, [(("weekdays", 0), "' monday' is not a day of the week such as monday")]),
         ({"weekdays": ["monday:"]}, [(("weekdays", 0), "'' is not a day of the week such as monday")]),
+        ({"weekdays": ""}, [(("weekdays",), "expected a list such as [monday:friday]")]),
+        ({"location": {}}, [(("location",), "expected the name of a time zone such as Europe/Berlin")]),
         ({"weekdays": [""]}, [(("weekdays", 0), "'' is not a day of the week such as monday")]),
         (
             {"weekdays": ["monday:tuesday:friday"]},

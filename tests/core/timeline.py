@@ -50,6 +50,7 @@ from responder.core.model import (
 from responder.core.notification import FailureReason, Notification, ToldReason
 from responder.core.rules import Ruleset
 from responder.core.state import State
+from responder.replay import apply
 from responder.store import outbox, records
 from responder.store.database import Writer, migrate
 from responder.store.journal import canonical
@@ -498,14 +499,6 @@ class Timeline:
             run(self.now)
         store.connection.close()
         return journal
-
-
-def apply(state: State, decision: Decision, ruleset: Ruleset) -> None:
-    """As the engine does."""
-    before = state.rules
-    state.apply(decision.changes)
-    if state.rules != before:
-        state.replace_rules(ruleset)
 
 
 def journal_entry(decision: Decision, at: Nanoseconds, given: Input | None) -> bytes:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.ruleset.reading import load, warned
+from tests.ruleset.reading import load, warned, wrong
 
 
 def test_incoming_webhooks_and_the_web_api(tmp_path: Path) -> None:
@@ -59,3 +59,13 @@ receivers:
 
 def test_whole_numbers_may_be_negative_where_alertmanager_has_them(tmp_path: Path) -> None:
     load("route: {receiver: r}\nreceivers: [{name: r, telegram_configs: [{chat_id: -100123}]}]\n", tmp_path)
+
+
+def test_the_mail_server_of_global_has_a_port_whether_or_not_anybody_uses_it(tmp_path: Path) -> None:
+    text = "global: {smtp_smarthost: %s}\nroute: {receiver: r}\nreceivers: [{name: r%s}]\n"
+    said = "error: smarthost: 'mail' is not a server and its port, such as mail.example.com:587"
+    mail = ", email_configs: [{to: a@example.com, from: b@example.com}]"
+    assert wrong(text % ("mail", ""), tmp_path) == [f"routing.yaml:1:26: {said}"]
+    assert wrong(text % ("mail", mail), tmp_path) == [f"routing.yaml:1:26: {said}"]
+    load(text % ("mail:25", ""), tmp_path)
+    load(text % ("''", ""), tmp_path)

@@ -13,7 +13,8 @@ import yaml
 
 from responder.service import Service
 from responder.settings import load_settings
-from tests.peers.payloads import api_alert
+from responder.store.database import reading
+from tests.peers.payloads import api_alert, webhook_alert, webhook_payload
 from tests.peers.ports import free_port
 
 API: Final = "/api/v2/alerts"
@@ -183,6 +184,19 @@ async def test_both_ways_answer_alike(tmp_path: Path, path: str, what: str) -> N
     async with serving(tmp_path, limits=limits) as port, Caller(port) as short, Caller(port) as general:
         status, _, body = await short.post(BODIES[what], path)
         assert (status, body) == (await general.post(BODIES[what], f"{path}?general"))[::2]
+
+
+@pytest.mark.parametrize(("path", "status"), [(API, 400), ("/webhooks/alertmanager", 200)])
+async def test_of_a_batch_the_good_alerts_are_stored_and_the_answer_says_what_is_wrong(
+    tmp_path: Path, path: str, status: int
+) -> None:
+    alerts = [webhook_alert("A"), {"labels": {"a": 1}}, webhook_alert("B")]
+    body = json.dumps(alerts if path == API else webhook_payload(alerts)).encode()
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        assert (await caller.post(body, path))[0] == status
+    with reading(tmp_path / "responder.db") as connection:
+        (kept,) = connection.execute("SELECT count(*) FROM alerts").fetchone()
+    assert kept == 3  # and Responder's own, about the bad one
 
 
 async def test_both_ways_want_the_same_token(tmp_path: Path) -> None:

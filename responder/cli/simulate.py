@@ -1,0 +1,225 @@
+"""`responder simulate`: whom rules would tell of what and when, on a virtual clock.
+
+Called by the CLI's table. The same core decides as in the service, with every delivery successful
+and instant; nothing is sent and nothing is kept.
+"""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+
+from responder.cli.client import printable
+from responder.clock import SystemClock
+from responder.core.draft import Decision
+from responder.core.messages import AlertsReceived
+from responder.core.model import (
+    SECOND,
+    Labels,
+    Nanoseconds,
+    format_duration,
+    format_labels,
+    parse_duration,
+    parse_time,
+)
+from responder.core.rules import Compatibility, Receiver
+from responder.errors import ProblemsError, UsageError
+from responder.replay import ENDLESS, Course, Entry, Line, Lines, read_script
+from responder.ruleset import load_ruleset
+from responder.ruleset.kinds import SERVED
+from responder.settings import Settings
+
+_EVERY: Final = 256
+"""Decisions between two looks of the progress bar."""
+
+
+class _Duration(click.ParamType[Nanoseconds]):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Nanoseconds:
+        try:
+            return value if isinstance(value, int) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Time(click.ParamType[Nanoseconds]):
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Nanoseconds:
+        try:
+            at = value if isinstance(value, int) else parse_time(value)
+        except (ValueError, IndexError):
+            at = 0
+        if not at:
+            self.fail(f"{value[:64]!r} is not a time such as 2026-01-05T08:00:00Z", param, ctx)
+        return at
+
+
+@click.command("simulate")
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path),
+    default=Path("rules"),
+    show_default=True,
+    metavar="DIR_OR_FILE",
+    help="A rules directory, or one file; an alertmanager.yml will do.",
+)
+@click.option(
+    "--input",
+    "script",
+    type=click.File("r", encoding="utf-8"),
+    required=True,
+    metavar="FILE",
+    help='JSON lines such as {"at": "90s", "alerts": [{"labels": {...}}]}; - for standard input.',
+)
+@click.option(
+    "--until", type=_Duration(), required=True, metavar="DURATION", help="How long to go on, such as 4h."
+)
+@click.option(
+    "--start",
+    type=_Time(),
+    default="2026-01-05T00:00:00Z",
+    show_default=True,
+    metavar="TIME",
+    help="When it begins: what time intervals see.",
+)
+@click.option(
+    "--resolve-timeout",
+    type=_Duration(),
+    metavar="DURATION",
+    help="How long an alert without endsAt lives. Default: until an entry gives it an end.",
+)
+@click.option(
+    "--compatibility",
+    type=click.Choice(["responder", "alertmanager"]),
+    default="responder",
+    show_default=True,
+    help="alertmanager: its known faults too.",
+)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--stats", is_flag=True, help="Say at the end how much was decided, and how fast.")
+def simulate(
+    rules: Path,
+    script: IO[str],
+    until: Nanoseconds,
+    start: Nanoseconds,
+    resolve_timeout: Nanoseconds | None,
+    compatibility: Compatibility,
+    output: str,
+    stats: bool,
+) -> None:
+    """Say whom rules would tell of what and when, without a service.
+
+    Alerts arrive as the input says, in entries with a time that counts from the start: `at`,
+    and in each alert labels, and if they are to be given annotations, startsAt and endsAt.
+    Silences are not simulated by this version. Every notification is delivered, at once. With
+    --output json one JSON object a line, a notification or a suppressed one with its reason.
+    """
+    try:
+        entries = read_script(script.name, script, start)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{script.name}: not UTF-8: {error.reason}") from None
+    settings = dataclasses.replace(Settings(), compatibility=compatibility)
+    try:
+        ruleset = load_ruleset(rules, settings, read_files=False).ruleset
+    except ProblemsError as error:
+        raise UsageError(str(error)) from None
+    timeout = ENDLESS if resolve_timeout is None else resolve_timeout
+    receivers = {name: _reachable(receiver) for name, receiver in ruleset.receivers.items()}
+    ruleset = dataclasses.replace(ruleset, resolve_timeout=timeout, receivers=receivers)
+    lines = Lines(ruleset, start)
+    show = _show_json if output == "json" else _show_text
+    with _progress(start, until) as passed:
+
+        def taken(decision: Decision, at: Nanoseconds) -> None:
+            for line in lines.of(decision, at):
+                show(line)
+            passed(at)
+
+        clock = SystemClock()
+        began = clock.monotonic()
+        course = Course(ruleset, start, taken)
+        _run(course, entries, start + until)
+        used = clock.monotonic() - began
+    late = sum(entry.at > start + until for entry in entries)
+    if late:
+        click.echo(f"{late} of {len(entries)} entries come after --until and were left out", err=True)
+    if stats:
+        click.echo(
+            f"{format_duration(until)} in {used / SECOND:.2f} s, {until / max(used, 1):,.0f} times faster "
+            f"than real time; {course.decisions:,} decisions",
+            err=True,
+        )
+
+
+def _reachable(receiver: Receiver) -> Receiver:
+    """The receiver as it is where the settings say how to reach it (a bot token, a mail server)."""
+    integrations = tuple(
+        dataclasses.replace(each, supported=each.kind in SERVED) for each in receiver.integrations
+    )
+    return dataclasses.replace(receiver, integrations=integrations)
+
+
+def _run(course: Course, entries: list[Entry], end: Nanoseconds) -> None:
+    for entry in entries:
+        if entry.at > end:
+            break
+        course.advance(entry.at)
+        course.give(AlertsReceived("api", b"", entry.alerts), "simulation")
+    course.advance(end)
+
+
+# -- printing -----------------------------------------------------------------------------------
+
+
+def _show_json(line: Line) -> None:
+    click.echo(json.dumps(line.document(), ensure_ascii=False))
+
+
+def _show_text(line: Line) -> None:
+    kind = line.integration.partition(":")[0]
+    verb = "is told" if line.type == "notification" else "is not told"
+    why = f"{line.reason} {line.by}".rstrip()
+    click.echo(
+        f"{format_duration(line.at):>9}  {printable(line.receiver)} ({kind}) {verb}: "
+        f"{printable(why)}  {printable(line.group_key)}"
+    )
+    for mark, sets in (("+", line.firing), ("-", line.resolved)):
+        for labels in sets:
+            click.echo(f"{'':9}  {mark} {printable(_named(labels))}")
+
+
+def _named(labels: Labels) -> str:
+    """An alert as people call it: its name, then its other labels."""
+    name = dict(labels).get("alertname", "")
+    others = tuple(pair for pair in labels if pair[0] != "alertname")
+    return f"{name} {format_labels(others) if others else ''}".strip()
+
+
+@contextlib.contextmanager
+def _progress(start: Nanoseconds, until: Nanoseconds) -> Iterator[Callable[[Nanoseconds], None]]:
+    """Shows on a terminal how far the virtual clock is, unless the lines themselves show it."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda at: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=until or 1)
+        decided = 0
+
+        def passed(at: Nanoseconds) -> None:
+            nonlocal decided
+            decided += 1
+            if decided % _EVERY == 0:
+                bar.update(task, completed=at - start)
+
+        yield passed

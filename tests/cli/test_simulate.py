@@ -1,0 +1,178 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from responder.cli.main import main
+from tests.replay.scenes import ROUTING
+
+
+@pytest.fixture(autouse=True)
+def _in_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rules.yml").write_text(ROUTING)
+
+
+def entry(at: str, name: str, severity: str = "warning", **more: str) -> str:
+    return json.dumps({"at": at, "alerts": [{"labels": {"alertname": name, "severity": severity}} | more]})
+
+
+def simulate(*script: str, until: str = "1h", more: tuple[str, ...] = ()) -> Result:
+    arguments = ["simulate", "--rules", "rules.yml", "--input", "-", "--until", until, *more]
+    return CliRunner().invoke(main, arguments, input="\n".join(script))
+
+
+def lines(result: Result) -> list[tuple[float, str, str, str, int, int]]:
+    assert (result.exit_code, result.stderr) == (0, "")
+    return [
+        (
+            line["at"],
+            line["type"],
+            line["receiver"],
+            line["reason"],
+            len(line["firing"]),
+            len(line["resolved"]),
+        )
+        for line in map(json.loads, result.stdout.splitlines())
+    ]
+
+
+def as_json(*script: str, until: str = "1h", more: tuple[str, ...] = ()) -> list[Any]:
+    return lines(simulate(*script, until=until, more=("--output", "json", *more)))
+
+
+def test_a_notification_says_who_what_and_why() -> None:
+    result = simulate(entry("0s", "A"), until="30s", more=("--output", "json"))
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    kind, _, digest = found.pop("integration").partition(":")
+    assert (kind, len(digest)) == ("webhook", 12)
+    assert found == {
+        "at": 30,
+        "type": "notification",
+        "receiver": "team",
+        "group_key": '{}:{alertname="A"}',
+        "reason": "first_notification",
+        "status": "firing",
+        "firing": [{"alertname": "A", "severity": "warning"}],
+        "resolved": [],
+    }
+
+
+def test_text_is_a_timeline_for_people() -> None:
+    result = simulate(
+        entry("0s", "A", "critical"), entry("10s", "A"), entry("1m500ms", "B", endsAt="61s"), until="5m"
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        '      30s  pager (pagerduty) is told: first_notification  {}/{severity="critical"}:{alertname="A"}',
+        '           + A {severity="critical"}',
+        '      30s  pager (opsgenie) is not told: unsupported  {}/{severity="critical"}:{alertname="A"}',
+        '           + A {severity="critical"}',
+        '      40s  team (webhook) is not told: inhibition rules.yml:12 alert 1  {}:{alertname="A"}',
+        '           + A {severity="warning"}',
+        '1m30s500ms  team (webhook) is not told: resolved_before_told  {}:{alertname="B"}',
+        '           - B {severity="warning"}',
+    ]
+
+
+def test_what_is_hidden_is_told_when_nothing_hides_it_any_more() -> None:
+    script = (entry("0s", "A", "critical"), entry("0s", "A"), entry("7m", "A", "critical", endsAt="7m"))
+    assert [line for line in as_json(*script) if line[2] == "team"] == [
+        (30, "suppressed", "team", "inhibition", 1, 0),
+        (450, "notification", "team", "unmuted", 1, 0),
+    ]
+    assert [
+        line for line in as_json(*script, more=("--compatibility", "alertmanager")) if line[2] == "team"
+    ] == [
+        (30, "suppressed", "team", "inhibition", 1, 0),
+        (630, "notification", "team", "first_notification", 1, 0),
+    ]
+
+
+def test_without_a_resolve_timeout_an_alert_lives_until_an_entry_ends_it() -> None:
+    script = (entry("0s", "A"), entry("5d", "A", endsAt="5d"))
+    found = as_json(*script, until="6d")
+    assert [line[3] for line in found] == ["first_notification", *["repeat"] * 29, "all_resolved"]
+    assert found[-1][0] == 5 * 86_400 + 30
+
+
+def test_with_a_resolve_timeout_it_ends_by_itself() -> None:
+    assert as_json(entry("0s", "A"), more=("--resolve-timeout", "7m")) == [
+        (30, "notification", "team", "first_notification", 1, 0),
+        (630, "notification", "team", "all_resolved", 0, 1),
+    ]
+
+
+def test_intervals_see_the_start() -> None:
+    script = (entry("0s", "A", "night"), entry("9h", "A", "night", endsAt="9h"))
+    assert as_json(*script, until="12h") == [
+        (30, "suppressed", "quiet", "mute_time_interval", 1, 0),
+        (28_800, "notification", "quiet", "unmuted", 1, 0),
+        (32_430, "suppressed", "quiet", "send_resolved_false", 0, 1),
+    ]
+    assert as_json(*script, until="12h", more=("--start", "2026-01-05T08:00:00Z"))[0] == (
+        30,
+        "notification",
+        "quiet",
+        "first_notification",
+        1,
+        0,
+    )
+
+
+def test_an_integration_counts_as_reachable_without_its_settings() -> None:
+    (line,) = as_json(entry("0s", "A", "night"), until="1m", more=("--start", "2026-01-05T12:00:00Z"))
+    assert line[1:3] == ("notification", "quiet")
+
+
+def test_entries_after_the_end_are_counted() -> None:
+    result = simulate(entry("0s", "A"), entry("2m", "B"), until="1m")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert result.stderr == "1 of 2 entries come after --until and were left out\n"
+
+
+def test_stats_say_how_fast_it_was() -> None:
+    result = simulate(entry("0s", "A"), until="1d", more=("--stats",))
+    assert result.exit_code == 0
+    assert " times faster than real time; " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("{", "<stdin>:1: not JSON: "),
+        ('{"at": "1s", "silence": {}}', "<stdin>:1: silence: silences are not supported by this version"),
+    ],
+)
+def test_a_script_that_cannot_be_read_is_2(script: str, error: str) -> None:
+    result = simulate(script)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(error)
+
+
+def test_rules_that_are_wrong_are_2_with_every_problem() -> None:
+    Path("rules.yml").write_text("route: {receiver: a, group_wiat: 1s}\nreceivers: [{name: b}]\n")
+    result = simulate(entry("0s", "A"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 2
+    assert all(line.startswith("rules.yml:1:") for line in result.stderr.splitlines())
+
+
+def test_a_script_that_is_no_text_is_2(tmp_path: Path) -> None:
+    Path("script").write_bytes(b'{"at": "\xff"}')
+    result = CliRunner().invoke(
+        main, ["simulate", "--rules", "rules.yml", "--input", "script", "--until", "1h"]
+    )
+    assert (result.exit_code, result.stderr) == (2, "script: not UTF-8: invalid start byte\n")
+
+
+@pytest.mark.parametrize(
+    "more", [("--until", "soon"), ("--start", "monday"), ("--start", ""), ("--resolve-timeout", "x")]
+)
+def test_wrong_words_are_2(more: tuple[str, ...]) -> None:
+    result = simulate(entry("0s", "A"), more=more)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output

@@ -1,0 +1,101 @@
+"""Scripts of simulations: what they say, and every problem with its line."""
+
+import json
+from typing import Any
+
+import pytest
+
+from responder.core.messages import ReceivedAlert
+from responder.core.model import HOUR, MINUTE, SECOND
+from responder.replay.script import Entry, ScriptError, read_script
+from tests.clock import MONDAY
+from tests.core.words import labels_of
+
+
+def read(*entries: Any) -> list[Entry]:
+    lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in entries]
+    return read_script("script", lines, MONDAY)
+
+
+def alert(name: str, starts_at: int = 0, ends_at: int = 0) -> ReceivedAlert:
+    return ReceivedAlert(labels_of(name), (), starts_at, ends_at, "", resolved=False)
+
+
+def one(**more: Any) -> dict[str, Any]:
+    return {"at": "0s", "alerts": [{"labels": {"alertname": "A"}} | more]}
+
+
+def test_entries_come_in_order_of_time_and_then_of_lines() -> None:
+    a, b, c = ({"alerts": [{"labels": {"alertname": name}}]} for name in "ABC")
+    found = read({"at": "90s", **a}, "", {"at": "0s", **b}, {"at": "1m30s", **c})
+    assert found == [
+        Entry(MONDAY, (alert("B"),)),
+        Entry(MONDAY + 90 * SECOND, (alert("A"),)),
+        Entry(MONDAY + 90 * SECOND, (alert("C"),)),
+    ]
+
+
+def test_times_count_from_the_start_or_are_times() -> None:
+    (found,) = read(one(startsAt="-5m", endsAt="2026-01-05T01:00:00Z"))
+    assert found.alerts == (alert("A", MONDAY - 5 * MINUTE, MONDAY + HOUR),)
+    (found,) = read(one(startsAt="0001-01-01T00:00:00Z", endsAt=None))
+    assert found.alerts == (alert("A"),)
+
+
+def test_annotations_and_labels_without_values() -> None:
+    (found,) = read(
+        {"at": "0", "alerts": [{"labels": {"alertname": "A", "b": ""}, "annotations": {"c": "d"}}]}
+    )
+    assert found.alerts == (ReceivedAlert(labels_of("A"), (("c", "d"),), 0, 0, "", resolved=False),)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("[1]", 'must be an object such as {"at": "90s", "alerts": [{"labels": {"alertname": "X"}}]}'),
+        ({"alerts": []}, "at: is missing; such as 90s, counted from the start"),
+        ({"at": "0s"}, "alerts: is missing"),
+        ({"at": "-1s", "alerts": []}, "at: lies before the start"),
+        (
+            {"at": 90, "alerts": []},
+            "at: 90 is neither a duration from the start, such as 90s or 1h30m, nor a time such as "
+            "2026-01-05T08:00:00Z",
+        ),
+        ({"at": "0s", "silence": {}}, "silence: silences are not supported by this version"),
+        ({"at": "0s", "alerts": {}}, "alerts: must be a list of alerts"),
+        ({"at": "0s", "alerts": [1]}, 'alerts[0]: must be an object such as {"labels": {"alertname": "X"}}'),
+        ({"at": "0s", "alerts": [{}]}, "alerts[0].labels: at least one label with a value is needed"),
+        (
+            {"at": "0s", "alerts": [{"labels": {"a": ""}}]},
+            "alerts[0].labels: at least one label with a value is needed",
+        ),
+        ({"at": "0s", "alerts": [{"labels": []}]}, "alerts[0].labels: must be an object of names and texts"),
+        (one(annotations={"a": 1}), "alerts[0].annotations.a: must be a text, in quotes"),
+        (one(annotations={"": "a"}), "alerts[0].annotations: a name is empty"),
+        (one(generatorURL=1), "alerts[0].generatorURL: must be a text"),
+        (one(startsAt="2m", endsAt="1m"), "alerts[0].endsAt: lies before startsAt"),
+        (
+            one(endsAt="x"),
+            'alerts[0].endsAt: "x" is neither a duration from the start, such as 90s or 1h30m, nor a time '
+            "such as 2026-01-05T08:00:00Z",
+        ),
+        (
+            one(status="resolved"),
+            "alerts[0].status: unknown key; known are annotations, endsAt, generatorURL, labels, startsAt",
+        ),
+    ],
+)
+def test_a_problem_has_its_line(line: Any, message: str) -> None:
+    with pytest.raises(ScriptError) as raised:
+        read(one(), line)
+    assert str(raised.value) == f"script:2: {message}"
+
+
+def test_every_problem_is_reported() -> None:
+    with pytest.raises(ScriptError) as raised:
+        read({"at": "0s"}, one(), {"alerts": []})
+    assert str(raised.value).splitlines() == [
+        "script:1: alerts: is missing",
+        "script:3: at: is missing; such as 90s, counted from the start",
+    ]

@@ -1,0 +1,58 @@
+"""The page on Alertmanager's behaviour is true: every statement stands once, and every proof exists."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "alertmanager-compatibility.md"
+
+
+class Row(NamedTuple):
+    number: int
+    statement: str
+    verdict: str
+    proofs: list[str]
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("| A"):
+            number, statement, verdict, proof = (cell.strip() for cell in line.strip("|").split(" |", 3))
+            found.append(
+                Row(int(number.removeprefix("A")), statement, verdict, re.findall(r"`([^`]+)`", proof))
+            )
+    return found
+
+
+@cache
+def functions(path: Path) -> frozenset[str]:
+    """The names of a module's functions."""
+    return frozenset(
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+
+
+def test_every_statement_stands_once_and_in_order() -> None:
+    assert [row.number for row in rows()] == list(range(1, 111))
+    assert [row.number for row in rows() if not row.statement] == []
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"A{row.number}")
+def test_what_is_said_of_it_is_proved_or_explained(row: Row) -> None:
+    verdict = re.match(r"kept|fixed|not applicable: \S|not yet: \S", row.verdict)
+    assert verdict is not None, row.verdict
+    assert bool(row.proofs) == (verdict[0] in ("kept", "fixed"))
+    missing = []
+    for proof in row.proofs:
+        path, _, name = proof.partition("::")
+        if not (ROOT / path).is_file() or name not in functions(ROOT / path):
+            missing.append(proof)
+    assert missing == []
