@@ -77,7 +77,7 @@ def number_of(message: Message) -> int:
 
 
 async def test_three_hundred_in_a_minute_come_one_a_second_critical_ones_first(tmp_path: Path) -> None:
-    line = with_people(tmp_path, SLACK, group_by=["alertname"])
+    line = with_people(tmp_path, SLACK)
     for second in range(60):
         line.at(f"{second}s").post(*burst(range(second * 5, second * 5 + 5)))
     await line.let_pass("20m")
@@ -127,7 +127,7 @@ def check_what_slack_hears_afterwards(line: Timeline, each: int) -> None:
 
 
 async def test_an_hour_without_slack_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    line = with_people(tmp_path, SLACK, group_by=["alertname"])
+    line = with_people(tmp_path, SLACK)
     an_hour_without_slack(line, 10)
     await line.let_pass("2h")
     check_what_slack_hears_afterwards(line, 10)
@@ -139,7 +139,7 @@ async def test_an_hour_without_slack_loses_nothing_and_repeats_nothing(tmp_path:
 
 async def test_an_hour_without_slack_that_mail_stands_in_for(tmp_path: Path) -> None:
     slack = {**SLACK, "fallback_receiver": "mail"}
-    line = with_people(tmp_path, slack, MAIL, group_by=["alertname"])
+    line = with_people(tmp_path, slack, MAIL)
     an_hour_without_slack(line, 2)
     await line.let_pass("2h")
     check_what_slack_hears_afterwards(line, 2)
