@@ -133,7 +133,8 @@ class MailServer:
 
         `kind` is a reply such as `451 4.3.0 try later`, `hang` (no answer until the client goes),
         `reset` (the connection ends), or `pass` (nothing goes wrong, this once). At `dot` also
-        `reset_after`: the mail is taken, and the connection ends before the answer.
+        `reset_after`: the mail is taken, and the connection ends before the answer; `hang_after`: it is
+        taken, and not answered.
         """
         self._faults[stage].extend([kind] * times)
 

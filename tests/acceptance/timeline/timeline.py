@@ -18,6 +18,7 @@ from responder.core.matching import parse_matchers
 from responder.core.messages import Accepted, CreateSilence, ExpireSilence
 from responder.core.model import Nanoseconds, format_time, parse_duration
 from responder.core.rules import Ruleset
+from responder.delivery.dispatch import unpaced
 from responder.settings.values import Pace
 from responder.store import journal, outbox
 from responder.store.database import reading
@@ -25,6 +26,7 @@ from tests.acceptance.timeline.clock import TimelineClock
 from tests.acceptance.timeline.sink import Mood, Sink, Told
 from tests.acceptance.timeline.world import World
 from tests.peers.payloads import ZERO, webhook_alert, webhook_payload
+from tests.peers.standins import Place, StandIns
 
 Labels = dict[str, str]
 
@@ -63,7 +65,7 @@ class Timeline:
     `rules` makes the ruleset when it is known where the sinks listen. `patient`: while a sink hangs,
     time passes; else it stands still until the integration's timeout, which is real, has passed.
     `clock_jumps`: the engine looks at the clock every second, as it does in earnest. `pace`: how fast
-    a sink may be told.
+    each kind of integration may be told. `people`: who listens beside the sinks.
     """
 
     directory: Path
@@ -71,7 +73,8 @@ class Timeline:
     sink_names: tuple[str, ...] = ("main",)
     patient: bool = True
     clock_jumps: bool = False
-    pace: Pace | None = None
+    pace: Callable[[str], Pace | None] = unpaced
+    people: StandIns | None = None
     clock: TimelineClock = field(default_factory=TimelineClock)
     sinks: dict[str, Sink] = field(default_factory=dict)
     expected: list[Told] = field(default_factory=list)
@@ -118,6 +121,9 @@ class Timeline:
             for sink in self.sinks.values():
                 await sink.up()
                 stack.push_async_callback(sink.down)
+            if self.people:
+                await self.people.open()
+                stack.push_async_callback(self.people.close)
             self.ruleset = self.rules({name: f"http://127.0.0.1:{s.port}" for name, s in self.sinks.items()})
             await self.start()
             stack.push_async_callback(self.stop)
@@ -248,6 +254,18 @@ class Moment:
     def sink_up(self, name: str = "main") -> "Moment":
         """The sink listens again."""
         return self._do(self.line.sinks[name].up)
+
+    def down(self, place: Place) -> "Moment":
+        """Slack, PagerDuty or the mail server refuses connections."""
+        assert self.line.people
+        people = self.line.people
+        return self._do(lambda: people.down(place))
+
+    def up(self, place: Place) -> "Moment":
+        """It listens again."""
+        assert self.line.people
+        people = self.line.people
+        return self._do(lambda: people.up(place))
 
     def sink(self, mood: Mood, name: str = "main", *, times: int = 0, retry_after: int = 0) -> "Moment":
         """The sink answers so from now on, or the next `times` requests."""
