@@ -301,9 +301,9 @@ def told(place: Place) -> dict[str, bytes | str]:
     events = [{**event, "routing_key": ""} for event in people.pagerduty.events]
     return {
         "slack": json.dumps([call.arguments for call in people.slack.calls], default=str),
-        "slack page": slackview.render(channel),
+        "slack page": slackview.as_html(channel),
         "events": json.dumps(events),
-        "pagerduty page": pagerview.render(people.incidents()),
+        "pagerduty page": pagerview.as_html(people.incidents()),
         "mails": repr([mail.content for mail in people.mails()]),
         "mail page": mailview.as_html(people.mails()),
         "webhooks": repr([request.body for request in place.sink.received]),
