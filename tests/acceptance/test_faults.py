@@ -184,6 +184,23 @@ async def test_slack_that_cannot_be_searched_is_told_once_more(
     assert (line.ledger(), own(line)) == (CLEAN, [])
 
 
+@pytest.mark.parametrize("method", ["conversations.list", "conversations.join"])
+@pytest.mark.parametrize("fault", [*SEARCHING, "ok_false:invalid_auth", "403", "hang_after", "reset_after"])
+async def test_slack_whose_channel_is_to_be_joined_first(tmp_path: Path, fault: str, method: str) -> None:
+    line, people = tell(tmp_path, fault, "slack")
+    people.slack.fault("chat.postMessage", "ok_false:not_in_channel")
+    people.slack.fault(method, fault)
+    await line.let_pass("1h")
+    # A bot that may not list private channels lists the public ones.
+    barred = fault in ("ok_false:invalid_auth", "403") or (method, fault) == (
+        "conversations.join",
+        "ok_false:missing_scope",
+    )
+    assert said(people) == (SAID["refused", 0] if barred else WELL)
+    expected: tuple[Ledger, Owned] = dead("client_error", last=False) if barred else (CLEAN, [])
+    assert (line.ledger(), own(line)) == expected
+
+
 HOOK: Final = {
     "ratelimited": "again",
     "503": "again",
