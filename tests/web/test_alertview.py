@@ -1,4 +1,4 @@
-"""How alerts and silences are written for Alertmanager's clients; `test_alertmanager` shows them in answers."""
+"""How silences and times are written for Alertmanager's clients; `test_alertmanager` has whole answers."""
 
 import msgspec
 import pytest
