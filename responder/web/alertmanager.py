@@ -1,4 +1,4 @@
-"""Alertmanager's API, version 2, over our own state: Prometheus, amtool, Grafana and karma speak it.
+"""Alertmanager's API, version 2, over our own state: Prometheus, amtool and dashboards speak it.
 
 Routes of `web.app`; `POST /api/v2/alerts` is `web.intake`'s. A GET waits for what was accepted
 before it; a command is answered when it is decided. Answers and refusals are shaped as

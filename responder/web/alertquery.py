@@ -86,7 +86,7 @@ class AlertQuery:
         """Whether one of these receivers is asked for."""
         return self.receiver is None or any(map(self.receiver.matches, names))
 
-    def wants_status(self, silenced: bool, inhibited: bool) -> bool:
+    def wants_status(self, *, silenced: bool, inhibited: bool) -> bool:
         """Whether an alert in this state is asked for."""
         if not (silenced or inhibited):
             return self.active

@@ -123,7 +123,7 @@ class View:
             return None
         silenced = sorted(s.id for s in self._state.silences.hiding(alert, self._now))
         inhibited = self._inhibited_by(alert.labels)
-        if not query.wants_status(bool(silenced), bool(inhibited)):
+        if not query.wants_status(silenced=bool(silenced), inhibited=bool(inhibited)):
             return None
         suppressed = silenced or inhibited or muted_by
         return ShownAlert(

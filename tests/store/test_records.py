@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from responder.core.ledger import OpenRow, Told, View
+from responder.core.matcherparse import Triple
 from responder.core.model import HOUR, MINUTE, SECOND, Alert, labels_from
 from responder.core.rules import Ruleset
+from responder.core.silence import Silence
 from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, State
 from responder.store import outbox, records
 from responder.store.database import Writer, migrate
@@ -313,3 +315,31 @@ def test_single_values(connection: sqlite3.Connection) -> None:
         "next_ids": "4 3 2",
         "consumed": "7",
     }
+
+
+# -- silences ---------------------------------------------------------------------------------
+
+
+def test_silences_are_kept_replaced_and_forgotten(connection: sqlite3.Connection) -> None:
+    ruleset = rules()
+
+    def silence(name: str, comment: str = "why", **fields: Any) -> Silence:
+        matchers: tuple[Triple, ...] = (("a", "=", "\u00e9\n"), ("b", "!~", "c|"))
+        notes = labels_from({"ticket": "7"})
+        return Silence(
+            name, matchers, MONDAY, MONDAY + HOUR, "boss", "alice", comment, MONDAY, notes, **fields
+        )
+
+    def write(*steps: Changes) -> dict[str, Silence]:
+        batch = Batch()
+        for step in steps:
+            batch.add(step, MONDAY)
+        batch.write(Writer(connection))
+        return records.load(connection, ruleset).silences.all
+
+    kept = {name: silence(name) for name in ("s", "t", "u")}
+    assert write(Changes(silences=kept)) == kept
+    changed = {"s": silence("s", "still"), "t": silence("t", ended=True)}
+    assert write(Changes(silences=changed), Changes(forgotten_silences=["u"])) == changed
+    again = Changes(silences={"u": silence("u")})
+    assert write(again, Changes(forgotten_silences=["u", "t"])) == {"s": changed["s"]}

@@ -10,6 +10,7 @@ import pytest
 
 from responder.core.ledger import Told, View
 from responder.core.model import DAY, HOUR, MINUTE, SECOND, Alert, Nanoseconds, labels_from
+from responder.core.silence import Silence
 from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow
 from responder.settings.values import Retention
 from responder.store import journal, outbox, retention
@@ -242,6 +243,17 @@ async def test_a_snapshot_holds_what_people_have_not_dealt_with(database: Databa
     await take_snapshot(database, MONDAY)
     (body,) = await rows(database, "SELECT body FROM snapshots")
     assert msgspec.json.decode(zlib.decompress(body), type=Snapshot).dead == [(4, 1, "hook", 3)]
+
+
+async def test_a_snapshot_holds_silences(database: Database) -> None:
+    silence = Silence("s", (("a", "=~", "b|c"),), MONDAY, MONDAY + DAY, "boss", "alice", "why", MONDAY)
+    batch = Batch()
+    batch.add(Changes(silences={"s": silence}), MONDAY)
+    await database.submit(batch.write)
+    await take_snapshot(database, MONDAY)
+    (body,) = await rows(database, "SELECT body FROM snapshots")
+    found = msgspec.json.decode(zlib.decompress(body), type=Snapshot).silences
+    assert [msgspec.json.decode(raw, type=Silence) for raw in found] == [silence]
 
 
 # -- the rest ---------------------------------------------------------------------------------
