@@ -97,8 +97,8 @@ class Pagerduty:
     # -- requests -------------------------------------------------------------------------
 
     async def _enqueue(self, request: web.Request) -> web.StreamResponse:
-        self.requests += 1
         body = await request.read()
+        self.requests += 1
         kind = (self._faults.popleft() if self._faults else "none").removeprefix("none")
         if kind in ("hang", "reset"):
             return await self._cut(request, kind)
