@@ -106,6 +106,17 @@ def test_with_a_resolve_timeout_it_ends_by_itself() -> None:
     ]
 
 
+def test_each_time_an_alert_comes_and_goes_unheard_is_said() -> None:
+    """The second alert keeps the group; the first was told once, and comes back between two looks."""
+    other = json.dumps({"at": "0s", "alerts": [{"labels": {"alertname": "A", "pod": "2"}}]})
+    script = (entry("0s", "A"), other, entry("2m", "A", endsAt="2m"), entry("6m", "A", endsAt="7m"))
+    assert as_json(*script, until="30m") == [
+        (30, "notification", "team", "first_notification", 2, 0),
+        (330, "notification", "team", "some_resolved", 1, 1),
+        (630, "suppressed", "team", "resolved_before_told", 0, 1),
+    ]
+
+
 def test_intervals_see_the_start() -> None:
     script = (entry("0s", "A", "night"), entry("9h", "A", "night", endsAt="9h"))
     assert as_json(*script, until="12h") == [
