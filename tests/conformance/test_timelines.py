@@ -253,7 +253,7 @@ def test_simulate_says_what_alertmanager_does(dice: Dice, tally: Tally, tmp_path
             play = Play(tmp_path / str(turn), scripts, sink, program)
             ours, apart = play.simulated()
             found = [
-                (one, text) for one, text in differences(play, play.heard, ours) if one.name not in returned
+                (one, text) for one, text in differences(play, play.heard, ours) if one.name not in apart
             ]
             if turn == 0:
                 compared = set(names) - apart
