@@ -10,14 +10,14 @@ import errno
 import gc
 import random
 import sys
+from collections import Counter
 from collections.abc import Mapping
 
 from aiohttp import web
 
 from responder import __version__
 from responder.clock import Clock, SystemClock
-from responder.core.decide import Declined
-from responder.core.messages import BreakerTurned
+from responder.core.messages import BreakerTurned, Declined
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
 from responder.core.rules import Ruleset
@@ -33,6 +33,7 @@ from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
+from responder.web.alertmanager import AlertmanagerApi
 from responder.web.api import Api
 from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
@@ -124,6 +125,7 @@ class Service:
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
             Api(self.engine, self.database, access),
+            AlertmanagerApi(self.engine, access, self.clock.now()),
             operations.stopping,
             self.metrics.answered,
         )
@@ -209,6 +211,9 @@ class Service:
         metrics.alerts.labels("active").set(len(alerts) - resolved - stale)
         metrics.alerts.labels("resolved").set(resolved)
         metrics.alerts.labels("stale").set(stale)
+        phases = Counter(silence.phase(now) for silence in state.silences.all.values())
+        for phase in ("pending", "active", "expired"):
+            metrics.silences.labels(phase).set(phases[phase])
         metrics.groups.set(len(state.groups))
         metrics.lag.set(self.engine.lag() / SECOND)
         metrics.backlog.set(self.engine.backlog())

@@ -23,8 +23,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from responder import __version__
 
 
-def configure_logging(*, json: bool, level: str = "info") -> None:
-    """Send structlog, and the standard library's warnings, to standard error."""
+def configure_logging(*, json: bool, level: str = "info", lasting: bool = True) -> None:
+    """Send structlog, and the standard library's warnings, to standard error.
+
+    `lasting`: for the life of the process, which makes each line cheaper.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -39,7 +42,7 @@ def configure_logging(*, json: bool, level: str = "info") -> None:
         processors=shared + last,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=lasting,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
 
@@ -120,6 +123,7 @@ class Metrics:
             registry=registry,
         )
         self.alerts = Gauge("responder_alerts", "Alerts known, by state.", ["state"], registry=registry)
+        self.silences = Gauge("responder_silences", "Silences kept, by state.", ["state"], registry=registry)
         self.groups = Gauge("responder_groups", "Groups that live.", registry=registry)
         self.lag = Gauge("responder_lag_seconds", "Age of the oldest undecided input.", registry=registry)
         self.backlog = Gauge("responder_backlog_bytes", "Bytes accepted and not decided.", registry=registry)

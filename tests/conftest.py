@@ -1,8 +1,10 @@
 """What every test shares: the default marker, hypothesis' profile, and the fixtures for real peers."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 pytest_plugins = ["tests.peers.fixtures"]
@@ -19,3 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not SUITES & {marker.name for marker in item.iter_markers()}:
             item.add_marker(pytest.mark.unit)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that is run in this process says how it logs: nobody else logs so afterwards."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()

@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from responder.core.decide import Accepted, Declined, decide, decide_timer
+from responder.core.decide import decide, decide_timer
 from responder.core.messages import (
+    Accepted,
     AlertsReceived,
     BadRequest,
     BreakerTurned,
+    Declined,
     DismissDelivery,
     Input,
     Lagging,

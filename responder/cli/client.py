@@ -68,22 +68,31 @@ class Client:
 
         return self._ask("GET", f"{path}?{urlencode(query)}" if query else path).document
 
-    def post(self, path: str) -> Reply:
-        """Ask for something to be done."""
-        return self._ask("POST", path)
+    def post(self, path: str, document: object = None) -> Reply:
+        """Ask for something to be done; `document` says more about it."""
+        return self._ask("POST", path, document)
 
-    def _ask(self, method: str, path: str) -> Reply:
+    def delete(self, path: str) -> Reply:
+        """Ask for something to end."""
+        return self._ask("DELETE", path)
+
+    def _ask(self, method: str, path: str, document: object = None) -> Reply:
         import http.client
+        import json
         from urllib.error import HTTPError, URLError
         from urllib.request import Request
 
         # The scheme was looked at when this was made.
         request = Request(f"{self.url}{path}", method=method)  # noqa: S310
+        if document is not None:
+            request.data = json.dumps(document).encode()
+            request.add_header("Content-Type", "application/json")
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
             with _opener(proxies=not self._loopback).open(request, timeout=_TIMEOUT) as response:
-                return Reply(self._read(response.read(_MOST)), response.status == 202)
+                body = response.read(_MOST)
+                return Reply(self._read(body) if body or method == "GET" else None, response.status == 202)
         except HTTPError as error:
             with error:
                 raise self._refusal(error.code, error.read(65_536)) from None
@@ -115,9 +124,11 @@ class Client:
                 f"{self.url} answers with a redirect ({status}); give the URL that it leads to"
             )
         answer = self._read(body)
-        message = (
-            str(answer["message"]) if isinstance(answer, dict) and "message" in answer else f"HTTP {status}"
-        )
+        message = f"HTTP {status}"
+        if isinstance(answer, dict) and "message" in answer:
+            message = str(answer["message"])
+        elif isinstance(answer, str):  # as Alertmanager's API has it
+            message = answer
         match status:
             case 401 if self._token:
                 return Unauthenticated(f"{message} (it came from --token or RESPONDER_TOKEN)")
@@ -127,7 +138,7 @@ class Client:
                 return Forbidden(message)
             case 404:
                 return NotFound(message)
-            case 400 | 421:
+            case 400 | 421 | 422:
                 return UsageError(message)
             case _:
                 return Refused(message)

@@ -59,7 +59,7 @@ def doctor(
     from responder.settings import load_settings
     from responder.telemetry import configure_logging
 
-    configure_logging(json=False, level="error")
+    configure_logging(json=False, level="error", lasting=False)
     if config == DEFAULT_CONFIG and not config.exists():
         raise FileError(f"{config} is not here: give --config FILE")
     settings = load_settings(config, os.environ)

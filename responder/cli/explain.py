@@ -121,6 +121,11 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {finding['rule']}: {verdict}: {finding['why']}"
     if not told["inhibition"]:
         yield "  no rule is about such an alert"
+    yield "silences"
+    for silence in told["silences"]:
+        yield f"  {_silence(silence)}"
+    if not told["silences"]:
+        yield "  none is about such an alert"
     for group in told["groups"]:
         yield from _group(group)
 
@@ -131,6 +136,20 @@ def _alert(alert: dict[str, Any] | None) -> str:
     since = f"{alert['status']} since {seconds(alert['startsAt'])}"
     ends = f", ends {seconds(alert['endsAt'])}" if alert["endsAt"] else ""
     return f"{since}{ends}; last renewed {seconds(alert['renewedAt'])} by way of {alert['source']}"
+
+
+def _silence(silence: dict[str, Any]) -> str:
+    """Who wants it quiet, why, and until when."""
+    if silence["state"] == "active":
+        verdict = f"HIDDEN until {seconds(silence['endsAt'])}"
+    else:
+        times = f"{seconds(silence['startsAt'])} to {seconds(silence['endsAt'])}"
+        verdict = f"not hidden: {silence['state']}, {times}"
+    claimed = "" if silence["createdBy"] == silence["author"] else f", as {silence['createdBy']}"
+    return (
+        f"{silence['silence']}: {verdict}, by {silence['author']}{claimed}: {silence['comment']}; "
+        f"{silence['matchers']}"
+    )
 
 
 def _group(group: dict[str, Any]) -> Iterator[str]:

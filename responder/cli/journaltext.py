@@ -23,7 +23,9 @@ def _tags(union: Any) -> frozenset[str]:
 KINDS: Final = _tags(Command) | _tags(Event) | {"alerts_received", "tick"}
 """What a decision can be on (an input, a timer) and what it can come to (events)."""
 
-_SAID_BY_EVENTS: Final = frozenset({"started", "resumed", "rules_loaded", "delivery_ended"})
+_SAID_BY_EVENTS: Final = frozenset(
+    {"started", "resumed", "rules_loaded", "delivery_ended", "create_silence", "expire_silence"}
+)
 """Inputs of which the events repeat all that people want to know."""
 
 
@@ -80,7 +82,8 @@ def describe(body: dict[str, Any], names: Names) -> list[str]:
         heading = "timer"
     else:
         heading = f"{body['kind']}  by {body['actor']}  (input {body['input']})"
-        asked = {} if body["kind"] in _SAID_BY_EVENTS else body.get("asked", {})
+        said = body["events"] and body["kind"] in _SAID_BY_EVENTS
+        asked = {} if said else body.get("asked", {})
         heading += "".join(
             f"  {name}={_value(value)}"
             for name, value in asked.items()
@@ -91,7 +94,7 @@ def describe(body: dict[str, Any], names: Names) -> list[str]:
 
 
 def _event(event: dict[str, Any], names: Names) -> str:
-    return _of_alerts(event, names) or _of_rows(event, names) or _value(event)
+    return _of_alerts(event, names) or _of_rows(event, names) or _of_silences(event) or _value(event)
 
 
 def _of_alerts(event: dict[str, Any], names: Names) -> str:
@@ -146,6 +149,24 @@ def _of_rows(event: dict[str, Any], names: Names) -> str:
             return f"group {group}: {fallback} is told from now on, {receiver} is not reached ({why})"
         case {"type": "noted", "what": what, "detail": detail}:
             return f"{what}: {detail}" if detail else str(what)
+        case _:
+            return ""
+
+
+def _of_silences(event: dict[str, Any]) -> str:
+    match event:
+        case {"type": "silence_created" | "silence_updated" as what, "silence": silence, **rest}:
+            verb = "is made" if what == "silence_created" else "is changed"
+            instead = f" in place of {rest['replaces']}" if rest.get("replaces") else ""
+            claimed = "" if rest["created_by"] == rest["author"] else f", as {rest['created_by']}"
+            return (
+                f"silence {silence} {verb}{instead}: {rest['matchers']} from {rest['starts_at']} to "
+                f"{rest['ends_at']}, by {rest['author']}{claimed}: {rest['comment']}"
+            )
+        case {"type": "silence_expired", "silence": silence, "matchers": matchers, "by": by}:
+            return f"silence {silence} ends, by {by}: {matchers}"
+        case {"type": "silences_forgotten", "silences": silences}:
+            return f"forgotten: {len(silences)} silences that were over for long"
         case _:
             return ""
 

@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "audit": Entry("responder.cli.audit:audit", "The journal: list, verify, export."),
     "ledger": Entry("responder.cli.ledger:ledger", "Say whether all that was owed was told or closed."),
     "delivery": Entry("responder.cli.delivery:delivery", "Notifications: list, resend, dismiss."),
+    "silence": Entry("responder.cli.silence:silence", "Silences: add, list, expire."),
     "doctor": Entry("responder.cli.doctor:doctor", "Say whether Slack, PagerDuty and mail can be told."),
     "sandbox": Entry("responder.cli.sandbox:sandbox", "Run on loopback with stand-ins, and tell a story."),
 }

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,73 +18,76 @@ from responder.cli.serve import run_on_loop, until_told
 from responder.clock import SystemClock
 from responder.errors import ResponderError, UsageError
 from responder.sandbox.client import Client
-from responder.sandbox.newcomer import NEWCOMER, Badges, make_badges, make_people
-from responder.sandbox.sink import Sink
+from responder.sandbox.newcomer import (
+    BADGE,
+    NEWCOMER,
+    draw_keys,
+    make_badges,
+    make_people,
+    write_keys,
+)
+from responder.sandbox.page import PAGES
+from responder.sandbox.places import Places, places_of
+from responder.sandbox.site import Site
+from responder.sandbox.standins import StandIns
 from responder.sandbox.story import Story, tell_the_proof
 from responder.sandbox.terminal import Terminal
-from responder.settings import Address, Settings, load_settings
+from responder.settings import Settings, load_settings
 from responder.telemetry import configure_logging
 
-_SINK: Final = Address("127.0.0.1", 9096)
-"""Where config/sandbox.yaml sends what every receiver is told."""
+if TYPE_CHECKING:
+    from responder.service import Service
+
+_ALERT: Final = '[{"labels": {"alertname": "MyFirstAlert", "severity": "critical", "service": "shop"}}]'
+_DIRECTORY: Final = Path("var/sandbox")
 
 
 @click.command(
     "sandbox",
-    help="Run the service with stand-ins on loopback, telling itself a short story; then stay up. "
-    "This is what `make run` does.",
+    help="Run the service with stand-ins for Slack, PagerDuty and a mail server on loopback, telling itself "
+    "a short story; then stay up. This is what `make run` does.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("config/sandbox.yaml"),
     show_default=True,
-    help="A configuration with `sandbox: true`.",
+    help="A configuration with `sandbox: true`; it also says where the stand-ins listen.",
 )
 @click.option("--story/--no-story", default=True, help="Tell the story first, or only stay up.")
-@click.option(
-    "--sink-port",
-    type=click.IntRange(0, 65_535),
-    default=_SINK.port,
-    show_default=True,
-    help="Where on 127.0.0.1 the sink listens; the configuration's receivers must agree.",
-)
-def sandbox(config: Path, story: bool, sink_port: int) -> None:
-    """Make what the sandbox needs, and run it."""
+def sandbox(config: Path, story: bool) -> None:
+    """Read where everything is to be, and run it."""
     configure_logging(json=False, level="warning")
     with contextlib.suppress(AttributeError):  # not every standard output is a text file
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    settings, badges = _prepare(config)
-    stage = _Stage(settings, badges, config, Address(_SINK.host, sink_port))
-    sys.exit(run_on_loop(stage.run(story=story)))
+    sys.exit(run_on_loop(_prepare(config).run(story=story)))
 
 
-def _prepare(config: Path) -> tuple[Settings, Badges]:
-    """The settings, with the tokens that they name. Raises UsageError, FileError, ProblemsError."""
-    make_people(Path("var/sandbox"))
+def _prepare(config: Path) -> "_Stage":
+    """What is to be run. Raises UsageError, FileError, ProblemsError."""
+    make_people(_DIRECTORY)
     settings = load_settings(config, os.environ)
     if not settings.sandbox or settings.auth is None:
         wants = "the sandbox needs `sandbox: true` and auth.tokens_file"
         raise UsageError(f"{config}: {wants}; other configurations are for `responder serve`")
-    badges = make_badges(settings.auth.tokens_file, [person.name for person in settings.people])
-    return load_settings(config, os.environ), badges
+    return _Stage(settings, settings.auth.tokens_file, places_of(settings, config), config)
 
 
 class _Stage:
     """Everything that runs, and what is said of it."""
 
-    def __init__(self, settings: Settings, badges: Badges, config: Path, sink: Address) -> None:
-        from responder.service import Service
-
+    def __init__(self, settings: Settings, tokens_file: Path, places: Places, config: Path) -> None:
         self._settings = settings
-        self._badges = badges
+        self._tokens_file = tokens_file
+        self._places = places
         self._config = config
         self._clock = SystemClock()
         self._terminal = Terminal()
-        self._sink = Sink(sink, self._clock)
-        self._sink.on_arrival = self._terminal.arrival
-        self._service = Service(settings, self._clock)
-        self._up = False
+        self._keys = draw_keys()
+        self._standins = StandIns(self._keys, places.smtp, self._clock)
+        self._standins.on_arrival = self._terminal.arrival
+        self._site = Site(places.site, self._standins, self._curl)
+        self._service: Service | None = None
 
     async def run(self, *, story: bool) -> None:
         """Until told to stop."""
@@ -97,23 +100,31 @@ class _Stage:
             await playing
 
     async def _reload(self, actor: str) -> None:
-        if self._up:
+        if self._service:
             await self._service.reload(actor)
 
     async def _play(self, *, story: bool) -> None:
+        from responder.service import Service
+
         tell = self._terminal.tell
         async with contextlib.AsyncExitStack() as stack:
-            await self._sink.start()
-            stack.push_async_callback(self._sink.stop)
-            await self._service.start()
-            stack.push_async_callback(self._service.stop)
+            for one in (self._site, self._standins.mail):
+                await one.start()
+                stack.push_async_callback(one.stop)
+            # Only now that the addresses are ours: the files are those of a sandbox that runs already.
+            badges = make_badges(self._tokens_file, [person.name for person in self._settings.people])
+            write_keys(self._keys, self._places.bot_token_file, self._places.routing_key_file)
+            service = Service(load_settings(self._config, os.environ), self._clock)
+            await service.start()
+            stack.push_async_callback(service.stop)
             stack.callback(tell, "heading", "Stopping.")
-            self._up = True
+            self._service = service
+            tell("heading", f"Responder is listening on {self._url}.")
             tell(
-                "heading", f"Responder is listening on {self._url}; the sink is listening on {self._sink.url}"
+                "said",
+                f"In a browser, {self._site.url} shows Slack, PagerDuty and mail: stand-ins on this machine.",
             )
-            tell("why", "the sink stands in for Slack, PagerDuty and mail: every receiver tells it instead")
-            async with Client(self._url, self._badges, self._clock) as client:
+            async with Client(self._url, badges, self._clock) as client:
                 if story:
                     await self._tell_the_story(client)
                 self._say_where_to_look()
@@ -121,9 +132,9 @@ class _Stage:
 
     async def _tell_the_story(self, client: Client) -> None:
         tell = self._terminal.tell
-        open_alerts = self._badges.file.with_name("story.json")
+        open_alerts = self._tokens_file.with_name("story.json")
         try:
-            await Story(client, self._sink, self._clock, tell, open_alerts).run()
+            await Story(client, self._standins, self._clock, tell, open_alerts).run()
             await tell_the_proof(client, self._clock, tell, self._verify)
         except ResponderError as error:
             tell("bad", f"The story stops here: {error}")
@@ -136,29 +147,42 @@ class _Stage:
     def _url(self) -> str:
         return f"http://{self._settings.listen}"
 
-    def _say_where_to_look(self) -> None:
-        tell, program = self._terminal.tell, _program()
-        token = f"$(cat {self._badges.file})"
-        tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._badges.file}.")
-        tell("said", f"In a browser: {self._sink.url} shows what arrived.")
-        tell(
-            "said", "Send an alert of your own. It is told after 2 s, and every minute until it is over in 5:"
-        )
-        tell(
-            "paste",
+    @property
+    def _curl(self) -> str:
+        return (
             f"curl {self._url}/api/v2/alerts -H 'Content-Type: application/json' "
-            f'-H "Authorization: Bearer {token}" '
-            """-d '[{"labels": {"alertname": "MyFirstAlert", "severity": "warning", "service": "shop"}}]'""",
+            f'-H "Authorization: Bearer {self._token}" '
+            f"-d '{_ALERT}'"
         )
+
+    @property
+    def _token(self) -> str:
+        return f"$(cat {self._token_file})"
+
+    @property
+    def _token_file(self) -> Path:
+        return self._tokens_file.with_name(BADGE)
+
+    def _say_where_to_look(self) -> None:
+        tell, program, site = self._terminal.tell, _program(), self._site.url
+        tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._token_file}.")
+        tell("said", "In a browser, what arrived, as people see it:")
+        for path in PAGES:
+            tell("paste", f"{site}{path}")
+        tell(
+            "said",
+            "Send a critical alert of your own. It is told after 2 s, every minute, and is over after 5:",
+        )
+        tell("paste", self._curl)
         tell(
             "said", "Ask why it was told, what was owed to whom, what was decided, and whether that is whole:"
         )
         tell(
             "paste",
-            f'RESPONDER_TOKEN="{token}" {program} explain --url {self._url} '
-            "alertname=MyFirstAlert severity=warning service=shop",
+            f'RESPONDER_TOKEN="{self._token}" {program} explain --url {self._url} '
+            "alertname=MyFirstAlert severity=critical service=shop",
         )
-        for command in ("ledger", "audit list --limit 10", "audit verify"):
+        for command in ("ledger", "audit list --limit 10", "audit verify", "doctor"):
             tell("paste", f"{program} {command} --config {self._config}")
         tell("said", "What arrives is shown here. Ctrl-C stops.")
 

@@ -120,9 +120,9 @@ def _past_it(draft: Draft, group: Group, others: list[Addressee]) -> bool:
     unwell = draft.state.down
     for labels in _trouble(draft, group):
         if labels["alertname"] == DEAD_LETTERS:
-            receiver = draft.ruleset.receivers.get(labels["receiver"])
+            receiver = draft.ruleset.receivers.get(labels.get("receiver", ""))
             integrations = receiver.integrations if receiver else ()
-            unwell |= {i.destination for i in integrations if i.kind == labels["integration"]}
+            unwell |= {i.destination for i in integrations if i.kind == labels.get("integration")}
     return any(
         to.integration.supported
         and to.integration.destination not in unwell

@@ -9,20 +9,24 @@ from typing import Final, assert_never
 
 import msgspec
 
-from responder.core import flush, ledger
+from responder.core import flush, ledger, silencing
 from responder.core.addressing import Addressee, addressee, addressees, may_engage, next_fallback
 from responder.core.draft import Decision, Draft
 from responder.core.flush import Look
 from responder.core.ledger import OpenRow, Sets, Told, View
 from responder.core.messages import (
+    Accepted,
     AlertsDropped,
     AlertsReceived,
     AlertsRejected,
     BadRequest,
     BreakerTurned,
+    CreateSilence,
+    Declined,
     DeliveryEnded,
     DismissDelivery,
     Effect,
+    ExpireSilence,
     GroupClosed,
     Input,
     Lagging,
@@ -42,20 +46,7 @@ from responder.core.rules import Ruleset
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, ClosedRow, Group, LedgerRow, State
 
 COLLECT_INTERVAL: Final = 30 * MINUTE
-"""How often alerts that are over and in no group are forgotten, as Alertmanager does."""
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """A command did what it was asked to."""
-
-    detail: str = ""
-
-
-class Declined(msgspec.Struct, frozen=True):
-    """A command could not do what it was asked to: an HTTP status and the reason."""
-
-    status: int
-    reason: str
+"""How often what is over is forgotten: alerts that are in no group, as Alertmanager does, and silences."""
 
 
 def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
@@ -88,10 +79,8 @@ def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
             reply = Accepted(body.hash)
         case BreakerTurned():
             _breaker_turned(draft, body)
-        case ResendDelivery():
-            reply = _resend(draft, body.row)
-        case DismissDelivery():
-            reply = _dismiss(draft, body.row)
+        case ResendDelivery() | DismissDelivery() | CreateSilence() | ExpireSilence():
+            reply = _command(draft, given.actor, body)
         case LimitReached():
             summary = f"{body.sender} was refused new alerts: {body.limit} is reached."
             raise_own(draft, "ResponderAlertLimit", {}, summary, lasts=HOUR, severity="critical")
@@ -100,6 +89,20 @@ def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
         case _:
             assert_never(body)
     return draft.finish(reply)
+
+
+def _command(
+    draft: Draft, actor: str, body: ResendDelivery | DismissDelivery | CreateSilence | ExpireSilence
+) -> Accepted | Declined:
+    match body:
+        case ResendDelivery():
+            return _resend(draft, body.row)
+        case DismissDelivery():
+            return _dismiss(draft, body.row)
+        case CreateSilence():
+            return silencing.create(draft, actor, body)
+        case ExpireSilence():
+            return silencing.expire(draft, actor, body.id)
 
 
 def decide_undecidable(state: State, ruleset: Ruleset, given: Input, error: str) -> Decision:
@@ -122,6 +125,8 @@ def decide_timer_undecidable(
     known = state.groups.get(group)
     if known is None:
         draft.changes.collect_at = at + COLLECT_INTERVAL
+        for silence in state.silences.over(at):
+            draft.changes.silences[silence.id] = msgspec.structs.replace(silence, ended=True)
     else:
         route = ruleset.router.by_id.get(known.route)
         wait = route.group_interval if route else COLLECT_INTERVAL
@@ -132,12 +137,14 @@ def decide_timer_undecidable(
 
 
 def decide_timer(state: State, ruleset: Ruleset, group: int, at: Nanoseconds) -> Decision:
-    """What a due timer comes to: a group's look, or (group 0) the collection of what is over."""
+    """What a due timer comes to: a group's look, or (group 0) what is over: silences end, alerts go."""
     draft = Draft(state, ruleset, at)
     if group:
         flush.flush(draft, state.groups[group])
     else:
-        _collect(draft)
+        silencing.end_due(draft)
+        if state.collect_at <= at:
+            _collect(draft)
     return draft.finish()
 
 
@@ -155,6 +162,7 @@ def _collect(draft: Draft) -> None:
     draft.changes.collect_at = draft.at + COLLECT_INTERVAL
     if gone:
         draft.events.append(AlertsDropped(gone))
+    silencing.forget_old(draft)
 
 
 def _rejected(draft: Draft, actor: str, body: AlertsReceived) -> None:
@@ -232,6 +240,7 @@ def _extend_ends(draft: Draft, heard_at: Nanoseconds) -> None:
 def _fire_overdue(draft: Draft) -> None:
     """Timers that came due while nobody could be heard fire once, now."""
     at, state = draft.at, draft.state
+    silencing.end_due(draft)
     closed = set(draft.changes.closed_groups)
     for group in state.groups.values():
         if group.due_at < at and group.id not in closed:

@@ -13,6 +13,7 @@ from responder.core.ledger import Told
 from responder.core.model import Alert, Labels, Nanoseconds, fingerprint, format_duration, format_time
 from responder.core.routing import Route
 from responder.core.rules import Ruleset
+from responder.core.silence import Silence, shown
 from responder.core.state import Group, State
 
 
@@ -41,7 +42,7 @@ def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanosecon
             }
             for finding in state.inhibitor.explain(labels, now)
         ],
-        "silences": [],
+        "silences": [_silence(silence, now) for silence in state.silences.of_labels(labels)],
         "groups": [_group(draft, route, labels, alert) for route in routes],
     }
 
@@ -56,6 +57,19 @@ def _alert(alert: Alert, now: Nanoseconds) -> dict[str, Any]:
         "renewedAt": format_time(alert.updated_at),
         "annotations": dict(alert.annotations),
         "source": alert.source,
+    }
+
+
+def _silence(silence: Silence, now: Nanoseconds) -> dict[str, Any]:
+    return {
+        "silence": silence.id,
+        "state": silence.phase(now),
+        "matchers": shown(silence.matchers),
+        "author": silence.author,
+        "createdBy": silence.created_by,
+        "comment": silence.comment,
+        "startsAt": format_time(silence.starts_at),
+        "endsAt": format_time(silence.ends_at),
     }
 
 

@@ -1,8 +1,8 @@
 """Looking at one group that is due: who is told, who is not and why, and when to look again.
 
 `core.decide` calls `flush` for a group's tick, and `close_row` when delivery is done with a row.
-The verdicts come from `core.inhibition` and `core.timeintervals`, the reasons from
-`core.ledger`; nothing here chooses routes.
+The verdicts come from `core.inhibition`, `core.timeintervals` and `core.silenceindex`, the reasons
+from `core.ledger`; nothing here chooses routes.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ from responder.core.messages import (
 from responder.core.model import Alert, Nanoseconds
 from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
-from responder.core.rules import Integration
+from responder.core.rules import Integration, Ruleset
 from responder.core.state import ClosedRow, Group, LedgerRow
 
 
@@ -61,18 +61,20 @@ class Look:
         return any(alert not in self.verdicts for alert in self.firing)
 
 
+def muting(ruleset: Ruleset, route: Route, at: Nanoseconds) -> tuple[str, tuple[str, ...]]:
+    """The named reason and the time intervals that hide all of a route's groups; active ones count first."""
+    intervals = ruleset.time_intervals
+    if route.active_time_intervals and not timeintervals.mutes(route.active_time_intervals, intervals, at):
+        return "active_time_interval", route.active_time_intervals
+    return "mute_time_interval", tuple(timeintervals.mutes(route.mute_time_intervals, intervals, at))
+
+
 def group_verdict(draft: Draft, route: Route) -> Verdict | None:
-    """Whether the route's time intervals hide all of its groups now: active ones first, then mute."""
-    intervals = draft.ruleset.time_intervals
-    if route.active_time_intervals and not timeintervals.mutes(
-        route.active_time_intervals, intervals, draft.at
-    ):
-        names, reason = route.active_time_intervals, "active_time_interval"
-    else:
-        names = timeintervals.mutes(route.mute_time_intervals, intervals, draft.at)
-        reason = "mute_time_interval"
+    """Whether the route's time intervals hide all of its groups now, and until when."""
+    reason, names = muting(draft.ruleset, route, draft.at)
     if not names:
         return None
+    intervals = draft.ruleset.time_intervals
     changes = (
         timeintervals.next_change([intervals[name] for name in watched], draft.at)
         for watched in (route.active_time_intervals, route.mute_time_intervals)
@@ -88,6 +90,12 @@ def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
     rule, source = found
     until = source.ends_at + route.group_wait if source.ends_at else 0
     return Verdict("inhibition", f"{rule.name or rule.place or 'inhibit_rule'} alert {source.id}", until)
+
+
+def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
+    """Whether a silence hides the alert now; of several, the one that does so for longest."""
+    hiding = draft.state.silences.hiding(alert, draft.at)
+    return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
 
 
 _by_id = attrgetter("id")
@@ -114,7 +122,7 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
             draft.put_alert(msgspec.structs.replace(alert, stale=True))
         else:
             firing[alert.id] = alert.episode
-        verdict = alert_verdict(draft, alert, route) or whole
+        verdict = alert_verdict(draft, alert, route) or whole or silence_verdict(draft, alert)
         if verdict:
             verdicts[alert.id] = verdict
     if newly_stale:

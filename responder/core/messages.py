@@ -1,4 +1,4 @@
-"""The vocabularies: Inputs (asked or observed), Events (what a decision did), Effects (to be done).
+"""The vocabularies: Inputs (asked or observed), Events (what was done), Effects (to be done), replies.
 
 `web`, `engine` and `delivery` make Inputs, `core.decide` answers with Events and Effects, the
 journal keeps the Events. Names are imperative or past for Inputs, past tense for Events; an Input
@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from responder.core.matcherparse import Triple
 from responder.core.model import Labels, Nanoseconds, Source
 from responder.core.notification import FailureReason, Notification, ToldReason
 from responder.core.rules import Integration
@@ -132,6 +133,29 @@ class DismissDelivery(msgspec.Struct, frozen=True, tag="dismiss_delivery"):
     row: int
 
 
+class CreateSilence(msgspec.Struct, frozen=True, tag="create_silence"):
+    """Somebody wants alerts that all `matchers` match to be quiet for a while.
+
+    `id` is for a new silence. `replaces`: the silence that is to be changed; it keeps its own id, or
+    ends and the new one takes its place. `created_by` is what the caller claims.
+    """
+
+    id: str
+    matchers: tuple[Triple, ...]
+    starts_at: Nanoseconds
+    ends_at: Nanoseconds
+    created_by: str
+    comment: str
+    annotations: Labels = ()
+    replaces: str = ""
+
+
+class ExpireSilence(msgspec.Struct, frozen=True, tag="expire_silence"):
+    """Somebody wants a silence to end now."""
+
+    id: str
+
+
 class LimitReached(msgspec.Struct, frozen=True, tag="limit_reached"):
     """An entrance refused new alerts because there are too many."""
 
@@ -158,6 +182,8 @@ Command: TypeAlias = (
     | BreakerTurned
     | ResendDelivery
     | DismissDelivery
+    | CreateSilence
+    | ExpireSilence
 )
 """Every Input body that is stored as its own JSON, told apart by its `type`."""
 
@@ -316,6 +342,48 @@ class FallbackEngaged(msgspec.Struct, frozen=True, tag="fallback_engaged"):
     why: str
 
 
+class SilenceCreated(msgspec.Struct, frozen=True, tag="silence_created"):
+    """A silence was made. `author` is who it was, `created_by` what was claimed; times as RFC 3339.
+
+    `replaces`: the silence that was to be changed and could not stay the same one.
+    """
+
+    silence: str
+    matchers: str
+    starts_at: str
+    ends_at: str
+    author: str
+    created_by: str
+    comment: str
+    replaces: str = ""
+
+
+class SilenceUpdated(msgspec.Struct, frozen=True, tag="silence_updated"):
+    """A silence was changed and is the same one: how it is now, and who changed it."""
+
+    silence: str
+    matchers: str
+    starts_at: str
+    ends_at: str
+    author: str
+    created_by: str
+    comment: str
+
+
+class SilenceExpired(msgspec.Struct, frozen=True, tag="silence_expired"):
+    """A silence is over. `by`: who ended it, or `time`."""
+
+    silence: str
+    matchers: str
+    by: str
+
+
+class SilencesForgotten(msgspec.Struct, frozen=True, tag="silences_forgotten"):
+    """Silences that were over for long."""
+
+    silences: list[str]
+
+
 class Noted(msgspec.Struct, frozen=True, tag="noted"):
     """Something a reviewer will want to know that changed no alert: a start, a breaker, a reload."""
 
@@ -340,6 +408,10 @@ Event: TypeAlias = (
     | Revised
     | Closed
     | FallbackEngaged
+    | SilenceCreated
+    | SilenceUpdated
+    | SilenceExpired
+    | SilencesForgotten
     | Noted
 )
 
@@ -362,3 +434,18 @@ class Succeed:
 
 
 Effect: TypeAlias = Deliver | Succeed
+
+# -- Replies ----------------------------------------------------------------------------------
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A command did what it was asked to."""
+
+    detail: str = ""
+
+
+class Declined(msgspec.Struct, frozen=True):
+    """A command could not do what it was asked to: an HTTP status and the reason."""
+
+    status: int
+    reason: str

@@ -15,6 +15,8 @@ from responder.core.inhibition import Inhibitor
 from responder.core.ledger import FRESH, Told
 from responder.core.model import Alert, Labels, Nanoseconds, label
 from responder.core.rules import Ruleset
+from responder.core.silence import Silence
+from responder.core.silenceindex import SilenceIndex
 
 DELIVERY_FAILING: Final = "ResponderDeliveryFailing"
 DEAD_LETTERS: Final = "ResponderDeadLetters"
@@ -101,6 +103,8 @@ class Changes:
     closed: list[ClosedRow] = field(default_factory=list)
     dead: dict[int, DeadRow] = field(default_factory=dict)
     unlisted: list[int] = field(default_factory=list)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    forgotten_silences: list[str] = field(default_factory=list)
     rules: str = ""
     collect_at: Nanoseconds = 0
     next_alert: int = 0
@@ -128,6 +132,7 @@ class State:
         "next_row",
         "rows",
         "rules",
+        "silences",
         "timers",
         "told",
         "trouble",
@@ -149,6 +154,7 @@ class State:
         self.trouble: dict[int, Alert] = {}
         self.timers: list[tuple[Nanoseconds, int]] = []
         self.inhibitor = Inhibitor(ruleset.inhibit_rules)
+        self.silences = SilenceIndex()
         self.rules = ruleset.hash
         self.collect_at: Nanoseconds = 0
         self.next_alert = 1
@@ -170,12 +176,12 @@ class State:
         }
 
     def next_due(self) -> tuple[Nanoseconds, int] | None:
-        """(when, group id) of the earliest timer; id 0 is the collection of what is over."""
+        """(when, group id) of the earliest timer; id 0: silences that end, the collection of what is over."""
         timers = self.timers
         while timers:
             due, group = timers[0]
             if group == 0:
-                if due == self.collect_at:
+                if due == self.collect_at or self.silences.ends(due):
                     return due, 0
             else:
                 known = self.groups.get(group)
@@ -205,6 +211,7 @@ class State:
             gone = self.dead.pop(row)
             if self.dead_of[gone.group, gone.integration] == row:
                 del self.dead_of[gone.group, gone.integration]
+        self._put_silences(changes)
         if changes.rules:
             self.rules = changes.rules
         if changes.collect_at:
@@ -258,6 +265,7 @@ class State:
         if not self.names[name]:
             del self.names[name]
         self.inhibitor.drop(key)
+        self.silences.forget_alert(key)
 
     def _put_group(self, group: Group) -> None:
         self.groups[group.id] = group
@@ -280,6 +288,14 @@ class State:
             self.hiding.add(group)
         else:
             self.hiding.discard(group)
+
+    def _put_silences(self, changes: Changes) -> None:
+        for silence in changes.silences.values():
+            self.silences.put(silence)
+            if not silence.ended:
+                heapq.heappush(self.timers, (silence.ends_at, 0))
+        for silence_id in changes.forgotten_silences:
+            self.silences.drop(silence_id)
 
     def _drop_group(self, key: int) -> None:
         group = self.groups.pop(key)

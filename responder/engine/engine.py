@@ -26,13 +26,9 @@ from responder.core.draft import Decision
 from responder.core.messages import (
     Body,
     BreakerTurned,
-    Closed,
     DeliveryEnded,
-    FallbackEngaged,
     Input,
     Lagging,
-    Noted,
-    Owed,
     Resumed,
     RulesLoaded,
     Started,
@@ -43,8 +39,10 @@ from responder.core.orders import Earlier, Ending, Order
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.engine.backlog import Backlog
+from responder.engine.hearing import Hearing
 from responder.engine.slice import Slice
 from responder.engine.stored import Stored, read_stored
+from responder.engine.told import tell
 from responder.errors import Overloaded, StorageError
 from responder.settings.values import Limits
 from responder.store import journal, outbox
@@ -132,6 +130,7 @@ class Engine:
         self.ruleset = ruleset
         self.state = State(ruleset)
         self.log = InputsLog(database, clock, 0, 0)
+        self._hearing = Hearing(clock, limits, self.log, self.lag, lambda: None)
         self._chain = journal.Chain(journal.Head())
         self._backlog = Backlog()
         self.consumed = 0
@@ -146,15 +145,12 @@ class Engine:
         self._suspects: set[int] = set()
         self._unapplied: dict[int, str] = {}
         self._attempted: dict[int, Earlier] = {}
-        self._heard_at: Nanoseconds = 0
-        self._deaf = ""
         self._idle = False
         self._void = False
         self._rebuilding = False
         self._lost_at: Nanoseconds = 0
         self._lost_bytes = 0
         self._failures = 0
-        self._ran_at = 0
         self._task: asyncio.Task[None] | None = None
         self._delivery: Delivers | None = None
         self.deciding = False
@@ -172,7 +168,6 @@ class Engine:
         self.log.on_stamped = self._stamped
         self.log.on_appended = self._appended
         self.log.on_failed = self._failed
-        self._heard_at = stored.last_at
         anchor = self._head_file.read()
         restored = anchor is not None and (
             anchor.n > self.head.n or (anchor.n == self.head.n and anchor.hash != self.head.hash)
@@ -188,7 +183,7 @@ class Engine:
             version=__version__,
         )
         await self.log.append("responder", [started])
-        self._ran_at = self._clock.monotonic()
+        self._hearing = Hearing(self._clock, self._limits, self.log, self.lag, self._wake.set)
         self._task = asyncio.create_task(self._run(), name="engine")
 
     async def stop(self) -> None:
@@ -214,7 +209,7 @@ class Engine:
             await self._listen()
             await self.log.append(actor, bodies)
         except StorageError as error:
-            self._go_deaf("storage")
+            self._hearing.lose("storage")
             raise Overloaded(str(error)) from error
 
     def accept_then(
@@ -223,13 +218,13 @@ class Engine:
         """As `accept` for one who does not wait; False: nothing was done, and `accept` says why."""
         if self._task is None or self._rebuilding:
             return False
-        self._notice_a_pause()
-        if self._deaf or self._overloaded():
+        self._hearing.notice_a_pause()
+        if self._hearing.lost or self._overloaded():
             return False
 
         def appended(_: Nanoseconds, error: StorageError | None) -> None:
             if error is not None:
-                self._go_deaf("storage")
+                self._hearing.lose("storage")
             then(error)
 
         self.log.append_then(actor, bodies, appended)
@@ -333,17 +328,11 @@ class Engine:
         if not self._overloaded():
             return
         lag = self.lag()
-        if not self._deaf:
-            self._go_deaf("lag")
+        if not self._hearing.lost:
+            self._hearing.lose("lag")
             log.error("lagging", lag_seconds=lag / SECOND, backlog=self.backlog())
             self._spawn_append("responder", Lagging(lag))
         raise Overloaded("deciding is behind what was accepted; try again")
-
-    def _go_deaf(self, why: str, ago: Nanoseconds = 0) -> None:
-        """Nothing is heard since `ago` nanoseconds: what ends from then on may have been renewed."""
-        if not self._deaf:
-            self._deaf, self._heard_at = why, self.log.now() - ago
-            self._wake.set()
 
     def _spawn_append(self, actor: str, body: Body) -> None:
         async def append() -> None:
@@ -355,22 +344,9 @@ class Engine:
     async def _listen(self) -> None:
         """After a time of 503, or a pause, `Resumed` comes before all else. Raises StorageError: not yet."""
         if self._task and not self._rebuilding:
-            self._notice_a_pause()
-        if self._deaf and not await self._hear_again():
+            self._hearing.notice_a_pause()
+        if self._hearing.lost and not await self._hearing.again():
             raise StorageError("accepting has not resumed yet")
-
-    async def _hear_again(self) -> bool:
-        """After a time of 503: timers wait until `Resumed` is in the log. Whether it is."""
-        if self._deaf == "lag" and self.lag() > self._limits.lag // 2:
-            return False
-        why, self._deaf = self._deaf, ""
-        try:
-            await self.log.append("responder", [Resumed(self._heard_at, why)])
-        except StorageError:
-            self._deaf = why
-            return False
-        log.info("resumed", why=why)
-        return True
 
     # -- the loop -------------------------------------------------------------------------
 
@@ -385,7 +361,7 @@ class Engine:
                 self._waiters[given.seq] = waiter
             self._backlog.put(given)
         self._wake.set()
-        if self._idle and self._backlog.alerts <= _FEW and not self._deaf:
+        if self._idle and self._backlog.alerts <= _FEW and not self._hearing.lost:
             self._idle = False
             with contextlib.suppress(StorageError):  # the loop meets it again, and rebuilds
                 self._decide_some()
@@ -407,7 +383,7 @@ class Engine:
         try:
             while True:
                 self._wake.clear()
-                self._notice_a_pause()
+                self._hearing.notice_a_pause()
                 try:
                     if self._commit is not None and self._commit.done():
                         await self._end_commit()
@@ -439,8 +415,8 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until something is accepted or the next timer is due, on the monotonic clock."""
-        if self._deaf:
-            if not await self._hear_again() and not self._backlog:
+        if self._hearing.lost:
+            if not await self._hearing.again() and not self._backlog:
                 self._wake.clear()  # set by the append that has just failed
                 await self._sleep_or_wake(SECOND // 4)
             return
@@ -466,13 +442,6 @@ class Engine:
             await self._wake.wait()
         finally:
             alarm.cancel()
-
-    def _notice_a_pause(self) -> None:
-        """A process that was stopped (SIGSTOP, a suspended machine) could not hear either."""
-        now = self._clock.monotonic()
-        paused, self._ran_at = now - self._ran_at, now
-        if paused > self._limits.lag and not self._deaf:
-            self._go_deaf("pause", paused)
 
     def _decide_some(self) -> bool:
         """Decide for at most a slice of time; whether anything was decided."""
@@ -504,7 +473,7 @@ class Engine:
         if head is not None:
             # What came due in a time in which nothing was heard fires after it, at its time.
             return head.body.heard_at if isinstance(head.body, Started | Resumed) else head.at
-        return 0 if self._deaf else self.log.horizon()
+        return 0 if self._hearing.lost else self.log.horizon()
 
     def _decide_input(self, given: Input) -> bool:
         """Decide the input at the front; False when it must first be alone in its commit."""
@@ -634,7 +603,7 @@ class Engine:
         # What is counted and logged can wait for what is on its way to people.
         took = self._clock.monotonic() - self._commit_began
         loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, self._count, piece, took)
+        loop.call_soon(loop.call_soon, tell, piece, took, self._metrics)
 
     async def _end_commit(self) -> None:
         """Wait for the commit under way. Raises StorageError if it failed."""
@@ -650,36 +619,6 @@ class Engine:
         self._commit = self._committing = None
         self._lose(piece)
         raise error if isinstance(error, StorageError) else StorageError(repr(error))
-
-    def _count(self, piece: Slice, took: Nanoseconds) -> None:
-        metrics = self._metrics
-        metrics.commit_seconds.observe(took / SECOND)
-        metrics.inputs_decided.inc(piece.inputs)
-        metrics.alerts_decided.inc(piece.alerts)
-        for event in piece.events:
-            match event:
-                case Owed():
-                    metrics.owed.labels(event.receiver, event.reason).inc()
-                    log.info(
-                        "notification_owed",
-                        row=event.row,
-                        group=event.group,
-                        receiver=event.receiver,
-                        reason=event.reason,
-                        firing=len(event.firing),
-                        resolved=len(event.resolved),
-                    )
-                case Closed():
-                    metrics.closed.labels(event.state, event.reason).inc()
-                    if event.state != "delivered":  # delivery has its own line for that
-                        log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
-                case FallbackEngaged():
-                    told = {"group": event.group, "receiver": event.receiver, "fallback": event.fallback}
-                    log.warning("fallback_engaged", **told, why=event.why)
-                case Noted():
-                    log.info("noted", what=event.what, detail=event.detail)
-                case _:
-                    pass
 
     # -- after a failure ------------------------------------------------------------------
 

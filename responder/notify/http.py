@@ -202,6 +202,10 @@ async def _beginning(content: aiohttp.StreamReader, most: int) -> bytes:
 # -- what it means ----------------------------------------------------------------------------
 
 
+_NO_WORD: Final = 16
+"""Characters of a piece of a path that make it a secret rather than a word."""
+
+
 class Redactor:
     """Knows a sender's secrets, and takes them out of texts that came from elsewhere."""
 
@@ -218,9 +222,16 @@ class Redactor:
 
 
 def url_secrets(url: URL) -> list[str]:
-    """What of a URL must not be shown: everything but scheme, host and port."""
+    """What of a URL must not be shown: everything but scheme, host and port.
+
+    A service that complains often repeats one part alone: the value of a parameter, or a piece of the
+    path, which is no word if it is long.
+    """
     parts = [url.raw_path, url.path, url.raw_query_string, url.query_string]
     parts += [url.raw_password or "", url.password or "", url.raw_user or "", url.user or ""]
+    parts += [pair.partition("=")[2] for pair in url.raw_query_string.split("&")] + [*url.query.values()]
+    pieces = (*url.raw_path.split("/"), *url.path.split("/"))
+    parts += [piece for piece in pieces if len(piece) >= _NO_WORD]
     return [part for part in parts if part != "/"]
 
 

@@ -1,41 +1,49 @@
-"""A notification that arrived at the sandbox's sink, as it is kept and shown.
+"""Something that arrived at one of the stand-ins, as it is kept, shown and looked for.
 
-`sink` makes Arrivals, `page`, `terminal` and `story` read them.
+`standins` makes Arrivals, `page`, `terminal` and `story` read them. Their texts are what was sent:
+whoever shows them makes them harmless.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import msgspec
+from typing import Any, Final, Literal, TypeAlias
 
 from responder.core.model import SECOND, Nanoseconds, format_time
+
+Place: TypeAlias = Literal["Slack", "PagerDuty", "mail", "webhook"]
+Tone: TypeAlias = Literal["firing", "resolved", "plain"]
+
+LONGEST: Final = 16_000
+"""Characters of a text that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One notification that arrived: its number, when, for whom, why, and the alerts in it."""
+    """One thing that arrived: its number, when, at which stand-in, and where in it.
+
+    `how` says what became of it (`posted`, `edited`, `resolved`...), `what` is its headline, `text`
+    the whole as a person reads it.
+    """
 
     number: int
     at: Nanoseconds
-    receiver: str
-    reason: str
-    firing: tuple[dict[str, str], ...]
-    resolved: tuple[dict[str, str], ...]
-    body: bytes
-
-    @property
-    def status(self) -> str:
-        """`firing` while anything in it fires."""
-        return "firing" if self.firing else "resolved"
+    place: Place
+    where: str
+    how: str
+    what: str
+    text: str = ""
+    tone: Tone = "plain"
 
     def document(self) -> dict[str, Any]:
         """It as JSON."""
         return {
             "number": self.number,
             "at": format_time(self.at),
-            "receiver": self.receiver,
-            "payload": msgspec.Raw(self.body),
+            "place": self.place,
+            "where": self.where,
+            "how": self.how,
+            "what": self.what,
+            "text": self.text,
         }
 
     @property

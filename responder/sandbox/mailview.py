@@ -17,6 +17,9 @@ from responder.sandbox.smtp import Mail
 _SHOWN: Final = 50
 """Conversations on the page."""
 
+_NEWEST: Final = 10
+"""Mails of each."""
+
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -45,25 +48,31 @@ def threads(mails: Iterable[Mail]) -> list[Thread]:
 def as_html(mails: Iterable[Mail]) -> str:
     """The conversations as a piece of a page, which needs no more than a style of its own."""
     found = threads(mails)
-    parts = [_thread(thread) for thread in found[:_SHOWN]]
+    parts = [_thread(thread, opened=thread is found[0]) for thread in found[:_SHOWN]]
     if len(found) > _SHOWN:
         parts.append(f"<p>and {len(found) - _SHOWN} more conversations</p>")
     return "\n".join(parts) or "<p>No mail has come yet.</p>"
 
 
-def _thread(thread: Thread) -> str:
-    shown = "\n".join(_mail(mail, newest=mail is thread.mails[-1]) for mail in thread.mails)
+def _thread(thread: Thread, *, opened: bool) -> str:
+    newest = thread.mails[-_NEWEST:]
+    shown = "\n".join(_mail(mail, opened=opened and mail is newest[-1]) for mail in newest)
     count = f"{len(thread.mails)} mails" if len(thread.mails) > 1 else "1 mail"
-    return f'<section class="thread"><h2>{escape(thread.subject)}</h2><p>{count}</p>\n{shown}\n</section>'
+    if len(thread.mails) > _NEWEST:
+        count += f", the newest {_NEWEST} of them here"
+    return (
+        f'<section class="conversation" id="t{thread.mails[0].number}" data-keyed>'
+        f"<h2>{escape(thread.subject)}</h2><p>{count}</p>\n{shown}\n</section>"
+    )
 
 
-def _mail(mail: Mail, *, newest: bool) -> str:
+def _mail(mail: Mail, *, opened: bool) -> str:
     summary = (
         f"<time>{_clock_time(mail)}</time> <b>{escape(_subject(mail.message))}</b> "
         f"to {escape(', '.join(mail.recipients))} ({escape(_how(mail))})"
     )
-    opened = " open" if newest else ""
-    return f"<details{opened}><summary>{summary}</summary>\n{_frame(mail)}</details>"
+    shown = " open" if opened else ""
+    return f'<details id="mail{mail.number}"{shown}><summary>{summary}</summary>\n{_frame(mail)}</details>'
 
 
 def _frame(mail: Mail) -> str:
@@ -71,10 +80,12 @@ def _frame(mail: Mail) -> str:
     if html is None:
         return f"<pre>{escape(_part(mail.message, 'plain') or '')}</pre>"
     # Twice over: the sandbox lets nothing run, the policy lets nothing load.
+    # Nothing in the frame can tell its height either: it is guessed from the mail's own plain text.
+    height = min(max(len((_part(mail.message, "plain") or "").splitlines()) * 1.7 + 8, 20), 48)
     guarded = f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">{html}'
     return (
         f'<iframe sandbox title="{escape(_subject(mail.message))}" referrerpolicy="no-referrer" '
-        f'style="width:100%;height:40em;border:0" srcdoc="{escape(guarded)}"></iframe>'
+        f'style="width:100%;height:{height:.0f}em;border:0" srcdoc="{escape(guarded)}"></iframe>'
     )
 
 

@@ -1,7 +1,7 @@
-"""Who may call in the sandbox: the tokens of a newcomer and of a make-believe Alertmanager.
+"""Who may call in the sandbox, and what opens its stand-ins: tokens and keys, in files.
 
-`cli.sandbox` makes them before the service reads its settings. They are drawn once, kept in files
-that only their owner can read, and good for the sandbox alone.
+`cli.sandbox` makes them before the service reads its settings. They are drawn anew at every start,
+lie in files that only their owner can read, and never open anything but the sandbox.
 """
 
 import os
@@ -15,17 +15,27 @@ from typing import Final
 from responder.errors import UsageError
 
 NEWCOMER: Final = "newcomer"
+BADGE: Final = "token"
+"""Where, beside the tokens file, the newcomer finds their token."""
+
 _SENDER: Final = "alertmanager"
 _ROLES: Final = "[ingest, read, respond, approve, admin]"
 
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """The tokens themselves, and the file in which the newcomer finds theirs."""
+    """The tokens themselves."""
 
     newcomer: str
     sender: str
-    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Slack's bot token and PagerDuty's integration key."""
+
+    slack: str
+    pagerduty: str
 
 
 def make_people(directory: Path) -> None:
@@ -37,35 +47,32 @@ def make_people(directory: Path) -> None:
 
 
 def make_badges(tokens_file: Path, people: Iterable[str]) -> Badges:
-    """Write the tokens file for `people` that the configuration knows. Raises UsageError.
+    """Draw tokens, and write the tokens file for `people` that the configuration knows. Raises UsageError.
 
-    A token drawn by an earlier run stays good. Without a person a token cannot approve.
+    Without a person a token cannot approve.
     """
-    directory = tokens_file.parent
-    mine = directory / "token"
-    newcomer, sender = _drawn(mine), _drawn(directory / f"{_SENDER}-token")
+    badges = Badges(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
     person = f"  person: {NEWCOMER}\n" if NEWCOMER in people else ""
     roles = _ROLES if person else _ROLES.replace(" approve,", "")
+    _write(tokens_file.with_name(BADGE), f"{badges.newcomer}\n")
     _write(
         tokens_file,
         "# Written by `responder sandbox` at every start.\n"
-        f"- name: {NEWCOMER}\n  sha256: {_digest(newcomer)}\n{person}  roles: {roles}\n"
-        f"- name: {_SENDER}\n  sha256: {_digest(sender)}\n  roles: [ingest]\n",
+        f"- name: {NEWCOMER}\n  sha256: {_digest(badges.newcomer)}\n{person}  roles: {roles}\n"
+        f"- name: {_SENDER}\n  sha256: {_digest(badges.sender)}\n  roles: [ingest]\n",
     )
-    return Badges(newcomer, sender, mine)
+    return badges
 
 
-def _drawn(path: Path) -> str:
-    try:
-        token = path.read_text().strip()
-    except FileNotFoundError:
-        token = ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
-    if not token:
-        token = secrets.token_urlsafe(24)
-        _write(path, f"{token}\n")
-    return token
+def draw_keys() -> Keys:
+    """New ones, of the form that each service wants."""
+    return Keys(f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16))
+
+
+def write_keys(keys: Keys, bot_token_file: Path, routing_key_file: Path) -> None:
+    """Write both files. Raises UsageError."""
+    _write(bot_token_file, f"{keys.slack}\n")
+    _write(routing_key_file, f"{keys.pagerduty}\n")
 
 
 def _digest(token: str) -> str:

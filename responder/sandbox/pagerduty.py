@@ -81,8 +81,9 @@ class Pagerduty:
     def fault(self, kind: str, times: int = 1) -> None:
         """Let the next requests fail, in the order of the calls.
 
-        `STATUS` or `STATUS:RETRY_AFTER` (`429`, `503:7`), `400:ERROR`, `html_500`, `bad_json`, `hang`
-        (until `release`), `reset` (nothing was processed), `reset_after` (it was).
+        `STATUS` or `STATUS:RETRY_AFTER` (`429`, `503:7`), `400:ERROR`, `html_500`, `bad_json`, `hang` and
+        `reset` (nothing was processed), `hang_after` and `reset_after` (it was); what hangs does so
+        until `release`. `none`: goes well.
         """
         self._faults.extend([kind] * times)
 
@@ -98,19 +99,24 @@ class Pagerduty:
     async def _enqueue(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
         body = await request.read()
-        kind = self._faults.popleft() if self._faults else ""
-        if kind == "hang":
+        kind = (self._faults.popleft() if self._faults else "none").removeprefix("none")
+        if kind in ("hang", "reset"):
+            return await self._cut(request, kind)
+        if kind and kind not in ("hang_after", "reset_after", "bad_json"):
+            return _failed(kind)
+        answer = self._take(body)
+        if kind in ("hang_after", "reset_after"):
+            return await self._cut(request, kind)
+        return web.Response(status=202, text='{"status": "succ') if kind == "bad_json" else answer
+
+    async def _cut(self, request: web.Request, kind: str) -> web.Response:
+        if kind.startswith("hang"):
             waiter = asyncio.get_running_loop().create_future()
             self._hanging.add(waiter)
             await waiter
-        if kind in ("hang", "reset"):
-            return _cut(request)
-        if kind and kind not in ("reset_after", "bad_json"):
-            return _failed(kind)
-        answer = self._take(body)
-        if kind == "reset_after":
-            return _cut(request)
-        return web.Response(status=202, text='{"status": "succ') if kind == "bad_json" else answer
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
 
     def _take(self, body: bytes) -> web.Response:
         if len(body) > MOST_BYTES:
@@ -183,12 +189,6 @@ class Pagerduty:
         )
         incident.log.append(entry)
         self.on_entry(incident, entry)
-
-
-def _cut(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
 
 
 def _invalid(message: str, errors: list[str], status: int = 400) -> web.Response:

@@ -18,6 +18,9 @@ from responder.sandbox.slackapi import TOKEN, Api, Arguments, Limited, MissingSc
 from responder.sandbox.slackroom import Channel, Message, Room
 from responder.sandbox.slackrules import Refused
 
+_KEPT: Final = 10_000
+"""Calls that are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -108,12 +111,14 @@ class Slack:
         token = authorization.removeprefix("Bearer ") if authorization else token
 
         def run() -> tuple[int, Any, dict[str, str]]:
+            headers = {"x-oauth-scopes": ",".join(sorted(self.scopes))} if token == self.token else {}
             try:
-                return 200, self._api.run(method, request.method, token, dict(arguments)), {}
+                return 200, self._api.run(method, request.method, token, dict(arguments)), headers
             except Refused as refused:
-                return 200, _refusal(refused), {}
+                return 200, _refusal(refused), headers
             except Limited as limited:
-                return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(limited.seconds)}
+                headers["Retry-After"] = str(limited.seconds)
+                return 429, {"ok": False, "error": "ratelimited"}, headers
 
         return await self._answer(request, method, arguments, run)
 
@@ -153,10 +158,10 @@ class Slack:
         else:
             status, answer, headers = _WORDLESS.get(kind) or (int(kind.removeprefix("html_")), _HTML, {})
         if kind.startswith(("reset", "hang")):
-            self.calls.append(Call(method, arguments, 0))
+            self._called(Call(method, arguments, 0))
             await self._cut(request, kind)
             return web.Response(status=500)
-        self.calls.append(Call(method, arguments, status, answer))
+        self._called(Call(method, arguments, status, answer))
         if isinstance(answer, str):
             response = web.Response(status=status, text=answer, headers=headers)
             response.content_type = headers.get("Content-Type") or (
@@ -164,6 +169,10 @@ class Slack:
             )
             return response
         return web.json_response(answer, status=status, headers=headers)
+
+    def _called(self, call: Call) -> None:
+        self.calls.append(call)
+        del self.calls[:-_KEPT]
 
     async def _cut(self, request: web.Request, kind: str) -> None:
         if kind.startswith("hang"):

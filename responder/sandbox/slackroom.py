@@ -12,6 +12,9 @@ from responder.core.model import SECOND
 
 _MICROSECOND: Final = 1_000
 
+_KEPT: Final = 1_000
+"""Messages of a channel or a thread; older ones are forgotten, as on Slack's free plan."""
+
 
 @dataclass(slots=True)
 class Message:
@@ -139,6 +142,7 @@ class Room:
                 raise KeyError(message.thread_ts)
             into = parent.replies
         into.append(message)
+        del into[:-_KEPT]
         self.on_change(channel, message)
 
     def delete(self, name: str, ts: str) -> None:

@@ -1,6 +1,6 @@
-"""A channel of the stand-in as people would see it: as a page for a browser, as lines for a terminal.
+"""A channel of the stand-in as people would see it: as a piece of a page, and its messages as lines.
 
-The sandbox serves and prints it, and tests look at it. Every text in it came from somebody else: it
+`page` and `standins` show it, and tests look at it. Every text in it came from somebody else: it
 is escaped, and a link leads to http or https or nowhere.
 """
 
@@ -13,6 +13,9 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from responder.sandbox.slackroom import Channel, Message
+
+_SHOWN: Final = 100
+"""Messages of a channel on its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +43,36 @@ def parse(mrkdwn: str) -> Iterator[Piece]:
             yield Piece("link", _unescape(label or target), _unescape(target))
 
 
-def lines(channel: Channel, newest: int = 20) -> list[str]:
-    """The newest messages of the channel for a terminal, the oldest of them first."""
-    out = [f"#{channel.name}"]
-    for message in channel.messages[-newest:]:
-        out += message_lines(message)
-    return out
-
-
 def message_lines(message: Message, indent: str = "") -> list[str]:
     """One message and its thread."""
     edited = " (edited)" if message.edited else ""
     out = [f"{indent}{_clock_time(message.ts)} {_one_line(message.author)}{edited}"]
-    body = [line for block in message.blocks for line in _block_lines(block)]
-    body = body or _text_lines(message.text)
-    for attachment in message.attachments:
-        attached = [line for block in attachment.get("blocks") or () for line in _block_lines(block)]
-        body += [f"▌ {line}" for line in attached]
-    out += [f"{indent}  {line}" for line in body]
+    out += [f"{indent}  {line}" for line in body_lines(message)]
     for reply in message.replies:
         out += message_lines(reply, indent + "    ")
     return out
 
 
-def render(channel: Channel) -> str:
-    """The channel as a page, the oldest message first."""
-    messages = "\n".join(map(_message, channel.messages)) or "<p>Nothing has been said yet.</p>"
+def body_lines(message: Message) -> list[str]:
+    """What the message itself says, the headline first."""
+    body = [line for block in message.blocks for line in _block_lines(block)]
+    body = body or _text_lines(message.text)
+    for attachment in message.attachments:
+        attached = [line for block in attachment.get("blocks") or () for line in _block_lines(block)]
+        body += [f"▌ {line}" for line in attached]
+    return body
+
+
+def as_html(channel: Channel) -> str:
+    """The channel's newest messages as a piece of a page, the oldest of them first."""
+    messages = "\n".join(map(_message, channel.messages[-_SHOWN:]))
+    messages = messages or '<p class="dim">Nothing has been said yet.</p>'
+    more = len(channel.messages) - _SHOWN
+    older = f'<p class="dim">{more} older messages are not shown.</p>' if more > 0 else ""
     name = escape(channel.name)
-    return f"{_HEAD.replace('CHANNEL', name)}{messages}\n</body></html>\n"
+    return (
+        f'<section class="channel" id="{channel.id}" data-keyed><h2># {name}</h2>{older}{messages}</section>'
+    )
 
 
 # -- HTML -------------------------------------------------------------------------------------
@@ -81,8 +86,8 @@ def _message(message: Message) -> str:
     app = ' <span class="app">APP</span>' if message.own else ""
     who = f"<b>{escape(message.author)}</b>{app} <time>{_clock_time(message.ts)}</time>{edited}"
     return (
-        f'<article><div class="face">{escape(message.author[:1].upper())}</div><div class="said">'
-        f'<div class="who">{who}</div>{body}{_thread(message.replies)}</div></article>'
+        f'<article id="m{message.ts}"><div class="face">{escape(message.author[:1].upper())}</div>'
+        f'<div class="said"><div class="who">{who}</div>{body}{_thread(message.replies)}</div></article>'
     )
 
 
@@ -196,34 +201,3 @@ def _unescape(text: str) -> str:
 
 def _clock_time(ts: str) -> str:
     return datetime.fromtimestamp(int(ts.partition(".")[0]), UTC).strftime("%H:%M")
-
-
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""The Content-Security-Policy to serve the page with: nothing in it runs or loads anything."""
-
-_HEAD: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>#CHANNEL</title>
-<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
-<style>
-body{font:15px/1.46 Lato,system-ui,"DejaVu Sans",sans-serif;color:#1d1c1d;background:#fff;
-margin:0;padding:16px 20px;max-width:720px}
-h1{font-size:17px;margin:0 0 10px}
-article{display:flex;gap:10px;padding:8px 0}
-.face{flex:none;width:36px;height:36px;border-radius:6px;background:#4a5568;color:#fff;display:flex;align-items:center;
-justify-content:center;font-weight:bold}
-.said{min-width:0;flex:1;overflow-wrap:anywhere}
-.app{font-size:10px;background:#e8e8e8;border-radius:2px;padding:1px 3px;color:#616061;vertical-align:1px}
-time,.small{font-size:12px;color:#616061}
-.header{font-size:18px;line-height:1.3;margin:4px 0 6px}
-.section{margin:4px 0}
-.context{font-size:13px;color:#616061;margin:4px 0;display:flex;flex-wrap:wrap;gap:2px 10px}
-.attachment{border-left:4px solid #ddd;border-radius:2px;padding:2px 0 2px 12px;margin:4px 0}
-.mention{background:#fff3c4;color:#1264a3}
-a{color:#1264a3;text-decoration:none}
-code{background:#f6f6f6;border:1px solid #ddd;border-radius:3px;padding:0 3px;font-size:12px}
-.thread{border-left:1px solid #ddd;margin:6px 0 0;padding-left:12px}
-.thread .face{width:24px;height:24px;font-size:12px}
-.count{font-size:13px;color:#1264a3;font-weight:bold}
-</style></head>
-<body><h1># CHANNEL</h1>
-"""

@@ -96,8 +96,9 @@ class MailServer:
         try:
             from responder.sandbox.smtpsession import SmtpSession
         except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
             raise UsageError(
-                f"the sandbox's mail server needs {error.name}: pip install 'responder[sandbox]'"
+                f"the sandbox's mail server needs {missing}: pip install 'responder[sandbox]'"
             ) from None
         context = self.rules.tls if self.rules.implicit_tls else None
         loop = asyncio.get_running_loop()
@@ -132,7 +133,8 @@ class MailServer:
 
         `kind` is a reply such as `451 4.3.0 try later`, `hang` (no answer until the client goes),
         `reset` (the connection ends), or `pass` (nothing goes wrong, this once). At `dot` also
-        `reset_after`: the mail is taken, and the connection ends before the answer.
+        `reset_after`: the mail is taken, and the connection ends before the answer; `hang_after`: it is
+        taken, and not answered.
         """
         self._faults[stage].extend([kind] * times)
 

@@ -158,7 +158,7 @@ class SmtpSession(SMTP):
             await self.loop.create_future()
         if kind == "reset":
             self.cut()
-        if kind not in ("", "reset_after"):
+        if kind not in ("", "hang_after", "reset_after"):
             return kind
         content, user = envelope.content, _user(session.auth_data)
         assert isinstance(content, bytes)
@@ -171,6 +171,8 @@ class SmtpSession(SMTP):
             user=user,
             content=content,
         )
+        if kind == "hang_after":
+            await self.loop.create_future()
         if kind == "reset_after":
             self.cut()
         return "250 2.0.0 OK"

@@ -1,7 +1,7 @@
-"""The story that the sandbox tells itself: told, inhibited, resolved, announced, and the proof.
+"""The story that the sandbox tells itself: told, paged, inhibited, over, announced, and the proof.
 
 `cli.sandbox` runs it once at start. It says everything over HTTP as Alertmanager would, waits for
-what comes of it at the sink, and shows why. It decides nothing and reads no database.
+what comes of it at the stand-ins, and shows why. It decides nothing and reads no database.
 """
 
 import secrets
@@ -12,11 +12,11 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from responder.clock import Clock
-from responder.core.model import MILLISECOND, SECOND, Labels, Nanoseconds, labels_from
+from responder.core.model import MILLISECOND, SECOND, Labels, Nanoseconds, label, labels_from
 from responder.errors import ResponderError
 from responder.sandbox.arrival import Arrival
 from responder.sandbox.client import Client, Said
-from responder.sandbox.sink import Sink
+from responder.sandbox.standins import StandIns
 
 Kind: TypeAlias = Literal["heading", "said", "why", "good", "bad", "paste", "arrived"]
 Tell: TypeAlias = Callable[[Kind, str], None]
@@ -26,6 +26,14 @@ PATIENCE: Final = 15 * SECOND
 
 _LOOK_AGAIN: Final = 200 * MILLISECOND
 
+_SUMMARIES: Final[Mapping[tuple[str, str], str]] = {
+    ("BackupTooOld", "warning"): "The newest backup of the shop's database is 30 hours old",
+    ("HighErrorRate", "critical"): "More than 5% of the requests fail",
+    ("HighErrorRate", "warning"): "More than 1% of the requests fail",
+}
+
+_OWN_CHANNEL: Final = "#machine-native-ops"
+
 
 class StoryStopped(ResponderError):
     """Something that should have happened did not; the message says what."""
@@ -34,10 +42,12 @@ class StoryStopped(ResponderError):
 class Story:
     """One telling. Its alerts carry a cluster of their own, so that it can be told again and again."""
 
-    def __init__(self, client: Client, sink: Sink, clock: Clock, tell: Tell, open_alerts: Path) -> None:
+    def __init__(
+        self, client: Client, standins: StandIns, clock: Clock, tell: Tell, open_alerts: Path
+    ) -> None:
         """`open_alerts` remembers what fires, for the next telling if this one is cut short."""
         self._client = client
-        self._sink = sink
+        self._standins = standins
         self._clock = clock
         self._tell = tell
         self._open_alerts = open_alerts
@@ -47,39 +57,57 @@ class Story:
     async def run(self) -> None:
         """Tell it. Raises StoryStopped or Refused."""
         await self._end_an_earlier_one()
-        critical, warning = self._alert("critical"), self._alert("warning")
-        self._remember([critical, warning])
-        await self._is_told(critical)
+        backup = self._alert("BackupTooOld", "warning", "shop")
+        critical, warning = (
+            self._alert("HighErrorRate", severity, "machine-native-ops")
+            for severity in ("critical", "warning")
+        )
+        self._remember([backup, critical, warning])
+        await self._is_told(backup)
+        await self._pages(critical)
         await self._is_inhibited(warning)
         await self._ends_and_what_it_hid_is_told(critical, warning)
-        await self._ends(warning)
+        await self._all_end(warning, backup)
         self._open_alerts.unlink(missing_ok=True)
 
     # -- the chapters ---------------------------------------------------------------------
 
     async def _is_told(self, alert: Labels) -> None:
-        self._tell("heading", "1. A critical alert fires: the platform's own service answers with errors.")
+        self._tell(
+            "heading", "1. A warning: the newest backup is too old. Somebody should look, in working hours."
+        )
         await self._say(alert)
         explained = await self._explain(alert)
-        receivers = _receivers(explained)
-        await self._wait(receivers, lambda arrival: _has(arrival.firing, alert))
-        for group in explained["groups"]:
-            self._tell("why", f"{group['receiver']} hears it because of the route {group['route']}")
-        wait = explained["groups"][0]["timers"]["group_wait"]
-        self._tell("good", f"Told to {len(receivers)} receivers, {wait} (group_wait) after it came.")
+        await self._wait({("#alerts", "posted"), ("mail", "mailed")}, "BackupTooOld")
+        self._tell_why(explained)
+        self._tell("good", "Told in Slack and by mail. Nobody was paged.")
+
+    async def _pages(self, alert: Labels) -> None:
+        self._tell("heading", "2. A critical alert: the platform's own service answers with errors.")
+        await self._say(alert)
+        explained = await self._explain(alert)
+        expected = {
+            ("PagerDuty", "triggered"),
+            ("#critical-alerts", "posted"),
+            (_OWN_CHANNEL, "posted"),
+            ("mail", "mailed"),
+        }
+        await self._wait(expected, "HighErrorRate")
+        self._tell_why(explained)
+        self._tell("good", "Somebody was paged, two channels and the mailbox know.")
 
     async def _is_inhibited(self, alert: Labels) -> None:
-        self._tell("heading", "2. A warning of the same name and place fires as well.")
-        before = self._sink.count
+        self._tell("heading", "3. A warning of the same name and place fires as well.")
+        before = self._standins.count
         await self._say(alert)
         explained = await self._explain(alert)
         finding = next((one for one in explained["inhibition"] if one["inhibited_by"]), None)
         if finding is None:
             raise StoryStopped("the warning is not inhibited; does rules/routing.yaml have its inhibit rule?")
-        rows = await self._suppressed(alert)
-        heard = [a for a in self._since(before) if _has(a.firing, alert)]
+        rows = await self._suppressed()
+        heard = [arrival for arrival in self._since(before) if "HighErrorRate" in arrival.text]
         if heard:
-            raise StoryStopped(f"the warning was told to {heard[0].receiver} all the same")
+            raise StoryStopped(f"the warning was told to {_where(heard[0])} all the same")
         self._tell("why", f"the rule {finding['rule']} inhibits it: {finding['why']}")
         for row in rows:
             self._tell(
@@ -89,80 +117,109 @@ class Story:
 
     async def _ends_and_what_it_hid_is_told(self, over: Labels, hidden: Labels) -> None:
         self._tell(
-            "heading", "3. The critical alert is over. The warning still fires, and nothing hides it now."
+            "heading", "4. The critical alert is over. The warning still fires, and nothing hides it now."
         )
-        told_of_both = _receivers(await self._explain(hidden))
-        told_of_over = _receivers(await self._explain(over))
-        before = self._sink.count
+        before = self._standins.count
         await self._say(over, resolved=True)
-        await self._wait(told_of_over, lambda arrival: _has(arrival.resolved, over), before)
-        await self._wait(told_of_both, lambda arrival: _has(arrival.firing, hidden), before)
-        self._tell("good", "Who was told that it fires is told that it is over; what it hid is announced.")
+        expected = {
+            ("PagerDuty", "resolved"),
+            ("#critical-alerts", "edited"),
+            ("#critical-alerts", "replied"),
+            (_OWN_CHANNEL, "edited"),
+            (_OWN_CHANNEL, "replied"),
+            ("#alerts", "posted"),
+            ("mail", "followed up"),
+        }
+        await self._wait(expected, "HighErrorRate", before)
+        self._tell("why", "who was told that it fires is told that it is over: the incident is resolved,")
+        self._tell("why", "the message in Slack is edited in place, its thread says what changed")
+        self._tell("good", "The warning that it hid is announced in #alerts.")
 
-    async def _ends(self, alert: Labels) -> None:
-        self._tell("heading", "4. The warning is over too.")
-        receivers = _receivers(await self._explain(alert))
-        before = self._sink.count
-        await self._say(alert, resolved=True)
-        await self._wait(receivers, lambda arrival: _has(arrival.resolved, alert), before)
-        self._tell("good", "All is over, and everybody knows.")
+    async def _all_end(self, hidden: Labels, backup: Labels) -> None:
+        self._tell("heading", "5. Both warnings are over too.")
+        before = self._standins.count
+        await self._say(hidden, resolved=True)
+        await self._say(backup, resolved=True)
+        ended = {("#alerts", "edited"), ("#alerts", "replied"), ("mail", "followed up")}
+        await self._wait(ended, "BackupTooOld", before)
+        await self._wait(
+            ended | {(_OWN_CHANNEL, "edited"), (_OWN_CHANNEL, "replied")}, "HighErrorRate", before
+        )
+        self._tell("good", "All is over, and everybody who heard of it knows.")
 
     # -- saying and waiting ---------------------------------------------------------------
 
-    def _alert(self, severity: str) -> Labels:
+    def _alert(self, name: str, severity: str, service: str) -> Labels:
         return labels_from(
             {
-                "alertname": "HighErrorRate",
+                "alertname": name,
                 "severity": severity,
                 "cluster": self._cluster,
                 "namespace": "production",
-                "service": "machine-native-ops",
+                "service": service,
             }
         )
 
     async def _say(self, alert: Labels, *, resolved: bool = False) -> None:
         now = self._clock.now()
         began = self._began.setdefault(alert, now)
-        severity = dict(alert)["severity"]
-        limit = "5%" if severity == "critical" else "1%"
-        summary = {"summary": f"More than {limit} of the requests fail"}
+        name, severity = label(alert, "alertname"), label(alert, "severity")
+        summary = {"summary": _SUMMARIES[name, severity]}
         ends_at = now if resolved else 0
         posted = await self._client.say([Said(dict(alert), summary, began, ends_at)])
         status = "resolved" if resolved else "firing"
         self._tell(
             "said",
-            f"Alertmanager says: HighErrorRate {severity} {status}. POST /webhooks/alertmanager: "
+            f"Alertmanager says: {name} {severity} {status}. POST /webhooks/alertmanager: "
             f"{posted.status} after {posted.milliseconds:.0f} ms, so it is on disk.",
         )
 
     async def _explain(self, alert: Labels) -> Any:
         return await self._client.get("/api/v1/explain", [("label", f"{n}={v}") for n, v in alert])
 
-    async def _wait(self, receivers: Sequence[str], fits: Callable[[Arrival], bool], before: int = 0) -> None:
-        """Until each of `receivers` was told something that fits, after arrival number `before`."""
+    def _tell_why(self, explained: Mapping[str, Any]) -> None:
+        for group in explained["groups"]:
+            wait = group["timers"]["group_wait"]
+            self._tell(
+                "why",
+                f"{group['receiver']} hears it {wait} (group_wait) later, by the route {group['route']}",
+            )
 
-        def missing() -> list[str]:
-            heard = {arrival.receiver for arrival in self._since(before) if fits(arrival)}
-            return [name for name in receivers if name not in heard]
+    async def _wait(self, expected: set[tuple[str, str]], name: str, before: int = 0) -> None:
+        """Until the alert `name` has arrived everywhere as expected, after arrival number `before`.
 
-        if not await self._sink.until(lambda: not missing(), PATIENCE):
+        `expected`: the place, or the channel in Slack, and what becomes of it there.
+        """
+
+        def missing() -> set[tuple[str, str]]:
+            return expected - {
+                (_where(arrival), arrival.how) for arrival in self._since(before) if name in arrival.text
+            }
+
+        if not await self._standins.until(lambda: not missing(), PATIENCE):
+            awaited = ", ".join(f"{where} ({how})" for where, how in sorted(missing()))
             raise StoryStopped(
-                f"{', '.join(missing())} should have been told within {PATIENCE // SECOND} s; "
+                f"{name} should have arrived within {PATIENCE // SECOND} s: {awaited}; "
                 "see `responder delivery list`"
             )
 
     def _since(self, before: int) -> list[Arrival]:
-        return [arrival for arrival in self._sink.arrivals if arrival.number > before]
+        """What arrived of this telling."""
+        return [
+            arrival
+            for arrival in self._standins.arrivals
+            if arrival.number > before and self._cluster in arrival.text
+        ]
 
-    async def _suppressed(self, alert: Labels) -> list[Any]:
-        """The ledger's rows that say why the alert was told to nobody."""
+    async def _suppressed(self) -> list[Any]:
+        """The ledger's rows that say why the warning was told to nobody."""
         for _ in range(PATIENCE // _LOOK_AGAIN):
             rows = await self._client.get("/api/v1/deliveries", [("limit", "100")])
             found = [r for r in rows if self._cluster in r["group_key"] and r["state"] == "suppressed"]
             if found:
                 return found
             await self._clock.sleep(_LOOK_AGAIN)
-        raise StoryStopped(f"nobody looked at {dict(alert)['alertname']} within {PATIENCE // SECOND} s")
+        raise StoryStopped(f"nobody looked at the warning within {PATIENCE // SECOND} s")
 
     # -- a story that was cut short -------------------------------------------------------
 
@@ -182,12 +239,8 @@ class Story:
         self._tell("said", "An earlier story was cut short: Alertmanager says that its alerts are over.")
 
 
-def _receivers(explained: Mapping[str, Any]) -> list[str]:
-    return [group["receiver"] for group in explained["groups"] if group["integrations"]]
-
-
-def _has(alerts: Sequence[Mapping[str, str]], labels: Labels) -> bool:
-    return dict(labels) in alerts
+def _where(arrival: Arrival) -> str:
+    return arrival.where if arrival.place == "Slack" else arrival.place
 
 
 Verify: TypeAlias = Callable[[], Awaitable[tuple[bool, str]]]

@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from responder.sandbox.arrival import Arrival
+from responder.sandbox.arrival import Arrival, Tone
 from responder.sandbox.story import Kind
 
 _SHOWN: Final[dict[Kind, tuple[str, str]]] = {
@@ -22,8 +22,7 @@ _SHOWN: Final[dict[Kind, tuple[str, str]]] = {
     "bad": ("  !! ", "bold red"),
     "paste": ("  $ ", "yellow"),
 }
-_MOST: Final = 3
-"""Alerts of one notification that are named."""
+_TONES: Final[dict[Tone, str]] = {"firing": "red", "resolved": "green", "plain": ""}
 
 
 class _Console(Console):
@@ -55,25 +54,16 @@ class Terminal:
         self._console.print(line, soft_wrap=True)
 
     def arrival(self, arrival: Arrival) -> None:
-        """Print what arrived at the sink."""
-        alerts = [(labels, "firing") for labels in arrival.firing]
-        alerts += [(labels, "resolved") for labels in arrival.resolved]
-        names = [f"{_name(labels)} {status}" for labels, status in alerts[:_MOST]]
-        if len(alerts) > _MOST:
-            names.append(f"and {len(alerts) - _MOST} more")
+        """Print what arrived, as one line."""
         line = Text.assemble(
             (_SHOWN["arrived"][0], "magenta"),
             (f"{arrival.clock_time} ", "dim"),
-            (f"{printable(arrival.receiver):<25}", "bold"),
-            (f"{', '.join(names)}", "red" if arrival.firing else "green"),
-            (f"  ({printable(arrival.reason)})", "dim"),
+            (f"{arrival.place:<9} ", "bold"),
+            (f"{printable(arrival.where):<25} ", ""),
+            (f"{printable(arrival.how):<11} ", "dim"),
+            (printable(arrival.what), _TONES[arrival.tone]),
         )
         self._console.print(line, soft_wrap=True)
-
-
-def _name(labels: dict[str, str]) -> str:
-    severity = labels.get("severity", "")
-    return printable(f"{labels.get('alertname', '(no name)')}{f' {severity}' if severity else ''}")
 
 
 def printable(text: str) -> str:

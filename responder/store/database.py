@@ -99,8 +99,8 @@ class Writer:
         for start in range(0, len(rows), _EXACT):
             self._run(f"WITH new ({', '.join(columns)}) AS (VALUES ", rows[start : start + _EXACT], tail)
 
-    def delete(self, table: str, key: str, values: Sequence[int]) -> None:
-        """Remove rows by an integer key."""
+    def delete(self, table: str, key: str, values: Sequence[int | str]) -> None:
+        """Remove rows by a key of one column."""
         for start in range(0, len(values), _EXACT):
             piece = [(value,) for value in values[start : start + _EXACT]]
             self._run(f"DELETE FROM {table} WHERE {key} IN (VALUES ", piece, ")")
@@ -212,11 +212,12 @@ class Database:
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._gathered:
             # What this turn of the event loop still submits comes along: one commit for all.
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self.hand_over)
         self._gathered.append(_Asked(job, future, urgent, rows))
         return future
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
+        """Let the writer begin with what was submitted, instead of at the end of this turn of the loop."""
         gathered, self._gathered = self._gathered, []
         if gathered:
             self._queue.put(gathered)
@@ -236,7 +237,7 @@ class Database:
         if self._checkpoints is not None:
             await asyncio.to_thread(self._checkpoints.join)
             self._checkpoints = None
-        self._hand_over()
+        self.hand_over()
         if self._thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)

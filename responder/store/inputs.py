@@ -150,6 +150,7 @@ class InputsLog:
 
         self._database.submit(job, urgent=True).add_done_callback(done)
         self.on_stamped(inputs)
+        self._database.hand_over()
 
 
 def _together(waiting: list[tuple[str, Body]]) -> list[tuple[str, Body]]:

@@ -49,4 +49,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # What an integration gave for a pending row of which people were told and a part is left.
         "ALTER TABLE deliveries ADD COLUMN receipt TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # Silences, those included that are over and not forgotten yet; see core.silence.Silence.
+        "CREATE TABLE silences (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    ),
 )

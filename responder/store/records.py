@@ -14,12 +14,14 @@ import msgspec
 from responder.core.ledger import Told
 from responder.core.model import Alert, Nanoseconds, share
 from responder.core.rules import Ruleset
+from responder.core.silence import Silence
 from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, State
 from responder.store.database import Writer
 
 _ALERT = msgspec.json.Decoder(Alert)
 _GROUP = msgspec.json.Decoder(Group)
 _TOLD = msgspec.json.Decoder(Told)
+_SILENCE = msgspec.json.Decoder(Silence)
 _encode = msgspec.json.Encoder().encode
 
 _DELIVERY_COLUMNS = (
@@ -60,6 +62,7 @@ class Batch:
     closed: dict[int, tuple[ClosedRow, Nanoseconds]] = field(default_factory=dict)
     dead: dict[int, int] = field(default_factory=dict)
     unlisted: set[int] = field(default_factory=set)
+    silences: dict[str, Silence | None] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +85,9 @@ class Batch:
             self._sum(f"closed.{closed.state}")
         self.dead.update({row: dead.count for row, dead in changes.dead.items()})
         self.unlisted.update(changes.unlisted)
+        self.silences.update(changes.silences)
+        for silence in changes.forgotten_silences:
+            self.silences[silence] = None
         if changes.rules:
             self.meta["rules"] = changes.rules
         if changes.collect_at:
@@ -108,6 +114,9 @@ class Batch:
         gone = [key for key, group in self.groups.items() if group is None]
         writer.delete("groups", "id", gone)
         writer.delete("told", "group_id", gone)
+        silences = [(key, _encode(silence)) for key, silence in self.silences.items() if silence]
+        writer.upsert("silences", ("id",), ("id", "body"), silences)
+        writer.delete("silences", "id", [key for key, silence in self.silences.items() if silence is None])
         self._write_deliveries(writer)
         writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
         add_to_sums(writer, self.sums)
@@ -183,6 +192,9 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
     query = "SELECT id, group_id, integration, listed FROM deliveries WHERE listed > 0"
     for row, group_id, integration, count in connection.execute(query):
         changes.dead[row] = DeadRow(group_id, integration, count)
+    for (body,) in connection.execute("SELECT body FROM silences ORDER BY id"):
+        silence = _SILENCE.decode(body)
+        changes.silences[silence.id] = silence
     meta = read_meta(connection)
     changes.rules = meta.get("rules", ruleset.hash)
     changes.collect_at = int(meta.get("collect_at", "0"))

@@ -34,6 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     groups: list[tuple[int, msgspec.Raw]]
     told: list[tuple[int, str, msgspec.Raw]]
     dead: list[tuple[int, int, str, int]] = []
+    silences: list[msgspec.Raw] = []
 
 
 async def prune(database: Database, keep: Retention, now: Nanoseconds) -> dict[str, int]:
@@ -102,6 +103,7 @@ async def take_snapshot(database: Database, now: Nanoseconds) -> int:
             connection.execute(
                 "SELECT id, group_id, integration, listed FROM deliveries WHERE listed > 0 ORDER BY id"
             ).fetchall(),
+            [msgspec.Raw(body) for (body,) in connection.execute("SELECT body FROM silences ORDER BY id")],
         )
         return int(meta.get("consumed", "0")), zlib.compress(msgspec.json.encode(snapshot), 1)
 

@@ -44,8 +44,19 @@ def refusal(status: int, message: str, headers: tuple[tuple[str, str], ...] = ()
     return as_json(status, {"code": status, "message": message}, headers)
 
 
+class Answered(ResponderError):
+    """A request that ends here, with an answer of its own shape."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Answer with `answer`."""
+        super().__init__(answer.body.decode())
+        self.answer = answer
+
+
 def of_error(error: ResponderError) -> Answer:
     """What an error that was raised on purpose is answered with."""
+    if isinstance(error, Answered):
+        return error.answer
     headers: tuple[tuple[str, str], ...] = ()
     if isinstance(error, Unauthenticated):
         headers = (("WWW-Authenticate", "Bearer"),)

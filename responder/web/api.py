@@ -11,9 +11,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from responder.core.decide import Accepted, Declined
 from responder.core.explain import explain_alert
-from responder.core.messages import Command, DismissDelivery, ResendDelivery
+from responder.core.messages import Accepted, Command, Declined, DismissDelivery, ResendDelivery
 from responder.core.model import fingerprint, labels_from
 from responder.engine import Engine, Pending
 from responder.errors import NotFound, Refused, UsageError

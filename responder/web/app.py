@@ -16,6 +16,7 @@ from responder import __version__
 from responder.errors import ResponderError
 from responder.telemetry import Tally, logger
 from responder.web.access import Access
+from responder.web.alertmanager import AlertmanagerApi
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
 from responder.web.intake import Intake
@@ -88,7 +89,8 @@ _PAGE: Final = """<!doctype html>
 @media (prefers-color-scheme:dark){{body{{background:#111;color:#ddd}}a{{color:#8bf}}}}</style></head>
 <body><h1>Responder {version}</h1><p>This instance is <strong>{state}</strong>.</p><ul>
 <li><code>POST /webhooks/alertmanager</code>: Alertmanager's webhook, version 4</li>
-<li><code>POST /api/v2/alerts</code>: Alertmanager's API, for Prometheus</li>
+<li><code>/api/v2</code>: Alertmanager's API, for Prometheus, amtool and others:
+<a href="/api/v2/alerts">alerts</a>, <a href="/api/v2/silences">silences</a></li>
 <li><a href="/api/v1/ledger">/api/v1/ledger</a>: what was owed, and how it ended</li>
 <li><a href="/api/v1/deliveries">/api/v1/deliveries</a>: notifications, newest first</li>
 <li><a href="/api/v1/audit">/api/v1/audit</a>: what was decided, and why</li>
@@ -97,7 +99,12 @@ _PAGE: Final = """<!doctype html>
 
 
 def build(
-    management: Management, intake: Intake, api: Api, stopping: Callable[[], bool], answered: Tally
+    management: Management,
+    intake: Intake,
+    api: Api,
+    alertmanager: AlertmanagerApi,
+    stopping: Callable[[], bool],
+    answered: Tally,
 ) -> web.Application:
     """The application with every route of this version."""
 
@@ -128,6 +135,10 @@ def build(
         response = await answer(request, handler)
         entrance = _ENTRANCES.get(request.path, _entrance(request.path))
         answered.add((entrance, str(response.status)))
+        if request.path.startswith("/api/v2/"):
+            response.headers["Cache-Control"] = "no-store"
+            if request.method in ("GET", "HEAD"):  # other sites' pages may read, and change nothing
+                response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
     app = web.Application(middlewares=[counted], client_max_size=1 << 40)
@@ -138,6 +149,7 @@ def build(
     app.router.add_post("/-/reload", management.reload)
     app.router.add_get("/metrics", management.metrics)
     app.router.add_get("/", management.front)
+    alertmanager.add_routes(app)
     api.add_routes(app)
     return app
 
@@ -147,6 +159,8 @@ _ENTRANCES: Final = {"/webhooks/alertmanager": "webhook", "/api/v2/alerts": "api
 
 def _entrance(path: str) -> str:
     """A bounded name for a path that is not among the hot ones."""
+    if path.startswith("/api/v2/"):
+        return "alertmanager_api"
     if path.startswith("/api/v1/"):
         return "own_api"
     return "management" if path.startswith("/-/") or path in ("/", "/metrics") else "other"

@@ -110,6 +110,10 @@ def story(
         what="Prometheus said it three times",
     )
     (alert,) = get(f"{alertmanager.url}/api/v2/alerts").json()
+    (ours,) = get(f"{beside.responder.url}/api/v2/alerts").json()
+    for key in ("labels", "annotations", "startsAt", "generatorURL", "fingerprint"):
+        assert ours[key] == alert[key]
+    assert ours["status"]["state"] == alert["status"]["state"] == "active"
     exposition.set("pods_crashing", 0)
     for one in (behind, beside):
         one.sink.wait_count(2)

@@ -244,7 +244,7 @@ SLACK_AND_MAIL = rules(
 
 
 async def test_an_hour_without_a_sink_that_somebody_stands_in_for(tmp_path: Path) -> None:
-    line = Timeline(tmp_path, SLACK_AND_MAIL, ("main", "other", "own"), pace=Pace(1, 1))
+    line = Timeline(tmp_path, SLACK_AND_MAIL, ("main", "other", "own"), pace=lambda kind: Pace(1, 1))
     line.at("0s").sink_down()
     for minute, name in enumerate(the(range(50))):
         severity = "warning" if minute % 5 else "critical"

@@ -193,6 +193,9 @@ def test_an_input_on_which_decide_raises(start_responder: StartResponder, sink: 
 # -- after the decision, before the claim -----------------------------------------------------
 
 
+PAUSE: Final = Answer(429, {"Retry-After": "10"})
+
+
 def paused(responder: ResponderProcess) -> None:
     """Wait until the destination's wish has been heard: what comes next is not claimed."""
     labels = {"integration": "webhook", "receiver": "team", "outcome": "rate_limited"}
@@ -201,7 +204,7 @@ def paused(responder: ResponderProcess) -> None:
 
 def decided_and_not_claimed(responder: ResponderProcess, sink: Sink, *names: str) -> None:
     """Leave rows that nobody was told of, because their destination asked for a pause."""
-    sink.answer_always(Answer(429, {"Retry-After": "60"}))
+    sink.answer_always(PAUSE)
     accept(responder, "Paused")
     sink.wait_until(lambda received: len(received) == 1)
     paused(responder)
@@ -218,13 +221,13 @@ def test_killed_before_the_claim(responder: ResponderProcess, sink: Sink) -> Non
     check_books(responder)
     sink.answer_always(OK)
     responder.start()
-    wait_settled(responder, 2)
+    wait_settled(responder, 2, timeout=40)  # a restart does not end the pause
     assert sorted(told(sink.received)) == [(FIRST, "firing", ("Paused",)), (FIRST, "firing", ("Waiting",))]
     check_books(responder)
 
 
 def test_killed_before_the_claim_of_what_is_over_since(responder: ResponderProcess, sink: Sink) -> None:
-    sink.answer_always(Answer(429, {"Retry-After": "60"}))
+    sink.answer_always(PAUSE)
     accept(responder, "Paused")
     sink.wait_until(lambda received: len(received) == 1)
     paused(responder)
@@ -238,7 +241,7 @@ def test_killed_before_the_claim_of_what_is_over_since(responder: ResponderProce
     permit(responder.database)
     sink.answer_always(OK)
     responder.start()
-    sums = wait_settled(responder, 3)
+    sums = wait_settled(responder, 3, timeout=40)
     assert told(sink.received) == [(FIRST, "firing", ("Paused",))]  # of the other nothing was left to tell
     assert sums["closed"] == {"delivered": 1, "superseded": 1, "suppressed": 1, "dead": 0}
     assert sums["reasons"] == {"suppressed(resolved_before_told)": 1}

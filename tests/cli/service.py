@@ -5,20 +5,27 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Service:
-    """Listens on loopback while it is entered; `asked` holds (method, path, Authorization)."""
+    """Listens on loopback while it is entered.
+
+    `asked` holds (method, path, Authorization), `bodies` the documents that came with them.
+    """
 
     def __init__(self, answer: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.asked: list[tuple[str, str, str | None]] = []
-        asked = self.asked
+        self.bodies: list[Any] = []
+        asked, bodies = self.asked, self.bodies
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append((self.command, self.path, self.headers["Authorization"]))
+                length = int(self.headers.get("Content-Length", "0"))
+                if length:
+                    bodies.append(json.loads(self.rfile.read(length)))
                 self.send_response(status)
                 for name, value in (headers or {}).items():
                     self.send_header(name, value)
@@ -26,7 +33,7 @@ class Service:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET
+            do_POST = do_DELETE = do_GET
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the library's name
                 pass

@@ -68,6 +68,8 @@ def test_every_stage_in_words(rules: Path) -> None:
         '    + {}/{severity="critical"}/0: every matcher holds',
         "inhibition",
         f"  critical-over-warning: not hidden: {NO_TARGET}",
+        "silences",
+        "  none is about such an alert",
         "receiver pager: a group that does not exist yet",
         '  key {}/{severity="critical"}:{alertname="Boom"}',
         "  group_wait 30s, group_interval 5m, repeat_interval 4h",
@@ -88,6 +90,32 @@ def test_a_service_is_asked(rules: Path) -> None:
         "/api/v1/explain?label=alertname%3DBoom&label=a%3Db%3Dc+d",
         "/api/v1/explain?fingerprint=0123456789abcdef",
         "/api/v1/explain?label=alertname%3DBoom",
+    ]
+
+
+def test_who_silenced_it_why_and_until_when(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    made = {
+        "silence": "s",
+        "matchers": '{alertname="Boom"}',
+        "author": "alice",
+        "comment": "deploying\x1b[2J",
+    }
+    times = {"startsAt": "2026-01-05T00:00:00Z", "endsAt": "2026-01-05T01:00:00Z"}
+    told["silences"] = [
+        {**made, **times, "state": "active", "createdBy": "the boss"},
+        {**made, **times, "silence": "t", "state": "pending", "createdBy": "alice"},
+    ]
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    at = lines.index("silences")
+    assert lines[at : at + 4] == [
+        "silences",
+        "  s: HIDDEN until 2026-01-05T01:00:00Z, by alice, as the boss: deploying\\x1b[2J; "
+        '{alertname="Boom"}',
+        "  t: not hidden: pending, 2026-01-05T00:00:00Z to 2026-01-05T01:00:00Z, by alice: "
+        'deploying\\x1b[2J; {alertname="Boom"}',
+        "receiver team: a group that does not exist yet",
     ]
 
 
@@ -117,6 +145,8 @@ def test_an_alert_that_a_service_knows(rules: Path) -> None:
         "  firing since 2026-01-05T00:00:00Z; last renewed 2026-01-05T00:01:00Z by way of webhook",
         "inhibition",
         f"  critical-over-warning: HIDDEN by {CRITICAL}: a source with equal labels fires",
+        "silences",
+        "  none is about such an alert",
         "receiver team: group 7",
         "  mail is told as well: another receiver could not be reached",
         '  key {}:{alertname="Boom"}',

@@ -3,6 +3,8 @@
 from typing import Final
 
 from responder.core.model import Nanoseconds, label
+from responder.core.silence import Silence
+from responder.core.silenceindex import naive_silences_of
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, State
 
 _COMPARED: Final = (
@@ -28,8 +30,10 @@ _COMPARED: Final = (
 
 def difference(one: State, other: State) -> list[str]:
     """The parts in which two states differ, except for the inhibition index."""
-    assert set(_COMPARED) | {"inhibitor", "timers"} == set(State.__slots__)
+    assert set(_COMPARED) | {"inhibitor", "silences", "timers"} == set(State.__slots__)
     parts = [name for name in _COMPARED if getattr(one, name) != getattr(other, name)]
+    if one.silences.all != other.silences.all:
+        parts.append("silences")
     if timers_of(one) != timers_of(other):
         parts.append("timers")
     return parts
@@ -38,7 +42,13 @@ def difference(one: State, other: State) -> list[str]:
 def timers_of(state: State) -> list[tuple[Nanoseconds, int]]:
     """The timers that will fire, without those that were replaced."""
     wanted = {(group.due_at, group.id) for group in state.groups.values()} | {(state.collect_at, 0)}
+    wanted |= {(silence.ends_at, 0) for silence in lasting(state)}
     return sorted(wanted & set(state.timers))
+
+
+def lasting(state: State) -> list[Silence]:
+    """Silences of which the end was not noted."""
+    return [silence for silence in state.silences.all.values() if not silence.ended]
 
 
 def consistent(state: State) -> None:
@@ -80,4 +90,10 @@ def consistent(state: State) -> None:
     assert state.hiding == {
         key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
     }
-    assert len(timers_of(state)) == len(state.groups) + (1 if state.collect_at else 0)
+    ends = {silence.ends_at for silence in lasting(state)} | ({state.collect_at} - {0})
+    assert len(timers_of(state)) == len(state.groups) + len(ends)
+    assert state.silences.lasting() == len(lasting(state))
+    for alert in state.by_id.values():
+        assert state.silences.of_labels(alert.labels) == sorted(
+            naive_silences_of(lasting(state), alert.labels), key=lambda silence: silence.id
+        )

@@ -7,14 +7,13 @@ import pytest
 
 from responder.core.decide import (
     COLLECT_INTERVAL,
-    Accepted,
-    Declined,
     decide,
     decide_timer,
     decide_timer_undecidable,
     decide_undecidable,
 )
 from responder.core.messages import (
+    Accepted,
     AlertsDropped,
     AlertsIgnored,
     AlertsReceived,
@@ -24,9 +23,12 @@ from responder.core.messages import (
     BreakerTurned,
     Closed,
     Command,
+    CreateSilence,
+    Declined,
     Deliver,
     DeliveryEnded,
     DismissDelivery,
+    ExpireSilence,
     GroupClosed,
     GroupOpened,
     Input,
@@ -554,6 +556,8 @@ def test_decide_takes_every_kind_of_input_and_leaves_the_state_as_it_was() -> No
             DeliveryEnded(1, "delivered"),
             ResendDelivery(1),
             DismissDelivery(1),
+            CreateSilence("s", (("alertname", "=", "A"),), t.now, t.now + HOUR, "x", "y"),
+            ExpireSilence("s"),
             Started("other", 0),
             Resumed(0, "lag"),
             RulesLoaded("other"),

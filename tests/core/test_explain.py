@@ -3,8 +3,8 @@
 from typing import Any
 
 from responder.core.explain import explain_alert
-from responder.core.messages import BreakerTurned
-from responder.core.model import fingerprint
+from responder.core.messages import BreakerTurned, CreateSilence, ExpireSilence
+from responder.core.model import HOUR, fingerprint
 from responder.core.rules import Receiver
 from responder.core.state import State
 from tests.clock import MONDAY
@@ -147,3 +147,32 @@ def test_explaining_changes_nothing() -> None:
             explained(t, name)
         assert before == [t.state.groups, t.state.by_id, t.state.told, t.state.timers]
         t.at("1m").skip()
+
+
+def test_silences_that_are_about_an_alert_and_not_over() -> None:
+    with Timeline(rules()) as t:
+        t.at("1m")
+        for name, what, starts, ends in (
+            ("s", "A", t.now, t.now + HOUR),
+            ("later", "A", t.now + HOUR, t.now + 2 * HOUR),
+            ("ended", "A", t.now, t.now + HOUR),
+            ("other", "B", t.now, t.now + HOUR),
+        ):
+            t.give(CreateSilence(name, (("alertname", "=", what),), starts, ends, "boss", "why"), "alice")
+        t.give(ExpireSilence("ended"))
+        assert explained(t, "A")["silences"] == [
+            {
+                "silence": name,
+                "state": state,
+                "matchers": '{alertname="A"}',
+                "author": "alice",
+                "createdBy": "boss",
+                "comment": "why",
+                "startsAt": starts,
+                "endsAt": ends,
+            }
+            for name, state, starts, ends in (
+                ("later", "pending", "2026-01-05T01:01:00Z", "2026-01-05T02:01:00Z"),
+                ("s", "active", "2026-01-05T00:01:00Z", "2026-01-05T01:01:00Z"),
+            )
+        ]

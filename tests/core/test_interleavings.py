@@ -7,18 +7,22 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from responder.core.addressing import addressees
+from responder.core.matcherparse import Triple
 from responder.core.messages import (
     BadRequest,
     BreakerTurned,
     Command,
+    CreateSilence,
     DismissDelivery,
+    ExpireSilence,
     Lagging,
     LimitReached,
     ResendDelivery,
     Unreadable,
 )
-from responder.core.model import HOUR, Labels
+from responder.core.model import HOUR, Labels, parse_duration
 from responder.core.rules import Compatibility, Receiver, Ruleset
+from responder.core.silence import Silence
 from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, inhibit, resolved, route, rules
 
@@ -70,6 +74,15 @@ SOME = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True)
 TIMES = st.sampled_from(["", "0s", "-1h", "1m", "1h"])
 WAITS = st.sampled_from(["0s", "1s", "10s", "30s", "1m", "5m", "7m", "1h", "4h"])
 
+WHOM = st.sampled_from(
+    [
+        ("alertname", "=", "A"),
+        ("severity", "=", "warning"),
+        ("alertname", "=~", "B|C|D"),
+        ("instance", "!=", ""),
+    ]
+)
+
 ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("wait"), WAITS),
     st.tuples(st.just("wait"), st.sampled_from(["10s", "30s", "1m", "5m"])),
@@ -88,6 +101,9 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("own"), st.sampled_from(["bad", "limit", "lag", "unreadable"])),
     st.tuples(st.just("own"), st.sampled_from([f"{turn} {d}" for d in DESTINATIONS for turn in TURNS])),
     st.tuples(st.just("reject"), SOME),
+    st.tuples(st.just("quiet"), WHOM, WAITS, st.sampled_from(["1s", "30s", "7m", "1h"])),
+    st.tuples(st.just("edit"), st.integers(0, 3), WHOM, WAITS),
+    st.tuples(st.just("end"), st.integers(0, 3)),
 )
 # What follows may cost a receiver the end: its route is gone, or somebody waived it.
 MOVES: st.SearchStrategy[Act] = st.one_of(
@@ -139,12 +155,43 @@ def act(t: Timeline, what: Act) -> None:
         case ("own", kind):
             t.give(OWN[kind])
         case _:
-            raise AssertionError(what)
+            silence_something(t, what)
 
 
 def dead_row(t: Timeline, index: int) -> int:
     rows = sorted(t.state.dead)
     return rows[index % len(rows)] if rows else 999
+
+
+def silence_something(t: Timeline, what: Act) -> None:
+    match what:
+        case ("quiet", matcher, since, lasting):
+            begin = t.now + parse_duration(since)
+            make(t, matcher, begin, begin + parse_duration(lasting))
+        case ("edit", index, matcher, more):
+            known = silence(t, index)
+            if known:
+                make(t, matcher, known.starts_at, known.ends_at + parse_duration(more), known.id)
+        case ("end", index):
+            known = silence(t, index)
+            t.give(ExpireSilence(known.id if known else "none"))
+        case _:
+            raise AssertionError(what)
+
+
+def silence(t: Timeline, index: int) -> Silence | None:
+    known = list(t.state.silences.all.values())
+    return known[index % len(known)] if known else None
+
+
+def make(t: Timeline, matcher: Triple, starts_at: int, ends_at: int, replaces: str = "") -> None:
+    name = f"s{len(t.inputs)}"
+    t.give(CreateSilence(name, (matcher,), starts_at, ends_at, "me", "why", replaces=replaces))
+
+
+def end_silences(t: Timeline) -> None:
+    for key in list(t.state.silences.all):
+        t.give(ExpireSilence(key))
 
 
 def settle(t: Timeline) -> None:
@@ -155,6 +202,7 @@ def settle(t: Timeline) -> None:
     for destination in DESTINATIONS:
         t.give(OWN[f"closed {destination}"])
     t.deafen().resume()
+    end_silences(t)
     t.load(t.ruleset)
     t.wait("90m")
     for row in sorted(t.state.dead):
@@ -218,6 +266,7 @@ def everything_is_let_through(t: Timeline) -> None:
     for destination in DESTINATIONS:
         t.give(OWN[f"closed {destination}"])
     t.deafen().resume()
+    end_silences(t)
     t.load(ruleset("other"))
     t.wait("6m")
 

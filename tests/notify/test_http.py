@@ -5,11 +5,12 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from responder.core.catalogue import Secret, Tls
 from responder.core.model import HOUR, SECOND
 from responder.core.notification import Delivered, Retry
-from responder.notify.http import Redactor, retry_after
+from responder.notify.http import Redactor, retry_after, url_secrets
 from responder.notify.integration import Senders
 from tests.notify.notices import MONDAY, tell
 from tests.notify.sink import Sink, serving
@@ -109,3 +110,10 @@ def test_what_retry_after_asks_for(headers: dict[str, str], after: int) -> None:
 def test_the_longest_secret_is_taken_out_first() -> None:
     redactor = Redactor(["pass", "password1", "abc", ""])
     assert redactor.clean("abc password1\npass\x00word") == "abc <secret> <secret> word"
+
+
+def test_no_part_of_a_url_is_shown_alone() -> None:
+    redactor = Redactor(url_secrets(URL("https://hooks.test/services/T0/0123456789abcdef?key=a%20b%20c&v=1")))
+    for text in ("0123456789abcdef", "a b c", "a%20b%20c", "/services/T0/0123456789abcdef"):
+        assert redactor.clean(f"no {text}") == "no <secret>"
+    assert redactor.clean("no services at hooks.test") == "no services at hooks.test"

@@ -55,6 +55,13 @@ def test_many_conversations_are_counted() -> None:
     assert (html.count("<section"), html.count("and 10 more conversations")) == (50, 1)
 
 
+def test_a_long_conversation_shows_its_newest_mails() -> None:
+    html = as_html([mail(number, "<r>") for number in range(12)])
+    assert (html.count("<details"), html.count("12 mails, the newest 10 of them here")) == (10, 1)
+    assert 'id="mail2"' in html
+    assert '<details id="mail11" open>' in html
+
+
 def test_a_mail_without_html_is_shown_as_text_and_escaped() -> None:
     html = as_html([mail(1, subject="<b>", text="<script>alert(1)</script>")])
     assert "<pre>&lt;script&gt;alert(1)&lt;/script&gt;\n</pre>" in html
@@ -96,6 +103,6 @@ async def test_a_mails_html_stays_in_its_frame_and_loads_nothing() -> None:
             "() => ['iframe', 'script', 'img', 'h1', 'form', 'section', 'details[open]']"
             ".map(name => document.querySelectorAll(name).length)"
         )
-        assert counted == [5, 0, 0, 0, 0, 2, 2]
+        assert counted == [5, 0, 0, 0, 0, 2, 1]
         shown = [await frame.locator("body").inner_text() for frame in page.frames[1:]]
         assert sum("Customers cannot pay." in text for text in shown) == 3

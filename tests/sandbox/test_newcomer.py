@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from responder.errors import UsageError
-from responder.sandbox.newcomer import make_badges, make_people
+from responder.sandbox.newcomer import draw_keys, make_badges, make_people, write_keys
 from responder.settings import Settings, load_settings
 
 
@@ -41,21 +41,33 @@ def test_a_token_without_a_person_cannot_approve(tmp_path: Path) -> None:
     assert settings.warnings == ()
 
 
-def test_tokens_are_drawn_once_and_for_their_owner_alone(tmp_path: Path) -> None:
+def test_everything_is_drawn_anew_and_for_its_owner_alone(tmp_path: Path) -> None:
     directory = tmp_path / "var" / "sandbox"
-    first = make_badges(directory / "tokens.yaml", [])
-    again = make_badges(directory / "tokens.yaml", [])
-    assert first == again
-    assert first.file == directory / "token"
-    assert first.file.read_text() == f"{first.newcomer}\n"
-    assert len({first.newcomer, first.sender}) == 2
+    first, second = (make_badges(directory / "tokens.yaml", []) for _ in range(2))
+    keys, others = draw_keys(), draw_keys()
+    for each in (keys, others):
+        write_keys(each, directory / "bot", directory / "key")
+    assert (directory / "token").read_text() == f"{second.newcomer}\n"
+    assert (directory / "bot").read_text() == f"{others.slack}\n"
+    assert (directory / "key").read_text() == f"{others.pagerduty}\n"
+    drawn = {one.newcomer for one in (first, second)} | {one.sender for one in (first, second)}
+    drawn |= {one.slack for one in (keys, others)} | {one.pagerduty for one in (keys, others)}
+    assert len(drawn) == 8
     assert {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()} == {
         "token": 0o600,
-        "alertmanager-token": 0o600,
         "tokens.yaml": 0o600,
+        "bot": 0o600,
+        "key": 0o600,
     }
     assert directory.stat().st_mode & 0o777 == 0o700
-    assert first.newcomer not in (directory / "tokens.yaml").read_text()
+    assert second.newcomer not in (directory / "tokens.yaml").read_text()
+
+
+def test_a_file_that_others_may_read_is_theirs_no_more(tmp_path: Path) -> None:
+    (tmp_path / "bot").write_text("left")
+    (tmp_path / "bot").chmod(0o644)
+    write_keys(draw_keys(), tmp_path / "bot", tmp_path / "key")
+    assert (tmp_path / "bot").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from responder.core.model import SECOND
 from responder.sandbox.pagerduty import MOST_BYTES, PER_MINUTE, Entry, Incident
-from responder.sandbox.pagerview import entry_line, lines, render
+from responder.sandbox.pagerview import as_html
 from tests.clock import ManualClock
 from tests.notify.pager import KEY, Pager, serving_pagerduty
 
@@ -211,22 +211,17 @@ async def test_a_connection_is_cut_before_or_after(
 
 
 async def test_what_people_see(http: aiohttp.ClientSession, pager: Pager) -> None:
-    assert "No incident yet." in render(pager.incidents)
-    hostile = PAYLOAD | {"summary": "<b>x</b>\x1b[31m", "source": "<i>"}
+    assert as_html(pager.incidents) == ""
+    hostile = PAYLOAD | {"summary": "<b>x</b>\x1b[31m", "source": "<i>", "custom_details": {"<u>": "&"}}
     await post(http, pager, json=event(payload=hostile))
+    await post(http, pager, json=event(payload=hostile | {"summary": "more"}))
     await post(http, pager, json=event("resolve"))
-    page = render(pager.incidents)
-    row = page[page.index("<tr><td>#1") : page.index("</tbody>")]
-    assert row == (
-        '<tr><td>#1</td><td class="resolved">resolved</td><td>critical</td><td>&lt;i&gt;</td>'
-        "<td><b>&lt;b&gt;x&lt;/b&gt;\\x1b[31m</b><ul>"
-        "<li>00:00:00 trigger &lt;b&gt;x&lt;/b&gt;\\x1b[31m</li><li>00:00:00 resolve </li></ul></td></tr>\n"
+    assert as_html(pager.incidents) == (
+        '<article class="incident resolved" id="i1"><p class="dim">#1 <b class="status">resolved</b> '
+        '<b class="severity">critical</b> &lt;i&gt;</p><h2>&lt;b&gt;x&lt;/b&gt;\\x1b[31m</h2>'
+        "<ol><li><time>00:00:00</time> <b>trigger</b></li>"
+        "<li><time>00:00:00</time> <b>trigger</b> more</li>"
+        "<li><time>00:00:00</time> <b>resolve</b> </li></ol><details><summary>Details</summary>"
+        "<pre>{\n  &quot;&lt;u&gt;&quot;: &quot;&amp;&quot;\n}</pre></details>"
+        "</article>"
     )
-    assert [line.plain for line in lines(pager.incidents)] == [
-        "#1 resolved     critical <b>x</b>\\x1b[31m  (2 in its log)"
-    ]
-    (incident,) = pager.incidents
-    assert [entry_line(incident, entry).plain for entry in incident.log] == [
-        "PagerDuty #1 trigger <b>x</b>\\x1b[31m",
-        "PagerDuty #1 resolve <b>x</b>\\x1b[31m",
-    ]

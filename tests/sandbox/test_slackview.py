@@ -9,15 +9,19 @@ from playwright.async_api import ConsoleMessage, Page, async_playwright
 
 from responder.core.model import HOUR, MINUTE
 from responder.notify.slackblocks import message
+from responder.sandbox import slackview
 from responder.sandbox.slack import Slack
 from responder.sandbox.slackroom import Channel, Message
-from responder.sandbox.slackview import Piece, lines, parse, render
+from responder.sandbox.slackview import Piece, as_html, message_lines, parse
 from tests.clock import ManualClock
 from tests.notify.notices import MONDAY
 from tests.notify.slackscenes import SCENES
 from tests.notify.workspace import Workspace, incident, pod
 from tests.peers.binaries import peer
 
+STYLE = (Path(slackview.__file__).with_name("static") / "page.css").read_text()
+TAGS = ["MAIN", "SECTION", "H2", "P", "ARTICLE", "DIV", "SPAN", "B", "TIME", "H3", "BR", "A"]
+ATTRIBUTES = ["class", "id", "data-keyed", "style", "href", "rel"]
 GOLDEN = Path(__file__).parents[1] / "notify" / "golden" / "slack"
 
 
@@ -59,8 +63,8 @@ async def story(workspace: Workspace) -> Channel:
 
 async def test_the_main_messages_in_a_browser(workspace: Workspace) -> None:
     program = peer("chromium")
-    pictures = {name: render(scene(name)) for name in SCENES}
-    pictures["thread"] = render(await story(workspace))
+    pictures = {name: as_html(scene(name)) for name in SCENES}
+    pictures["thread"] = as_html(await story(workspace))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=program,
@@ -77,7 +81,7 @@ async def test_the_main_messages_in_a_browser(workspace: Workspace) -> None:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("requestfailed", lambda request: problems.append(request.url))
         for name, html in pictures.items():
-            await page.set_content(html)
+            await page.set_content(f"<!doctype html><style>{STYLE}</style><main>{html}</main>")
             assert (name, await foreign(page)) == (name, [])
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             if os.environ.get("UPDATE_GOLDEN") == "1":
@@ -93,11 +97,12 @@ def _is_error(said: ConsoleMessage) -> bool:
 async def foreign(page: Page) -> list[str]:
     """Elements that the view does not make, and links that lead elsewhere than http or https."""
     found: list[str] = await page.evaluate(
-        """() => [...document.body.querySelectorAll("*")]
-            .filter(e => !["H1", "ARTICLE", "DIV", "SPAN", "B", "TIME", "H3", "BR", "A"].includes(e.tagName)
-                || [...e.attributes].some(a => !["class", "style", "href", "rel"].includes(a.name))
+        """([allowed, attributes]) => [...document.body.querySelectorAll("*")]
+            .filter(e => !allowed.includes(e.tagName)
+                || [...e.attributes].some(a => !attributes.includes(a.name))
                 || (e.tagName == "A" && !/^https?:$/.test(e.protocol)))
-            .map(e => e.outerHTML)"""
+            .map(e => e.outerHTML)""",
+        [TAGS, ATTRIBUTES],
     )
     return found
 
@@ -110,8 +115,8 @@ def test_each_picture_is_there_and_small(name: str) -> None:
 
 
 async def test_a_terminal_shows_the_message_and_its_thread(workspace: Workspace) -> None:
-    assert lines(await story(workspace)) == [
-        "#ops",
+    (told,) = (await story(workspace)).messages
+    assert message_lines(told) == [
         "00:01 Responder",
         "  Resolved (2): HighErrorRate, prod / shop / web",
         "  ▌ Over after 4h20m · critical · 2 resolved",
@@ -138,7 +143,7 @@ def test_a_terminal_obeys_nothing() -> None:
     room = Slack(ManualClock()).room
     channel = room.add_channel("ops")
     room.say("ops", "\x1b[2J<!channel> &lt;b&gt;\nsecond", author="an\x07a")
-    assert lines(channel) == ["#ops", "00:00 an a", "   [2J!channel <b>", "  second"]
+    assert message_lines(channel.messages[0]) == ["00:00 an a", "   [2J!channel <b>", "  second"]
 
 
 @pytest.mark.parametrize(
@@ -173,17 +178,17 @@ def test_mrkdwn_as_html(text: str, html: str) -> None:
     room = Slack(ManualClock()).room
     channel = room.add_channel("ops")
     room.say("ops", text)
-    assert f'<div class="section">{html}</div>' in render(channel)
+    assert f'<div class="section">{html}</div>' in as_html(channel)
 
 
 def test_a_color_is_a_color_or_nothing() -> None:
     channel = Slack(ManualClock()).add_channel("ops")
     for color in ('red"><script>', "#12345", "#aabbcc"):
         channel.messages.append(Message("1.0", "x", "t", attachments=[{"color": color, "blocks": []}]))
-    page = render(channel)
+    page = as_html(channel)
     assert page.count('<div class="attachment">') == 2
     assert page.count('<div class="attachment" style="border-color:#aabbcc">') == 1
 
 
 def test_an_empty_channel_says_so() -> None:
-    assert "Nothing has been said yet." in render(Slack(ManualClock()).add_channel("<ops>"))
+    assert "Nothing has been said yet." in as_html(Slack(ManualClock()).add_channel("<ops>"))

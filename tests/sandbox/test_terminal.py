@@ -1,6 +1,7 @@
 """What the sandbox prints, with and without a terminal."""
 
 from io import StringIO
+from typing import Any
 
 from rich.console import Console
 
@@ -11,11 +12,9 @@ from responder.sandbox.terminal import Terminal
 AT = 1_767_571_200 * SECOND + 1_950 * MILLISECOND
 
 
-def arrival(firing: int = 0, resolved: int = 0, receiver: str = "mail-ops", **labels: str) -> Arrival:
-    def alerts(count: int) -> tuple[dict[str, str], ...]:
-        return tuple({"alertname": f"A{number}", **labels} for number in range(count))
-
-    return Arrival(1, AT, receiver, "new_alerts", alerts(firing), alerts(resolved), b"")
+def arrival(**more: Any) -> Arrival:
+    fields = {"place": "Slack", "where": "#alerts", "how": "posted", "what": "Firing: HighCPU", **more}
+    return Arrival(1, AT, **fields)
 
 
 def plain() -> tuple[Terminal, StringIO]:
@@ -47,22 +46,20 @@ def test_lines_are_plain_and_whole_where_there_is_no_terminal() -> None:
 
 def test_an_arrival_is_one_line() -> None:
     terminal, out = plain()
-    terminal.arrival(arrival(firing=1, resolved=1, severity="critical"))
-    terminal.arrival(arrival(resolved=5))
+    terminal.arrival(arrival())
+    terminal.arrival(arrival(place="PagerDuty", where="incident #1", how="resolved", what="Firing: HighCPU"))
     assert out.getvalue().splitlines() == [
-        "  <- 00:00:01.9 mail-ops                 A0 critical firing, A0 critical resolved  (new_alerts)",
-        "  <- 00:00:01.9 mail-ops                 A0 resolved, A1 resolved, A2 resolved, and 2 more"
-        "  (new_alerts)",
+        "  <- 00:00:01.9 Slack     #alerts                   posted      Firing: HighCPU",
+        "  <- 00:00:01.9 PagerDuty incident #1               resolved    Firing: HighCPU",
     ]
 
 
 def test_nothing_that_arrives_can_steer_the_terminal() -> None:
     terminal, out = plain()
-    terminal.arrival(arrival(firing=1, receiver="\x1b[2Jr", severity="a\nb\u202e"))
+    terminal.arrival(arrival(where="\x1b[2Jr", how="p\x07", what="a\nb\u202e"))
     terminal.tell("bad", "\x1b]0;title\x07")
-    shown = out.getvalue()
-    assert shown.splitlines() == [
-        r"  <- 00:00:01.9 \x1b[2Jr                 A0 a\nb\u202e firing  (new_alerts)",
+    assert out.getvalue().splitlines() == [
+        r"  <- 00:00:01.9 Slack     \x1b[2Jr                  p\x07       a\nb\u202e",
         r"  !! \x1b]0;title\x07",
     ]
 

@@ -13,8 +13,10 @@ from responder.core.messages import (
     Body,
     BreakerTurned,
     Command,
+    CreateSilence,
     DeliveryEnded,
     DismissDelivery,
+    ExpireSilence,
     Input,
     Lagging,
     LimitReached,
@@ -344,6 +346,8 @@ COMMANDS: tuple[Command, ...] = (
     BreakerTurned("http://x", True, "network", 2),
     ResendDelivery(1),
     DismissDelivery(2),
+    CreateSilence("id", (("a", "=~", "b|c"), ("d", "!=", "")), 5, 6, "me", "why", (("n", "v"),), "old"),
+    ExpireSilence("id"),
 )
 
 
@@ -360,7 +364,7 @@ async def test_a_part_of_the_log(database: Database) -> None:
     log = Log(database, ManualClock())
     await log.log.append("a", list(COMMANDS))
     assert [given.seq for given in await log.stored(3, 6)] == [4, 5, 6]
-    assert [given.seq for given in await log.stored(9)] == [10, 11]
+    assert [given.seq for given in await log.stored(11)] == [12, 13]
 
 
 @pytest.mark.parametrize(

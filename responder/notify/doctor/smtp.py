@@ -117,6 +117,8 @@ class _Examination:
                     " require_tls: false lets mail go unencrypted",
                 )
                 raise _Stop
+            elif _loopback(settings.host):
+                notes.ok("STARTTLS is not offered, and what is said stays on this machine")
             else:
                 notes.warning(
                     "STARTTLS is not offered: mail goes unencrypted, and anybody on its way may read it",

@@ -14,8 +14,11 @@ from typing import Any
 
 import msgspec
 
+from responder.core.matching import parse_matchers
+from responder.core.messages import Accepted, CreateSilence, ExpireSilence
 from responder.core.model import Nanoseconds, format_time, parse_duration
 from responder.core.rules import Ruleset
+from responder.delivery.dispatch import unpaced
 from responder.settings.values import Pace
 from responder.store import journal, outbox
 from responder.store.database import reading
@@ -23,6 +26,7 @@ from tests.acceptance.timeline.clock import TimelineClock
 from tests.acceptance.timeline.sink import Mood, Sink, Told
 from tests.acceptance.timeline.world import World
 from tests.peers.payloads import ZERO, webhook_alert, webhook_payload
+from tests.peers.standins import Place, StandIns
 
 Labels = dict[str, str]
 
@@ -61,7 +65,7 @@ class Timeline:
     `rules` makes the ruleset when it is known where the sinks listen. `patient`: while a sink hangs,
     time passes; else it stands still until the integration's timeout, which is real, has passed.
     `clock_jumps`: the engine looks at the clock every second, as it does in earnest. `pace`: how fast
-    a sink may be told.
+    each kind of integration may be told. `people`: who listens beside the sinks.
     """
 
     directory: Path
@@ -69,10 +73,12 @@ class Timeline:
     sink_names: tuple[str, ...] = ("main",)
     patient: bool = True
     clock_jumps: bool = False
-    pace: Pace | None = None
+    pace: Callable[[str], Pace | None] = unpaced
+    people: StandIns | None = None
     clock: TimelineClock = field(default_factory=TimelineClock)
     sinks: dict[str, Sink] = field(default_factory=dict)
     expected: list[Told] = field(default_factory=list)
+    silences: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = self.clock.monotonic()
@@ -115,6 +121,9 @@ class Timeline:
             for sink in self.sinks.values():
                 await sink.up()
                 stack.push_async_callback(sink.down)
+            if self.people:
+                await self.people.open()
+                stack.push_async_callback(self.people.close)
             self.ruleset = self.rules({name: f"http://127.0.0.1:{s.port}" for name, s in self.sinks.items()})
             await self.start()
             stack.push_async_callback(self.stop)
@@ -159,6 +168,22 @@ class Timeline:
                     del alert["startsAt"], alert["endsAt"]
             body = msgspec.json.encode(alerts)
         await self.world.post(body, webhook=webhook)
+
+    async def silence(self, name: str, what: str, lasts: Nanoseconds, replaces: str) -> None:
+        """Make a silence that begins now, or change an earlier one."""
+        triples = tuple((one.name, one.op, one.value) for one in parse_matchers(what).matchers)
+        now, earlier = self.clock.now(), self.silences.get(replaces, "")
+        asked = CreateSilence(name, triples, now, now + lasts, "somebody", "a test", replaces=earlier)
+        self.silences[name] = await self._command(asked)
+
+    async def expire(self, name: str) -> None:
+        """End a silence."""
+        await self._command(ExpireSilence(self.silences[name]))
+
+    async def _command(self, body: CreateSilence | ExpireSilence) -> str:
+        reply = await self.world.engine.command("somebody", body)
+        assert isinstance(reply, Accepted), reply
+        return reply.detail
 
     def _alert(self, said: Said) -> dict[str, Any]:
         now = format_time(self.clock.now())
@@ -214,6 +239,14 @@ class Moment:
         self.line.expected.append(told)
         return self
 
+    def silence(self, name: str, what: str, *, lasts: str, replaces: str = "") -> "Moment":
+        """Somebody silences what matches for so long; the test calls the silence by `name`."""
+        return self._do(lambda: self.line.silence(name, what, parse_duration(lasts), replaces))
+
+    def expire(self, name: str) -> "Moment":
+        """Somebody ends a silence."""
+        return self._do(lambda: self.line.expire(name))
+
     def sink_down(self, name: str = "main") -> "Moment":
         """The sink refuses connections."""
         return self._do(self.line.sinks[name].down)
@@ -221,6 +254,18 @@ class Moment:
     def sink_up(self, name: str = "main") -> "Moment":
         """The sink listens again."""
         return self._do(self.line.sinks[name].up)
+
+    def down(self, place: Place) -> "Moment":
+        """Slack, PagerDuty or the mail server refuses connections."""
+        assert self.line.people
+        people = self.line.people
+        return self._do(lambda: people.down(place))
+
+    def up(self, place: Place) -> "Moment":
+        """It listens again."""
+        assert self.line.people
+        people = self.line.people
+        return self._do(lambda: people.up(place))
 
     def sink(self, mood: Mood, name: str = "main", *, times: int = 0, retry_after: int = 0) -> "Moment":
         """The sink answers so from now on, or the next `times` requests."""

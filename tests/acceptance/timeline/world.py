@@ -16,6 +16,7 @@ from responder.core.receiving import Limits as AlertLimits
 from responder.core.receiving import parse_api, parse_webhook
 from responder.core.rules import Ruleset
 from responder.delivery import Delivery, DeliverySettings
+from responder.delivery.dispatch import unpaced
 from responder.engine import Engine
 from responder.notify.integration import Senders
 from responder.settings.values import Limits, Pace
@@ -59,6 +60,11 @@ def _never(source: Mapping[str, str], running: Ruleset) -> Ruleset | None:
     raise AssertionError("every timeline keeps one ruleset")
 
 
+def _announcing() -> bool:
+    """Whether somebody is being told that much waits: no row, so that no lane counts it."""
+    return any(task.get_name() == "delivery announcement" for task in asyncio.all_tasks())
+
+
 class World:
     """One life of the process."""
 
@@ -70,11 +76,11 @@ class World:
         hanging: Callable[[], int],
         *,
         naps: bool,
-        pace: Pace | None = None,
+        pace: Callable[[str], Pace | None] = unpaced,
     ) -> None:
         """`hanging`: requests that time may pass over, because nobody will answer them soon.
 
-        `naps`: the engine may sleep for longer than it would. `pace`: how fast a sink may be told.
+        `naps`: the engine may sleep for longer than it would. `pace`: how fast each kind may be told.
         """
         self.clock = clock
         self.database = WatchedDatabase(path)
@@ -96,7 +102,7 @@ class World:
             OutboxStore(self.database, clock),
             self.engine.report,
             self.engine.breaker_turned,
-            lambda kind: pace,
+            pace,
         )
         self._hanging = hanging
         self._naps = naps
@@ -128,7 +134,7 @@ class World:
         if not self._alive:
             return False
         under_way = sum(status.in_flight for status in self.delivery.snapshot().destinations)
-        if self.database.outstanding or under_way > self._hanging():
+        if self.database.outstanding or under_way > self._hanging() or _announcing():
             return True
         # Of a clock that was set ahead the engine hears at its next look: until then it sleeps on.
         return self._naps and not self.engine.idle

@@ -1,0 +1,43 @@
+"""What a commit is counted and logged as: the events that it made true, and nothing else.
+
+`engine.engine` calls it after what the commit lets out is on its way. Log, journal and metrics
+cannot disagree, because they are made of one list.
+"""
+
+from responder.core.messages import Closed, FallbackEngaged, Noted, Owed
+from responder.core.model import SECOND, Nanoseconds
+from responder.engine.slice import Slice
+from responder.telemetry import Metrics, logger
+
+log = logger("engine")
+
+
+def tell(piece: Slice, took: Nanoseconds, metrics: Metrics) -> None:
+    """Count and log a slice whose commit took so many nanoseconds."""
+    metrics.commit_seconds.observe(took / SECOND)
+    metrics.inputs_decided.inc(piece.inputs)
+    metrics.alerts_decided.inc(piece.alerts)
+    for event in piece.events:
+        match event:
+            case Owed():
+                metrics.owed.labels(event.receiver, event.reason).inc()
+                log.info(
+                    "notification_owed",
+                    row=event.row,
+                    group=event.group,
+                    receiver=event.receiver,
+                    reason=event.reason,
+                    firing=len(event.firing),
+                    resolved=len(event.resolved),
+                )
+            case Closed():
+                metrics.closed.labels(event.state, event.reason).inc()
+                if event.state != "delivered":  # delivery has its own line for that
+                    log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
+            case FallbackEngaged():
+                told = {"group": event.group, "receiver": event.receiver, "fallback": event.fallback}
+                log.warning("fallback_engaged", **told, why=event.why)
+            case Noted():
+                log.info("noted", what=event.what, detail=event.detail)
+            case _:
+                pass
