@@ -19,15 +19,16 @@ import pytest
 import yaml
 
 from responder.core.draft import Decision
-from responder.core.messages import AlertsReceived, GroupOpened
+from responder.core.messages import AlertsReceived, Declined, GroupOpened
 from responder.core.model import MILLISECOND, SECOND, Nanoseconds, format_labels, format_time
 from responder.replay import Course, Lines, read_script
 from responder.ruleset import load_ruleset
 from responder.settings import Settings
 from tests.conformance.conftest import Dice, Tally
-from tests.conformance.scripts import LENGTH, RESOLVE_TIMEOUT, Said, Script, script
+from tests.conformance.scripts import LENGTH, RESOLVE_TIMEOUT, Quiet, Said, Script, script
 from tests.peers.alertmanager import Alertmanager
 from tests.peers.binaries import peer
+from tests.peers.calls import call
 from tests.peers.sink import Sink
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1200)]
@@ -84,11 +85,14 @@ def configuration(scripts: Sequence[Script], change: datetime) -> dict[str, Any]
     }
 
 
-def wire(said: Said, began: Nanoseconds) -> dict[str, Any]:
+def wire(said: Said | Quiet, began: Nanoseconds) -> dict[str, Any]:
     times = {"startsAt": said.starts_at, "endsAt": said.ends_at}
-    return {"labels": said.labels} | {
-        key: format_time(began + at * MILLISECOND) for key, at in times.items() if at is not None
-    }
+    about: dict[str, Any] = (
+        {"labels": said.labels}
+        if isinstance(said, Said)
+        else {"matchers": list(said.matchers), "createdBy": "somebody", "comment": "quiet"}
+    )
+    return about | {key: format_time(began + at * MILLISECOND) for key, at in times.items() if at is not None}
 
 
 # -- the two sides ------------------------------------------------------------------------------
@@ -117,19 +121,24 @@ class Play:
 
     def _play(self, alertmanager: Alertmanager) -> None:
         ahead = time.monotonic_ns() - time.time_ns()
-        posts = [
+        steps = [
             (number * EVERY + post.at, number, post)
             for number, one in enumerate(self.scripts)
-            for post in one.posts
+            for post in one.steps
         ]
-        for at, number, post in sorted(posts, key=lambda entry: entry[0]):
+        for at, number, post in sorted(steps, key=lambda entry: entry[0]):
             _sleep_until(self.start + at * MILLISECOND + ahead)
             began = self.start + number * EVERY * MILLISECOND
-            alerts = [wire(said, began) for said in post.alerts]
+            key, asked = (
+                ("silence", wire(post, began))
+                if isinstance(post, Quiet)
+                else ("alerts", [wire(said, began) for said in post.alerts])
+            )
             posted = time.monotonic_ns() - ahead
-            assert alertmanager.post_alerts(alerts).status == 200
+            path = f"{alertmanager.url}/api/v2/{key.removesuffix('s')}s"
+            assert call("POST", path, asked).status == 200
             late = max(posted - self.start, at * MILLISECOND) // MILLISECOND
-            self.lines.append(json.dumps({"at": f"{late}ms", "alerts": alerts}))
+            self.lines.append(json.dumps({"at": f"{late}ms", key: asked}))
         _sleep_until(self.start + (len(self.scripts) * EVERY + LENGTH) * MILLISECOND + ahead)
 
     def simulated(self) -> tuple[Book, set[str]]:
@@ -166,11 +175,11 @@ class Play:
         course = Course(ruleset, self.start, taken)
         for entry in read_script("script", self.lines, self.start):
             course.advance(entry.at)
-            for alert in entry.alerts:
+            for alert in entry.body.alerts if isinstance(entry.body, AlertsReceived) else ():
                 known = course.state.alerts.get(alert.labels)
                 if known and known.resolved_at(entry.at) and 0 < alert.ends_at <= entry.at:
                     apart.add(dict(alert.labels)["script"])
-            course.give(AlertsReceived("api", b"", entry.alerts), "simulation")
+            assert not isinstance(course.give(entry.body, "simulation"), Declined)
         course.advance(self.start + (len(self.scripts) * EVERY + LENGTH) * MILLISECOND)
         apart.update(receiver.partition("r")[0] for (receiver, _), times in opened.items() if times > 1)
         return book, apart
