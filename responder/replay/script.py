@@ -86,10 +86,12 @@ def _object(line: str, wrong: list[str]) -> dict[str, Any] | None:
 
 
 def _moment(found: Mapping[str, Any], start: Nanoseconds, wrong: list[str]) -> Nanoseconds:
-    at = _time(found, "at", "", start, wrong)
-    if "at" not in found:
+    if found.get("at") is None:
         wrong.append("at: is missing; such as 90s, counted from the start")
-    elif 0 < at < start:
+        return 0
+    before = len(wrong)
+    at = _time(found, "at", "", start, wrong)
+    if at < start and len(wrong) == before:
         wrong.append("at: lies before the start")
     return at
 
@@ -173,8 +175,23 @@ def _texts(found: Mapping[str, Any], key: str, where: str, wrong: list[str]) -> 
         if not name:
             wrong.append(f"{where}.{key}: a name is empty")
         if not isinstance(value, str):
-            wrong.append(f"{where}.{key}.{name}: must be a text, in quotes")
+            wrong.append(f"{where}.{key}.{_shown(name)}: must be a text, in quotes")
+        elif not _is_unicode(name + value):
+            wrong.append(f"{where}.{key}: half a character, such as \\ud800 alone")
     return labels_from({name: value for name, value in texts.items() if isinstance(value, str)})
+
+
+def _shown(text: str) -> str:
+    """A name from the script as a message can have it."""
+    return text[:64] if text.isprintable() else json.dumps(text)[:64]
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _time(
@@ -186,7 +203,8 @@ def _time(
         return 0
     if isinstance(text, str):
         try:
-            return start - parse_duration(text[1:]) if text[:1] == "-" else start + parse_duration(text)
+            at = start - parse_duration(text[1:]) if text[:1] == "-" else start + parse_duration(text)
+            return max(at, 1)  # 0 stands for no time
         except ValueError:
             pass
         try:
@@ -194,7 +212,7 @@ def _time(
         except (ValueError, IndexError):
             pass
     wrong.append(
-        f"{where}{key}: {json.dumps(text, ensure_ascii=False)[:64]} is neither a duration from the start, "
+        f"{where}{key}: {json.dumps(text)[:64]} is neither a duration from the start, "
         "such as 90s or 1h30m, nor a time such as 2026-01-05T08:00:00Z"
     )
     return 0
@@ -203,5 +221,5 @@ def _time(
 def _unknown_keys(found: Mapping[str, Any], known: frozenset[str], where: str, wrong: list[str]) -> None:
     for key in found:
         if key not in known:
-            place = f"{where}.{key}" if where else key
-            wrong.append(f"{place[:80]}: unknown key; known are {', '.join(sorted(known))}")
+            place = f"{where}.{_shown(key)}" if where else _shown(key)
+            wrong.append(f"{place}: unknown key; known are {', '.join(sorted(known))}")

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from responder.core.messages import AlertsReceived, CreateSilence, ReceivedAlert
 from responder.core.model import HOUR, MINUTE, SECOND
@@ -83,7 +85,13 @@ def test_a_silence_with_a_name_can_be_changed_by_a_later_entry() -> None:
         ({"alerts": []}, "at: is missing; such as 90s, counted from the start"),
         ({"at": "0s"}, "an entry has either alerts or a silence"),
         ({"at": "0s", "alerts": [], "silence": {}}, "an entry has either alerts or a silence"),
+        ({"at": None, "alerts": []}, "at: is missing; such as 90s, counted from the start"),
         ({"at": "-1s", "alerts": []}, "at: lies before the start"),
+        ({"at": "0001-01-01T00:00:00Z", "alerts": []}, "at: lies before the start"),
+        (
+            {"at": "0s", "alerts": [{"labels": {"a": "\ud800"}}]},
+            "alerts[0].labels: half a character, such as \\ud800 alone",
+        ),
         (
             {"at": 90, "alerts": []},
             "at: 90 is neither a duration from the start, such as 90s or 1h30m, nor a time such as "
@@ -135,3 +143,48 @@ def test_every_problem_is_reported() -> None:
         "script:1: an entry has either alerts or a silence",
         "script:3: at: is missing; such as 90s, counted from the start",
     ]
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["1m", "-9y"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "at",
+                    "alerts",
+                    "silence",
+                    "labels",
+                    "annotations",
+                    "startsAt",
+                    "endsAt",
+                    "matchers",
+                    "name",
+                    "value",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(values | st.fixed_dictionaries({"at": st.just("1m"), "alerts": st.lists(values, max_size=2)}))
+def test_any_line_is_read_or_its_problems_are_told(line: Any) -> None:
+    entries: list[Entry] = []
+    problems: list[str] = []
+    try:
+        entries = read(line)
+    except ScriptError as error:
+        problems = str(error).split("\n")
+    assert bool(entries) != bool(problems)
+    assert all(entry.at >= MONDAY for entry in entries)
+    assert all(problem.startswith("script:1: ") and problem.isprintable() for problem in problems)
