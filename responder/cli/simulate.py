@@ -17,7 +17,7 @@ import click
 from responder.cli.client import printable
 from responder.clock import SystemClock
 from responder.core.draft import Decision
-from responder.core.messages import AlertsReceived
+from responder.core.messages import Declined
 from responder.core.model import (
     SECOND,
     Labels,
@@ -118,8 +118,9 @@ def simulate(
 
     Alerts arrive as the input says, in entries with a time that counts from the start: `at`,
     and in each alert labels, and if they are to be given annotations, startsAt and endsAt.
-    Silences are not simulated by this version. Every notification is delivered, at once. With
-    --output json one JSON object a line, a notification or a suppressed one with its reason.
+    An entry may have a silence instead, as Alertmanager's API has it, with an id if another
+    is to change it. Every notification is delivered, at once. With --output json one JSON object
+    a line, a notification or a suppressed one with its reason.
     """
     try:
         entries = read_script(script.name, script, start)
@@ -171,7 +172,9 @@ def _run(course: Course, entries: list[Entry], end: Nanoseconds) -> None:
         if entry.at > end:
             break
         course.advance(entry.at)
-        course.give(AlertsReceived("api", b"", entry.alerts), "simulation")
+        reply = course.give(entry.body, "simulation")
+        if isinstance(reply, Declined):
+            raise UsageError(f"{entry.place}: {reply.reason}")
     course.advance(end)
 
 

@@ -180,7 +180,7 @@ def sayable(resolved: Episodes, told: Told) -> Episodes:
         alert: episode
         for alert, episode in resolved.items()
         if alert in base.firing
-        or alert in base.resolved
+        or base.resolved.get(alert) == episode
         or alert in base.stale
         or alert in told.told.firing
         or alert in told.perhaps

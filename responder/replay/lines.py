@@ -91,9 +91,10 @@ class Lines:
                 case AlertsMuted():
                     yield from self._left_out(event.group, event.alerts, event.reason, at, event.by)
                 case AlertsLeft():
-                    unheard = [a for a in event.never_told if a not in self._mentioned[event.group]]
+                    unheard = [a for a in event.alerts if a not in self._mentioned[event.group]]
                     if unheard:
                         yield from self._left_out(event.group, unheard, "resolved_before_told", at)
+                    self._mentioned[event.group].difference_update(event.alerts)
                 case _:
                     pass
         for group in decision.changes.closed_groups:

@@ -9,23 +9,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from responder.core.messages import ReceivedAlert
-from responder.core.model import DAY, Labels, Nanoseconds, labels_from, parse_duration, parse_time
+import msgspec
+
+from responder.core.messages import AlertsReceived, CreateSilence, ReceivedAlert
+from responder.core.model import (
+    DAY,
+    Labels,
+    Nanoseconds,
+    format_time,
+    labels_from,
+    parse_duration,
+    parse_time,
+)
+from responder.core.silence import BadSilence, fault, read_silence
 from responder.errors import UsageError
 
 ENDLESS: Final = 100 * 365 * DAY
 """The resolve_timeout of a simulation in which an alert lives until an entry says otherwise."""
 
 _ENTRY: Final = frozenset({"at", "alerts", "silence"})
+_SILENCE: Final = frozenset({"id", "matchers", "startsAt", "endsAt", "createdBy", "comment", "annotations"})
 _ALERT: Final = frozenset({"labels", "annotations", "startsAt", "endsAt", "generatorURL"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Alerts that arrive together at `at`."""
+    """Alerts that arrive together at `at`, or a silence that somebody makes then.
+
+    `place`: where it stands, `file:line`.
+    """
 
     at: Nanoseconds
-    alerts: tuple[ReceivedAlert, ...]
+    body: AlertsReceived | CreateSilence
+    place: str
 
 
 class ScriptError(UsageError):
@@ -39,44 +55,93 @@ def read_script(name: str, lines: Iterable[str], start: Nanoseconds) -> list[Ent
     """
     entries: list[Entry] = []
     problems: list[str] = []
+    silences: set[str] = set()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         wrong: list[str] = []
-        entry = _entry(line, start, wrong)
-        problems += [f"{name}:{number}: {message}" for message in wrong]
-        if entry:
-            entries.append(entry)
+        place = f"{name}:{number}"
+        found = _object(line, wrong)
+        at = _moment(found, start, wrong) if found else 0
+        body = _body(found, at, start, silences, wrong) if found else None
+        problems += [f"{place}: {message}" for message in wrong]
+        if body and not wrong:
+            entries.append(Entry(at, body, place))
     if problems:
         raise ScriptError("\n".join(problems))
     return sorted(entries, key=lambda entry: entry.at)
 
 
-def _entry(line: str, start: Nanoseconds, wrong: list[str]) -> Entry | None:
+def _object(line: str, wrong: list[str]) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
         wrong.append(f"not JSON: {error}")
         return None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not found:
         wrong.append('must be an object such as {"at": "90s", "alerts": [{"labels": {"alertname": "X"}}]}')
         return None
     _unknown_keys(found, _ENTRY, "", wrong)
-    at = _time(found, "at", "", start, wrong)
-    if "at" not in found:
+    return found
+
+
+def _moment(found: Mapping[str, Any], start: Nanoseconds, wrong: list[str]) -> Nanoseconds:
+    if found.get("at") is None:
         wrong.append("at: is missing; such as 90s, counted from the start")
-    elif 0 < at < start:
+        return 0
+    before = len(wrong)
+    at = _time(found, "at", "", start, wrong)
+    if at < start and len(wrong) == before:
         wrong.append("at: lies before the start")
+    return at
+
+
+def _body(
+    found: Mapping[str, Any], at: Nanoseconds, start: Nanoseconds, silences: set[str], wrong: list[str]
+) -> AlertsReceived | CreateSilence | None:
+    if ("silence" in found) == ("alerts" in found):
+        wrong.append("an entry has either alerts or a silence")
+        return None
     if "silence" in found:
-        wrong.append("silence: silences are not supported by this version")
-    elif "alerts" not in found:
-        wrong.append("alerts: is missing")
-    alerts = found.get("alerts", [])
+        return _silence(found["silence"], at, start, silences, wrong)
+    alerts = found["alerts"]
     if not isinstance(alerts, list):
         wrong.append("alerts: must be a list of alerts")
         return None
     read = [_alert(alert, f"alerts[{index}]", start, wrong) for index, alert in enumerate(alerts)]
-    return None if wrong else Entry(at, tuple(alert for alert in read if alert))
+    return AlertsReceived("api", b"", tuple(alert for alert in read if alert))
+
+
+def _silence(
+    found: Any, at: Nanoseconds, start: Nanoseconds, silences: set[str], wrong: list[str]
+) -> CreateSilence | None:
+    """A silence as Alertmanager's API has it; what only people need may be left out.
+
+    An `id` that no entry before has names a new silence, so that a later one can change it.
+    """
+    if not isinstance(found, dict):
+        wrong.append("silence: must be an object with matchers and endsAt")
+        return None
+    _unknown_keys(found, _SILENCE, "silence", wrong)
+    starts_at = _time(found, "startsAt", "silence.", start, wrong) or at
+    ends_at = _time(found, "endsAt", "silence.", start, wrong)
+    if "endsAt" not in found:
+        wrong.append("silence.endsAt: is missing")
+    if wrong:
+        return None
+    wire = {"createdBy": "simulation", "comment": "simulated", **found}
+    times = {"startsAt": format_time(starts_at), "endsAt": format_time(ends_at)}
+    try:
+        asked = read_silence(json.dumps(wire | times).encode(), f"silence-{len(silences) + 1}")
+    except BadSilence as error:
+        wrong.append(f"silence: {error}")
+        return None
+    if problem := fault(asked):
+        wrong.append(f"silence: {problem}")
+    if asked.replaces not in silences:
+        asked = msgspec.structs.replace(asked, id=asked.replaces or asked.id, replaces="")
+    silences.add(asked.id)
+    return asked
 
 
 def _alert(found: Any, where: str, start: Nanoseconds, wrong: list[str]) -> ReceivedAlert | None:
@@ -110,8 +175,23 @@ def _texts(found: Mapping[str, Any], key: str, where: str, wrong: list[str]) -> 
         if not name:
             wrong.append(f"{where}.{key}: a name is empty")
         if not isinstance(value, str):
-            wrong.append(f"{where}.{key}.{name}: must be a text, in quotes")
+            wrong.append(f"{where}.{key}.{_shown(name)}: must be a text, in quotes")
+        elif not _is_unicode(name + value):
+            wrong.append(f"{where}.{key}: half a character, such as \\ud800 alone")
     return labels_from({name: value for name, value in texts.items() if isinstance(value, str)})
+
+
+def _shown(text: str) -> str:
+    """A name from the script as a message can have it."""
+    return text[:64] if text.isprintable() else json.dumps(text)[:64]
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _time(
@@ -123,7 +203,8 @@ def _time(
         return 0
     if isinstance(text, str):
         try:
-            return start - parse_duration(text[1:]) if text[:1] == "-" else start + parse_duration(text)
+            at = start - parse_duration(text[1:]) if text[:1] == "-" else start + parse_duration(text)
+            return max(at, 1)  # 0 stands for no time
         except ValueError:
             pass
         try:
@@ -131,7 +212,7 @@ def _time(
         except (ValueError, IndexError):
             pass
     wrong.append(
-        f"{where}{key}: {json.dumps(text, ensure_ascii=False)[:64]} is neither a duration from the start, "
+        f"{where}{key}: {json.dumps(text)[:64]} is neither a duration from the start, "
         "such as 90s or 1h30m, nor a time such as 2026-01-05T08:00:00Z"
     )
     return 0
@@ -140,5 +221,5 @@ def _time(
 def _unknown_keys(found: Mapping[str, Any], known: frozenset[str], where: str, wrong: list[str]) -> None:
     for key in found:
         if key not in known:
-            place = f"{where}.{key}" if where else key
-            wrong.append(f"{place[:80]}: unknown key; known are {', '.join(sorted(known))}")
+            place = f"{where}.{_shown(key)}" if where else _shown(key)
+            wrong.append(f"{place}: unknown key; known are {', '.join(sorted(known))}")

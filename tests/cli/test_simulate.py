@@ -19,6 +19,11 @@ def entry(at: str, name: str, severity: str = "warning", **more: str) -> str:
     return json.dumps({"at": at, "alerts": [{"labels": {"alertname": name, "severity": severity}} | more]})
 
 
+def silence(at: str, **more: str) -> str:
+    matchers = [{"name": "alertname", "value": "A|B", "isRegex": True}]
+    return json.dumps({"at": at, "silence": {"matchers": matchers, "endsAt": "1h"} | more})
+
+
 def simulate(*script: str, until: str = "1h", more: tuple[str, ...] = ()) -> Result:
     arguments = ["simulate", "--rules", "rules.yml", "--input", "-", "--until", until, *more]
     return CliRunner().invoke(main, arguments, input="\n".join(script))
@@ -106,6 +111,17 @@ def test_with_a_resolve_timeout_it_ends_by_itself() -> None:
     ]
 
 
+def test_each_time_an_alert_comes_and_goes_unheard_is_said() -> None:
+    """The second alert keeps the group; the first was told once, and comes back between two looks."""
+    other = json.dumps({"at": "0s", "alerts": [{"labels": {"alertname": "A", "pod": "2"}}]})
+    script = (entry("0s", "A"), other, entry("2m", "A", endsAt="2m"), entry("6m", "A", endsAt="7m"))
+    assert as_json(*script, until="30m") == [
+        (30, "notification", "team", "first_notification", 2, 0),
+        (330, "notification", "team", "some_resolved", 1, 1),
+        (630, "suppressed", "team", "resolved_before_told", 0, 1),
+    ]
+
+
 def test_intervals_see_the_start() -> None:
     script = (entry("0s", "A", "night"), entry("9h", "A", "night", endsAt="9h"))
     assert as_json(*script, until="12h") == [
@@ -121,6 +137,24 @@ def test_intervals_see_the_start() -> None:
         1,
         0,
     )
+
+
+def test_a_silence_hides_until_its_end() -> None:
+    script = (silence("0s"), entry("1m", "A"), entry("1m", "C"), entry("2h", "A", endsAt="2h"))
+    found = [line for line in as_json(*script, until="3h") if line[0] != 90 or line[1] == "suppressed"]
+    assert found == [
+        (90, "suppressed", "team", "silence", 1, 0),
+        (3_600, "notification", "team", "unmuted", 1, 0),
+        (7_290, "notification", "team", "all_resolved", 0, 1),
+    ]
+
+
+def test_a_silence_can_be_ended_by_another_entry() -> None:
+    script = (silence("0s", id="x"), entry("1m", "A"), silence("10m", id="x", startsAt="0s", endsAt="10m"))
+    assert as_json(*script, until="20m") == [
+        (90, "suppressed", "team", "silence", 1, 0),
+        (600, "notification", "team", "unmuted", 1, 0),
+    ]
 
 
 def test_an_integration_counts_as_reachable_without_its_settings() -> None:
@@ -144,11 +178,15 @@ def test_stats_say_how_fast_it_was() -> None:
     ("script", "error"),
     [
         ("{", "<stdin>:1: not JSON: "),
-        ('{"at": "1s", "silence": {}}', "<stdin>:1: silence: silences are not supported by this version"),
+        ('{"at": "1s", "silence": {}}', "<stdin>:1: silence.endsAt: is missing"),
+        (
+            silence("2h", endsAt="1h", startsAt="0s"),
+            "<stdin>:1: Failed to create silence: end time can't be ",
+        ),
     ],
 )
 def test_a_script_that_cannot_be_read_is_2(script: str, error: str) -> None:
-    result = simulate(script)
+    result = simulate(script, until="3h")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(error)
 

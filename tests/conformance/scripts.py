@@ -46,14 +46,30 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """A silence that is made at `at`; it begins later if `starts_at` is."""
+
+    at: Milliseconds
+    matchers: tuple[dict[str, Any], ...]
+    starts_at: Milliseconds
+    ends_at: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
-    """One story: its route (below the root), receivers, inhibit rules and posts."""
+    """One story: its route (below the root), receivers, inhibit rules, posts and silences."""
 
     name: str
     route: dict[str, Any]
     receivers: list[dict[str, Any]]
     inhibit_rules: list[dict[str, Any]]
     posts: list[Post]
+    silences: list[Quiet]
+
+    @property
+    def steps(self) -> list[Post | Quiet]:
+        """All that is posted."""
+        return [*self.posts, *self.silences]
 
 
 @dataclass
@@ -113,7 +129,9 @@ def script(dice: Random, name: str, sink: str) -> Script:
         }
         for _ in range(0 if writer.alone else dice.choice((0, 1, 1)))
     ]
-    return Script(name, route, writer.receivers, rules, _posts(dice, name, writer.alone))
+    return Script(
+        name, route, writer.receivers, rules, _posts(dice, name, writer.alone), _silences(dice, name)
+    )
 
 
 def _posts(dice: Random, name: str, alone: bool) -> list[Post]:
@@ -139,6 +157,27 @@ def _posts(dice: Random, name: str, alone: bool) -> list[Post]:
         Post(over, tuple(Said(alerts[number], None, over) for number, end in ends.items() if end > over))
     )
     return [post for post in posts if post.alerts]
+
+
+def _silences(dice: Random, name: str) -> list[Quiet]:
+    """None or two, made a tenth beside the alerts."""
+    found = []
+    for _ in range(dice.choice((0, 0, 0, 1, 2))):
+        own = {"name": "script", "value": name, "isRegex": False, "isEqual": True}
+        label, value, regex = dice.choice(
+            (
+                ("alertname", "A", False),
+                ("severity", "warn.*", True),
+                ("node", "1|3", True),
+                ("pod", "", False),
+            )
+        )
+        other = {"name": label, "value": value, "isRegex": regex, "isEqual": dice.random() < 0.75}
+        at = dice.randrange(0, 5_000, _SLOT) + _SLOT // 2
+        starts_at = at + dice.choice((0, 0, 1_000))
+        ends_at = starts_at + 1_000 * dice.choice((1, 2, 3, 5))
+        found.append(Quiet(at, (own, other), starts_at, ends_at))
+    return found
 
 
 def _say(

@@ -36,7 +36,8 @@ WE_ARE_STRICTER: Final[dict[str, str]] = {
     r"(to|from): .* is not an address": "amtool takes anything for an address, and fails when it is used",
     r"means every label and must stand alone|'\.\.\.' is given twice": "saying `...` twice is a slip",
     r"is not a whole number": "amtool cuts off what is behind the point",
-    r"proxy_url: not a URL": "amtool takes anything for a URL here, and fails when it is used",
+    r"'-.*' is not a duration": "amtool takes a negative time to wait",
+    r"(proxy|token)_url: not a URL": "amtool takes anything for a URL here, and fails when it is used",
 }
 """What only we refuse (a pattern of our message), and why."""
 

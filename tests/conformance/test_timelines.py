@@ -19,15 +19,16 @@ import pytest
 import yaml
 
 from responder.core.draft import Decision
-from responder.core.messages import AlertsReceived, GroupOpened
+from responder.core.messages import AlertsReceived, Declined, GroupOpened
 from responder.core.model import MILLISECOND, SECOND, Nanoseconds, format_labels, format_time
 from responder.replay import Course, Lines, read_script
 from responder.ruleset import load_ruleset
 from responder.settings import Settings
 from tests.conformance.conftest import Dice, Tally
-from tests.conformance.scripts import LENGTH, RESOLVE_TIMEOUT, Said, Script, script
+from tests.conformance.scripts import LENGTH, RESOLVE_TIMEOUT, Quiet, Said, Script, script
 from tests.peers.alertmanager import Alertmanager
 from tests.peers.binaries import peer
+from tests.peers.calls import call
 from tests.peers.sink import Sink
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1200)]
@@ -84,11 +85,14 @@ def configuration(scripts: Sequence[Script], change: datetime) -> dict[str, Any]
     }
 
 
-def wire(said: Said, began: Nanoseconds) -> dict[str, Any]:
+def wire(said: Said | Quiet, began: Nanoseconds) -> dict[str, Any]:
     times = {"startsAt": said.starts_at, "endsAt": said.ends_at}
-    return {"labels": said.labels} | {
-        key: format_time(began + at * MILLISECOND) for key, at in times.items() if at is not None
-    }
+    about: dict[str, Any] = (
+        {"labels": said.labels}
+        if isinstance(said, Said)
+        else {"matchers": list(said.matchers), "createdBy": "somebody", "comment": "quiet"}
+    )
+    return about | {key: format_time(began + at * MILLISECOND) for key, at in times.items() if at is not None}
 
 
 # -- the two sides ------------------------------------------------------------------------------
@@ -117,26 +121,33 @@ class Play:
 
     def _play(self, alertmanager: Alertmanager) -> None:
         ahead = time.monotonic_ns() - time.time_ns()
-        posts = [
+        steps = [
             (number * EVERY + post.at, number, post)
             for number, one in enumerate(self.scripts)
-            for post in one.posts
+            for post in one.steps
         ]
-        for at, number, post in sorted(posts, key=lambda entry: entry[0]):
+        for at, number, post in sorted(steps, key=lambda entry: entry[0]):
             _sleep_until(self.start + at * MILLISECOND + ahead)
             began = self.start + number * EVERY * MILLISECOND
-            alerts = [wire(said, began) for said in post.alerts]
+            key, asked = (
+                ("silence", wire(post, began))
+                if isinstance(post, Quiet)
+                else ("alerts", [wire(said, began) for said in post.alerts])
+            )
             posted = time.monotonic_ns() - ahead
-            assert alertmanager.post_alerts(alerts).status == 200
+            path = f"{alertmanager.url}/api/v2/{key.removesuffix('s')}s"
+            assert call("POST", path, asked).status == 200
             late = max(posted - self.start, at * MILLISECOND) // MILLISECOND
-            self.lines.append(json.dumps({"at": f"{late}ms", "alerts": alerts}))
+            self.lines.append(json.dumps({"at": f"{late}ms", key: asked}))
         _sleep_until(self.start + (len(self.scripts) * EVERY + LENGTH) * MILLISECOND + ahead)
 
     def simulated(self) -> tuple[Book, set[str]]:
-        """What `simulate --compatibility alertmanager` says, and the scripts in which a group came back.
+        """What `simulate --compatibility alertmanager` says, and the scripts that cannot be compared.
 
-        Alertmanager clears empty groups away every 30 seconds, and one that gets an alert before goes on
-        with its old timer. Ours is gone at once; a script is too short to tell more.
+        A group came back: Alertmanager clears empty groups away every 30 seconds, and one that gets an
+        alert before goes on with its old timer. Ours is gone at once; a script is too short to tell more.
+        An end was said again: Alertmanager puts the alert into its group once more, and may show it as
+        resolved once more. Here it has left.
         """
         settings = replace(Settings(), compatibility="alertmanager")
         loaded = load_ruleset(self.path, settings).ruleset
@@ -148,6 +159,7 @@ class Play:
         }
         book: Book = defaultdict(list)
         opened: Counter[tuple[str, str]] = Counter()
+        apart: set[str] = set()
         lines = Lines(ruleset, self.start)
 
         def taken(decision: Decision, at: Nanoseconds) -> None:
@@ -163,9 +175,14 @@ class Play:
         course = Course(ruleset, self.start, taken)
         for entry in read_script("script", self.lines, self.start):
             course.advance(entry.at)
-            course.give(AlertsReceived("api", b"", entry.alerts), "simulation")
+            for alert in entry.body.alerts if isinstance(entry.body, AlertsReceived) else ():
+                known = course.state.alerts.get(alert.labels)
+                if known and known.resolved_at(entry.at) and 0 < alert.ends_at <= entry.at:
+                    apart.add(dict(alert.labels)["script"])
+            assert not isinstance(course.give(entry.body, "simulation"), Declined)
         course.advance(self.start + (len(self.scripts) * EVERY + LENGTH) * MILLISECOND)
-        return book, {receiver.partition("r")[0] for (receiver, _), times in opened.items() if times > 1}
+        apart.update(receiver.partition("r")[0] for (receiver, _), times in opened.items() if times > 1)
+        return book, apart
 
 
 def _sleep_until(monotonic: int) -> None:
@@ -243,12 +260,12 @@ def test_simulate_says_what_alertmanager_does(dice: Dice, tally: Tally, tmp_path
         found: list[tuple[Script, str]] = []
         for turn in range(2):
             play = Play(tmp_path / str(turn), scripts, sink, program)
-            ours, returned = play.simulated()
+            ours, apart = play.simulated()
             found = [
-                (one, text) for one, text in differences(play, play.heard, ours) if one.name not in returned
+                (one, text) for one, text in differences(play, play.heard, ours) if one.name not in apart
             ]
             if turn == 0:
-                compared = set(names) - returned
+                compared = set(names) - apart
                 told = sum(map(len, play.heard.values()))
             sink.clear()
             scripts = [one for one, _ in found]

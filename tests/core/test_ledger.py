@@ -376,6 +376,13 @@ def test_s82_the_end_of_an_alert_that_came_and_went_between_two_looks_is_not_tol
         t.at("6m").expect("30s team first_notification +A")
 
 
+def test_s82_nor_is_it_told_to_who_heard_of_an_earlier_end() -> None:
+    with Timeline(rules()) as t:
+        t.post(firing("A"), firing("B")).at("30s").expect("30s team first_notification +A +B")
+        t.at("2m").post(resolved("A")).at("5m30s").expect("5m30s team some_resolved +B -A")
+        t.at("6m").post(firing("A")).at("7m").post(resolved("A")).at("10m30s").expect()
+
+
 def test_s82_as_alertmanager_its_end_is_told() -> None:
     with Timeline(rules(compatibility="alertmanager")) as t:
         t.post(firing("A")).at("1m").post(firing("B")).at("2m").post(resolved("B"))

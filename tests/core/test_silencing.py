@@ -124,6 +124,13 @@ def test_there_may_be_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch) -> No
         assert t.give(quiet("u", "alertname=A", "1h")) == Accepted("u")
 
 
+def test_a_start_in_the_past_becomes_now() -> None:
+    with Timeline(rules()) as t:
+        t.at("10m")
+        t.give(quiet("s", "alertname=A", "1h"))
+        assert t.state.silences.all["s"].starts_at == t.now
+
+
 def test_an_edit_that_changes_nothing_of_the_past_keeps_the_id() -> None:
     with Timeline(rules()) as t:
         t.give(quiet("s", "alertname=A", "1h"), "alice")
