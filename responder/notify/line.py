@@ -19,8 +19,9 @@ from yarl import URL
 KEPT: Final = 15.0
 """Seconds for which a connection that nobody uses is kept: less than most servers keep theirs."""
 
+_LONGEST_HEAD: Final = 64 << 10
 _LONGEST_BODY: Final = 64 << 10
-"""An answer that goes on for longer than this costs the connection; its beginning is enough."""
+"""An answer of which either goes on for longer costs the connection; a body's beginning is enough."""
 
 _BODY_KEPT: Final = 4_096
 
@@ -130,15 +131,23 @@ class Line(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(NotHttp())
             self.close()
+            return
+        if self._waiter is not None:
+            self._length += len(data)
+            if self._length > _LONGEST_HEAD:
+                self._fail(NotHttp())
+                self.close()
 
     # -- what the parser calls --------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """An answer begins."""
+        """An answer begins. One that nobody asked for would be taken for the answer to what is asked next."""
         self._fields = []
+        if self._waiter is None:
+            self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field."""
@@ -149,7 +158,7 @@ class Line(asyncio.Protocol):
         status, waiter = self._parser.get_status_code(), self._waiter
         if status < 200 or waiter is None:  # interim answers say nothing
             return
-        self._reply, self._waiter = Reply(status, CIMultiDict(self._fields)), None
+        self._reply, self._waiter, self._length = Reply(status, CIMultiDict(self._fields)), None, 0
         if not waiter.done():
             waiter.set_result(self._reply)
 

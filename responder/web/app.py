@@ -5,11 +5,13 @@ answer with its status, and anything else a 500 without a traceback for the call
 """
 
 import html
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from responder import __version__
@@ -96,6 +98,18 @@ _PAGE: Final = """<!doctype html>
 <li><a href="/api/v1/audit">/api/v1/audit</a>: what was decided, and why</li>
 <li><a href="/metrics">/metrics</a></li></ul></body></html>
 """
+
+
+class _NothingQuoted(logging.Filter):
+    """Of a request that is no HTTP aiohttp logs the line that is wrong, and a token may be in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.exc_info = None
+        return True
+
+
+logging.getLogger("aiohttp.server").addFilter(_NothingQuoted())
 
 
 def build(

@@ -44,18 +44,29 @@ _NOT_OURS: Final = frozenset({b"transfer-encoding", b"content-encoding", b"expec
 
 
 class Head:
-    """A request's head, as `access` asks for it."""
+    """A request's head, as `access` asks for it, and what `access` said: an identity or a refusal."""
 
-    __slots__ = ("body_exists", "entrance", "headers", "keep_alive", "length", "method")
+    __slots__ = (
+        "body_exists",
+        "entrance",
+        "headers",
+        "identity",
+        "keep_alive",
+        "length",
+        "method",
+        "refusal",
+    )
 
     def __init__(self, entrance: Entrance, headers: dict[str, str], length: int, keep_alive: bool) -> None:
-        """`length` is the body's, in bytes."""
+        """`length` is that of the body which is still to be taken, in bytes."""
         self.method = "POST"
         self.entrance = entrance
         self.headers = headers
         self.length = length
         self.body_exists = length > 0
         self.keep_alive = keep_alive
+        self.identity: Identity | None = None
+        self.refusal: Answer | None = None
 
 
 class _Parser:
@@ -79,7 +90,7 @@ class _Parser:
         self._url, self._fields = b"", []
         try:
             self._parser.feed_data(head)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
         entrance = _ENTRANCES.get(self._url)
         headers: dict[str, str] = {}
@@ -215,7 +226,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, of several, or of a part."""
-        self.heard_at = self._loop.time()
+        if self._head is not None or self._busy or not self._buffer:
+            self.heard_at = self._loop.time()  # a head that has begun is not waited for longer by its drops
         if not self._buffer:
             self._buffer = data
         else:
@@ -239,10 +251,13 @@ class Connection(asyncio.Protocol):
             if self._head is None:
                 self._head = self._read_head()
             head, buffer = self._head, self._buffer
-            if head is None or len(buffer) < head.length:
+            if head is None or (len(buffer) < head.length and head.refusal is None):
                 break
             body, self._buffer = bytes(buffer[: head.length]), buffer[head.length :]
             self._parser.skip(body)
+            head.length -= len(body)
+            if head.length:  # refused: nothing of a body is kept, and the answer comes after it
+                break
             self._head, self._busy = None, True
             self._take(head, body)
         self._serving = False
@@ -263,6 +278,10 @@ class Connection(asyncio.Protocol):
             self._hand_over()
             return None
         self._buffer = buffer[end + 4 :]
+        try:
+            head.identity = self._all.access.check(head, "ingest")
+        except ResponderError as error:
+            head.refusal = of_error(error)
         return head
 
     def _take(self, head: Head, body: bytes) -> None:
@@ -270,13 +289,16 @@ class Connection(asyncio.Protocol):
         if shared.stopping():
             self._answer(entrance, STOPPING, keep_alive=False)
             return
+        if head.refusal or head.identity is None:
+            self._answer(entrance, head.refusal or BUG, keep_alive=head.keep_alive)
+            return
+        identity = head.identity
 
         def then(error: StorageError | None) -> None:
             answer = ACCEPTED if error is None else of_error(Overloaded(str(error)))
             self._answer(entrance, answer, keep_alive=head.keep_alive)
 
         try:
-            identity = shared.access.check(head, "ingest")
             if shared.intake.take_at_once(identity, entrance, body, then):
                 return
         except ResponderError as error:

@@ -1,8 +1,10 @@
 """The circuit breaker and the token bucket by themselves."""
 
+import pytest
+
 from responder.core.model import SECOND
 from responder.delivery.breaker import Breaker, Bucket
-from responder.settings.values import Pace
+from responder.settings.values import PACES, Pace
 
 
 def opened_breaker() -> Breaker:
@@ -63,3 +65,15 @@ def test_a_bucket_holds_a_burst_and_fills_at_its_rate() -> None:
     assert bucket.tokens(2 * SECOND + 1) == 1
     assert bucket.ready_at(3 * SECOND) == 3 * SECOND
     assert bucket.tokens(3600 * SECOND) == 2
+
+
+@pytest.mark.parametrize(("kind", "seconds", "most"), [("slack", 1, 1), ("pagerduty", 60, 120)])
+def test_no_default_pace_exceeds_what_a_service_allows(kind: str, seconds: int, most: int) -> None:
+    now = 1_000 * SECOND
+    bucket, sent = Bucket(PACES[kind], 0), []
+    while now < 1_200 * SECOND:
+        now = bucket.ready_at(now)
+        bucket.take(now)
+        sent.append(now)
+    window = seconds * SECOND
+    assert max(sum(at - window < one <= at for one in sent) for at in sent) <= most

@@ -114,9 +114,24 @@ async def test_what_is_no_http_and_what_never_comes() -> None:
 
 
 async def test_an_answer_that_nobody_asked_for_ends_the_connection() -> None:
-    async with answering(PLAIN + PLAIN, PLAIN) as (server, http):
+    async with answering(PLAIN + PLAIN[:20], PLAIN) as (server, http):
         assert await post(server, http) == (200, b"ok")
         assert await post(server, http) == (200, b"ok")
+    assert server.connections == 2
+
+
+async def test_a_head_that_never_ends_costs_the_connection() -> None:
+    endless = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %b\r\n|" % (n, b"x" * 900) for n in range(100))
+    async with answering(endless, PLAIN) as (server, http):
+        with pytest.raises(NotHttp):
+            await post(server, http)
+        assert await post(server, http) == (200, b"ok")
+
+
+async def test_a_service_that_would_speak_something_else_is_no_http() -> None:
+    async with answering(b"HTTP/1.1 101 No\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n") as (server, http):
+        with pytest.raises(NotHttp):
+            await post(server, http)
 
 
 @pytest.mark.parametrize(

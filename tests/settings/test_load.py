@@ -72,7 +72,7 @@ def test_defaults_are_the_documented_ones() -> None:
             max_retry=60 * SECOND,
             timeout=10 * SECOND,
             breaker=Breaker(after=10, probe=5 * SECOND, max_probe=60 * SECOND),
-            pace={"slack": Pace(1, 1), "pagerduty": Pace(2, 10)},
+            pace={"slack": Pace(1, 1), "pagerduty": Pace(1.8, 12)},
         ),
         slack=None,
         pagerduty=Pagerduty("https://events.pagerduty.com/v2/enqueue"),
@@ -123,7 +123,7 @@ retention: {journal: 1y, max_size: 1GiB}
         2 * MINUTE,
         1500 * MILLISECOND,
         Breaker(3, SECOND, 10 * SECOND),
-        {"slack": Pace(0.5, 1), "pagerduty": Pace(2, 10), "email": Pace(10, 20)},
+        {"slack": Pace(0.5, 1), "pagerduty": Pace(1.8, 12), "email": Pace(10, 20)},
     )
     assert settings.retention == Retention(journal=365 * DAY, max_size=1 << 30)
 

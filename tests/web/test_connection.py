@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -14,6 +15,7 @@ import yaml
 from responder.service import Service
 from responder.settings import load_settings
 from responder.store.database import reading
+from responder.web import connection
 from tests.peers.payloads import api_alert, webhook_alert, webhook_payload
 from tests.peers.ports import free_port
 
@@ -47,6 +49,10 @@ class Caller:
     def write(self, data: bytes) -> None:
         self._writer.write(data)
 
+    async def write_all(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
     async def reply(self) -> Reply:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         first, *fields = head.strip().split("\r\n")
@@ -59,7 +65,10 @@ class Caller:
         return await self.reply()
 
     async def ended(self) -> bool:
-        return await self._reader.read() == b""
+        try:
+            return await self._reader.read() == b""
+        except ConnectionResetError:  # by whoever did not read all that was written
+            return True
 
 
 @asynccontextmanager
@@ -122,6 +131,7 @@ async def test_the_same_connection_may_ask_for_anything_else(tmp_path: Path) -> 
     [
         ("Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(ALERT), ALERT)),
         ("Connection: close", ALERT),
+        ("Connection: upgrade\r\nUpgrade: h2c", ALERT),
     ],
 )
 async def test_odd_requests_are_served_too(tmp_path: Path, more: str, body: bytes) -> None:
@@ -217,6 +227,49 @@ async def test_what_never_ends_its_head_is_cut_off(tmp_path: Path) -> None:
     async with serving(tmp_path) as port, Caller(port) as caller:
         caller.write(f"POST {API} HTTP/1.1\r\n".encode() + b"X: " + b"y" * 40_000)
         assert (await caller.reply())[0] == 400
+
+
+async def test_what_comes_drop_by_drop_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_IDLE", 0.1)
+    monkeypatch.setattr(connection, "_SWEEP", 0.02)
+    async with serving(tmp_path) as port, Caller(port) as caller, asyncio.timeout(5):
+        ended = asyncio.create_task(caller.ended())
+        caller.write(f"POST {API} HTTP/1.1\r\n".encode())
+        while not ended.done():
+            caller.write(b"X")
+            await asyncio.sleep(0.01)
+        assert ended.result()
+
+
+async def test_nothing_is_kept_of_what_somebody_may_not_send(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.yaml"
+    tokens.write_text(yaml.safe_dump([{"name": "s", "sha256": sha256(b"right").hexdigest(), "roles": []}]))
+    piece, pieces = b"x" * (64 << 10), 200
+    async with serving(tmp_path, auth={"tokens_file": str(tokens)}) as port, Caller(port) as caller:
+        tracemalloc.start()
+        try:
+            caller.write(caller.head(len(piece) * pieces, more="Authorization: Bearer wrong"))
+            for _ in range(pieces - 1):
+                await caller.write_all(piece)
+            kept = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert kept < len(piece) * pieces / 4
+        caller.write(piece)
+        assert (await caller.reply())[0] == 401
+        assert (await caller.post(ALERT))[0] == 401  # the connection is as good as before
+
+
+async def test_what_a_sender_wrote_in_a_broken_line_is_in_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        caller.write(caller.head(len(ALERT), more="Authorization: Bearer canary\0") + ALERT)
+        assert (await caller.reply())[0] == 400
+    assert [record.name for record in caplog.records] == ["aiohttp.server"]
+    assert "canary" not in caplog.text
 
 
 async def test_a_stop_closes_idle_connections(tmp_path: Path) -> None:
