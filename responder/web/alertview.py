@@ -4,6 +4,7 @@
 of the real functions, at the moment of the request; nothing here decides or changes anything.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -75,6 +76,7 @@ class ShownSilence(msgspec.Struct, omit_defaults=True):
     annotations: dict[str, str] = {}
 
 
+@lru_cache(maxsize=16_384)
 def wire_time(at: Nanoseconds) -> str:
     """RFC 3339 with milliseconds, as Alertmanager's API writes every time."""
     whole, nanos = divmod(at, SECOND)
