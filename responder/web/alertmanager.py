@@ -7,7 +7,7 @@ Alertmanager shapes them, and no error that a caller can cause is a 500.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -17,9 +17,11 @@ from aiohttp import web
 from responder import __version__
 from responder.core.messages import Accepted, Command, Declined, ExpireSilence
 from responder.core.model import Labels, Nanoseconds
+from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.silence import BadSilence, fault, read_silence
 from responder.core.silencing import NOT_FOUND
+from responder.core.state import Group
 from responder.engine import Engine, Pending
 from responder.errors import TooLarge
 from responder.ruleset.plain import plain_text
@@ -44,7 +46,7 @@ LIKE: Final = "0.25.0"
 LARGEST_SILENCE: Final = 64 << 10
 """Bytes of a silence's body."""
 
-_AT_ONCE: Final = 256
+_AT_ONCE: Final = 64
 """Alerts that are looked at before others get their turn."""
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
@@ -122,7 +124,7 @@ class AlertmanagerApi:
         await self._reading(request)
         query, view = AlertQuery.of(request), self._view()
         found: list[tuple[str, bytes]] = []
-        async for alert in _in_turns(self._engine.state.by_id.values()):
+        async for alert in _in_turns(list(self._engine.state.by_id.values())):
             if query.wants_receiver(view.receivers(alert.labels)):
                 shown = view.alert(alert, query)
                 if shown:
@@ -134,23 +136,25 @@ class AlertmanagerApi:
         await self._reading(request)
         query, view, state = AlertQuery.of(request), self._view(), self._engine.state
         routes = self._engine.ruleset.router.by_id
-        found: list[tuple[tuple[Labels, str, int], bytes]] = []
-        async for group in _in_turns(state.groups.values()):
+        wanted: dict[int, tuple[Group, Route, tuple[str, ...]]] = {}
+        for group in state.groups.values():
             route = routes.get(group.route)
-            if route is None or not query.wants_receiver([route.receiver]):
-                continue
-            muted_by = view.muted_by(route)
-            if muted_by and not query.muted:
-                continue
-            alerts: list[ShownAlert] = []
-            async for alert in _in_turns(state.members.get(group.id, {}).values()):
-                shown = view.alert(alert, query, muted_by)
-                if shown:
-                    alerts.append(shown)
-            if alerts:
-                alerts.sort(key=lambda alert: alert.fingerprint)
-                body = msgspec.json.encode(ShownGroup(dict(group.labels), Named(route.receiver), alerts))
-                found.append(((group.labels, route.receiver, route.index), body))
+            if route is not None and query.wants_receiver([route.receiver]):
+                muted_by = view.muted_by(route)
+                if query.muted or not muted_by:
+                    wanted[group.id] = (group, route, muted_by)
+        alerts: dict[int, list[ShownAlert]] = {}
+        members = [(key, alert) for key in wanted for alert in state.members[key].values()]
+        async for key, alert in _in_turns(members):
+            shown = view.alert(alert, query, wanted[key][2])
+            if shown:
+                alerts.setdefault(key, []).append(shown)
+        found: list[tuple[tuple[Labels, str, int], bytes]] = []
+        async for key in _in_turns(list(alerts)):
+            group, route, _ = wanted[key]
+            some = sorted(alerts[key], key=lambda alert: alert.fingerprint)
+            body = msgspec.json.encode(ShownGroup(dict(group.labels), Named(route.receiver), some))
+            found.append(((group.labels, route.receiver, route.index), body))
         return _listed(found)
 
     async def silences(self, request: web.Request) -> web.Response:
@@ -219,9 +223,9 @@ class AlertmanagerApi:
                 raise AssertionError(f"{reply!r} is no reply to a command")
 
 
-async def _in_turns(values: Iterable[T]) -> AsyncIterator[T]:
-    """The values as they are now; others get their turn now and then."""
-    for number, value in enumerate(list(values), start=1):
+async def _in_turns(values: Sequence[T]) -> AsyncIterator[T]:
+    """The values; others get their turn now and then."""
+    for number, value in enumerate(values, start=1):
         yield value
         if not number % _AT_ONCE:
             await asyncio.sleep(0)

@@ -4,6 +4,7 @@
 of the real functions, at the moment of the request; nothing here decides or changes anything.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -75,6 +76,7 @@ class ShownSilence(msgspec.Struct, omit_defaults=True):
     annotations: dict[str, str] = {}
 
 
+@lru_cache(maxsize=16_384)
 def wire_time(at: Nanoseconds) -> str:
     """RFC 3339 with milliseconds, as Alertmanager's API writes every time."""
     whole, nanos = divmod(at, SECOND)
@@ -116,6 +118,7 @@ class View:
         self._state = state
         self._ruleset = ruleset
         self._now = now
+        self._muted: dict[Route, tuple[str, ...]] = {}
 
     def alert(self, alert: Alert, query: AlertQuery, muted_by: tuple[str, ...] = ()) -> ShownAlert | None:
         """An alert that fires and is asked for. The receivers may repeat: one for each route."""
@@ -144,7 +147,10 @@ class View:
 
     def muted_by(self, route: Route) -> tuple[str, ...]:
         """The time intervals that keep a route quiet."""
-        return flush.muting(self._ruleset, route, self._now)[1]
+        names = self._muted.get(route)
+        if names is None:
+            names = self._muted[route] = flush.muting(self._ruleset, route, self._now)[1]
+        return names
 
     def _inhibited_by(self, labels: Labels) -> list[str]:
         found = self._state.inhibitor.inhibited_by(labels, self._now)
