@@ -43,6 +43,8 @@ _SECTION: Final = 2_900
 
 _RED, _AMBER, _BLUE, _GREEN, _GREY = "#c62828", "#ef9f1c", "#7b8fa6", "#2e8b57", "#9e9e9e"
 _COLORS: Final = {"critical": _RED, "error": _AMBER, "warning": _AMBER, "info": _BLUE}
+_MARKS: Final = {_RED: "🔴", _AMBER: "🟠", _BLUE: "🔵", _GREEN: "🟢", _GREY: "⚪"}
+"""The colour again for a phone's preview, which shows the text and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +84,17 @@ def message(
             page.add(_section(_mrkdwn(body)))
         page.add_links(_common_links(_entries(notification)))
     page.add(_foot(notification))
+    color = _color(notification)
     return Message(
-        text=escape(title),
+        text=f"{_MARKS[color]} {escape(title)}",
         blocks=[{"type": "header", "text": _plain(title)}],
-        attachments=[{"color": _color(notification), "blocks": page.blocks}],
+        attachments=[{"color": color, "blocks": page.blocks}],
     )
 
 
 def plain_message(notification: Notification, external_url: str, now: Nanoseconds) -> Message:
     """The same as text alone, for when Slack refuses our blocks."""
-    text = escape(content.plain(notification, external_url, now))
+    text = f"{_MARKS[_color(notification)]} {escape(content.plain(notification, external_url, now))}"
     return Message(cut_mrkdwn(text, TEXT_BYTES), [], [])
 
 

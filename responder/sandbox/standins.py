@@ -109,8 +109,8 @@ class StandIns:
 
 
 def _tone(headline: str) -> Tone:
-    """By the first word that Responder's own texts begin with."""
-    first = headline.lstrip("[")
+    """By the first word that Responder's own texts begin with, after the mark of their colour."""
+    first = headline.lstrip("[🔴🟠🔵🟢⚪ ")
     if first.startswith(("Resolved", "Over", "All over")):
         return "resolved"
     return "firing" if first.startswith(("Firing", "More", "Fires")) else "plain"

@@ -71,7 +71,7 @@ async def test_a_destination_that_is_down_has_somebody_who_stands_in(tmp_path: P
     line.at("20m").up("pagerduty")
     line.at("30m").post(resolved("Down"))
     await line.let_pass("2h")
-    assert posted(line) == [(["Firing: Down", "Resolved: Down"], ["Over after 30m."])]
+    assert posted(line) == [(["🟠 Firing: Down", "🟢 Resolved: Down"], ["Over after 30m."])]
     assert paged(line) == [["trigger", "resolve"]]
     assert own(line) == FAILING
     assert line.ledger() == Ledger(6, {"delivered": 6})
@@ -92,7 +92,7 @@ async def test_one_that_is_down_as_well_has_its_own(tmp_path: Path) -> None:
         "[Firing, error] Later",
         "[Resolved] Later",
     ]
-    assert posted(line) == [(["Firing: Later", "Resolved: Later"], ["Over after 20m."])]
+    assert posted(line) == [(["🟠 Firing: Later", "🟢 Resolved: Later"], ["Over after 20m."])]
     assert paged(line) == [["trigger", "resolve"]]
     first, last = FAILING
     assert own(line) == [first, ("new_alerts", ("ResponderDeliveryFailing",) * 2), last]

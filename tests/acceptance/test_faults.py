@@ -88,9 +88,9 @@ STEPS: Final = [
 ]
 """The calls of the story: the message, the second alert in it and in its thread, the end likewise."""
 
-FIRST: Final = "Firing: Down, a"
-MORE: Final = "Firing (2): Down"
-OVER: Final = "Resolved (2): Down"
+FIRST: Final = "🟠 Firing: Down, a"
+MORE: Final = "🟠 Firing (2): Down"
+OVER: Final = "🟢 Resolved (2): Down"
 MORE_REPLY: Final = "More: Down happened (pod=b)"
 OVER_REPLY: Final = "All over after 10m."
 REPLIES: Final = [MORE_REPLY, OVER_REPLY]
@@ -116,7 +116,7 @@ SAID: Final[dict[tuple[str, int], list[tuple[list[str], list[str]]]]] = {
     ("refused", 0): [([MORE, OVER], [OVER_REPLY])],
     # Of the second alert nobody knows: only the end of the first is news.
     ("refused", 1): [
-        ([FIRST, "Resolved: Down, a"], ["Over after 10m. (5m1s late, 1 earlier state skipped)"])
+        ([FIRST, "🟢 Resolved: Down, a"], ["Over after 10m. (5m1s late, 1 earlier state skipped)"])
     ],
     ("refused", 2): [([FIRST, MORE, OVER], [OVER_REPLY])],
     ("refused", 3): [([FIRST, MORE], [MORE_REPLY])],
@@ -233,7 +233,7 @@ async def test_an_incoming_webhook(tmp_path: Path, fault: str, step: int) -> Non
         posts[step] += " (plain)"
     elif effect.endswith("_error"):
         last = [FIRST, MORE] if effect == "auth_error" else posts
-        posts = [[MORE, OVER], [FIRST, "Resolved: Down, a"], last][step]
+        posts = [[MORE, OVER], [FIRST, "🟢 Resolved: Down, a"], last][step]
     assert said(people) == [([one], []) for one in posts]
     expected: tuple[Ledger, Owned] = CLEAN, []
     if effect.endswith("_error"):

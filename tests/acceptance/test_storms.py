@@ -24,6 +24,7 @@ SLACK = receiver("slack", pager=False, mail=False)
 ANNOUNCED: Final = (
     "{} more incidents are waiting for this channel. They come one a second, critical ones first."
 )
+MARKS: Final = {"critical": "🔴", "warning": "🟠"}
 MAIL = receiver("mail", slack=False, pager=False)
 
 
@@ -44,7 +45,8 @@ def ends(numbers: range) -> list[Said]:
 
 
 def critical_first(numbers: range) -> list[str]:
-    return [f"Firing: {name(one)}" for one in sorted(numbers, key=lambda one: (severity(one), one))]
+    ordered = sorted(numbers, key=lambda one: (severity(one), one))
+    return [f"{MARKS[severity(one)]} Firing: {name(one)}" for one in ordered]
 
 
 def posted(line: Timeline) -> list[Message]:
@@ -73,7 +75,7 @@ def late(message: Message, owed: int) -> str:
 
 
 def number_of(message: Message) -> int:
-    return int(message.text.removeprefix("Firing: G"))
+    return int(message.text.partition("Firing: G")[2])
 
 
 async def test_three_hundred_in_a_minute_come_one_a_second_critical_ones_first(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def an_hour_without_slack(line: Timeline, each: int) -> None:
 def check_what_slack_hears_afterwards(line: Timeline, each: int) -> None:
     """Of each open incident once, as it is, and of nothing else."""
     probe, *rest = posted(line)
-    (announcement,) = [message for message in rest if not message.text.startswith("Firing")]
+    (announcement,) = [message for message in rest if "Firing" not in message.text]
     open_ones = range(25 * each, 50 * each)
     rest.remove(announcement)
     assert [one.text for one in rest] == [text for text in critical_first(open_ones) if text != probe.text]

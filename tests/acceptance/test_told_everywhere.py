@@ -111,10 +111,10 @@ def test_slack_has_one_message_that_changed_and_its_thread(
     assert {call.status for call in story.slack.calls} == {200}
     where = f"ShopFails, shop / 127.0.0.1:{exposition.port} / app"
     assert [*message.versions, message.text] == [
-        f"Firing: {where}",
-        f"Firing (2): {where}",
-        f"Firing: {where}",
-        f"Resolved: {where}",
+        f"🔴 Firing: {where}",
+        f"🔴 Firing (2): {where}",
+        f"🔴 Firing: {where}",
+        f"🟢 Resolved: {where}",
     ]
     assert [re.sub(r"\d+s", "Ns", reply.text) for reply in message.replies] == [
         "More: the search of the app fails (part=search)",

@@ -99,9 +99,9 @@ def test_killed_at_every_turn(responder: ResponderProcess, people: StandInThread
     twice = 1 + done
     (message,) = people.messages()
     texts = (
-        ["Firing: Down, a"] * twice
-        + ["Firing (2): Down"] * twice
-        + ["Firing (3): Down", "Resolved (3): Down"]
+        ["🟠 Firing: Down, a"] * twice
+        + ["🟠 Firing (2): Down"] * twice
+        + ["🟠 Firing (3): Down", "🟢 Resolved (3): Down"]
     )
     assert [*message.versions, message.text] == texts
     assert [reply.text.partition(" after")[0] for reply in message.replies] == [
@@ -131,5 +131,5 @@ def test_killed_between_the_edit_and_the_reply(responder: ResponderProcess, peop
     assert [reply.text for reply in message.replies] == ["More: Down happened (pod=b)"]
     # That it was edited may have been on record or not: if not, it was edited once more.
     texts = [*message.versions, message.text]
-    assert texts in [["Firing: Down, a", *["Firing (2): Down"] * times] for times in (1, 2)]
+    assert texts in [["🟠 Firing: Down, a", *["🟠 Firing (2): Down"] * times] for times in (1, 2)]
     check_books(responder)

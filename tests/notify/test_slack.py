@@ -23,8 +23,8 @@ from responder.sandbox.slackapi import TOKEN
 from responder.sandbox.slackroom import Message
 from tests.notify.workspace import Workspace, incident, pod, running
 
-CRITICAL = "Firing: HighErrorRate, prod / shop / web / web-1"
-TWO = "Firing (2): HighErrorRate, prod / shop / web"
+CRITICAL = "🔴 Firing: HighErrorRate, prod / shop / web / web-1"
+TWO = "🔴 Firing (2): HighErrorRate, prod / shop / web"
 
 FIRST = incident(1, firing=(pod(1),))
 
@@ -135,7 +135,7 @@ async def test_ten_thousand_alerts(workspace: Workspace) -> None:
     await workspace.tell(incident(2, resolved=end, reason="all_resolved", receipt=receipt))
     [message] = workspace.slack.messages("ops")
     assert (message.text, texts(message.replies)) == (
-        "Resolved (10000): HighErrorRate, prod / shop / web",
+        "🟢 Resolved (10000): HighErrorRate, prod / shop / web",
         ["All over after 1m."],
     )
 
@@ -493,7 +493,7 @@ async def test_texts_of_somebody_elses(workspace: Workspace) -> None:
     }
     await workspace.tell(FIRST, templates=templates)
     [message] = workspace.slack.messages("ops")
-    assert (message.text, message.blocks[0]["text"]["text"]) == ("Shop &lt;b&gt;", "Shop <b>")
+    assert (message.text, message.blocks[0]["text"]["text"]) == ("🔴 Shop &lt;b&gt;", "Shop <b>")
     assert message.attachments[0]["blocks"][1]["text"] == {
         "type": "mrkdwn",
         "text": "See <https://x.example|this>",

@@ -148,7 +148,7 @@ def test_words_of_somebody_elses() -> None:
         MONDAY,
         Words("Shop & <co>\nis *down*", "*Look* at\u202e <https://x.example|this>\n"),
     )
-    assert made.text == "Shop &amp; &lt;co&gt; is \u2060*down\u2060*"
+    assert made.text == "🔴 Shop &amp; &lt;co&gt; is \u2060*down\u2060*"
     assert made.blocks[0]["text"]["text"] == "Shop & <co> is *down*"
     sections = [block for block in made.attachments[0]["blocks"] if block["type"] == "section"]
     assert sections[0]["text"] == {"type": "mrkdwn", "text": "*Look* at <https://x.example|this>"}
@@ -156,7 +156,7 @@ def test_words_of_somebody_elses() -> None:
 
 def test_empty_words_leave_our_headline_and_no_body() -> None:
     made = message(incident(firing=(pod(1),)), MONDAY, Words("", " "))
-    assert made.text == "Firing: HighErrorRate, prod / shop / web / web-1"
+    assert made.text == "🔴 Firing: HighErrorRate, prod / shop / web / web-1"
     assert [block["type"] for block in made.attachments[0]["blocks"]] == ["context", "section", "context"]
 
 
@@ -226,7 +226,7 @@ def test_long_texts_and_links_leave_room_for_the_end() -> None:
 def test_ten_thousand_alerts_are_one_message() -> None:
     made = message(incident(firing=tuple(pod(n) for n in range(10_000))), MONDAY + MINUTE)
     check(asdict(made), update=True)
-    assert made.text == "Firing (10000): HighErrorRate, prod / shop / web"
+    assert made.text == "🔴 Firing (10000): HighErrorRate, prod / shop / web"
 
 
 @pytest.mark.parametrize(

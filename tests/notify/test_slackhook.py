@@ -20,7 +20,7 @@ async def test_each_change_is_a_message_of_its_own(workspace: Workspace) -> None
     workspace.slack.add_hook(PATH, "ops")
     assert [await post(workspace), await post(workspace)] == [Delivered(), Delivered()]
     texts = [message.text for message in workspace.slack.messages("ops")]
-    assert texts == ["Firing: HighErrorRate, prod / shop / web / web-1"] * 2
+    assert texts == ["🔴 Firing: HighErrorRate, prod / shop / web / web-1"] * 2
     assert [message.attachments[0]["color"] for message in workspace.slack.messages("ops")] == ["#c62828"] * 2
 
 
