@@ -99,11 +99,13 @@ class SlackSender:
         self._clock = clock
         self._workspaces = workspaces
         self._hook = IncomingWebhook(settings, clock, http) if settings.webhook_url else None
-        self._look = {
+        look = {
             "username": settings.username or None,
             "icon_emoji": settings.icon_emoji or None,
             "icon_url": settings.icon_url or None,
         }
+        self._look = look
+        self._how = {"unfurl_links": False, "unfurl_media": False, **look}
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post, update, or reply in the thread, and judge the answer. The integration's own timeout wins."""
@@ -134,7 +136,7 @@ class SlackSender:
             async with asyncio.timeout(limit / SECOND):
                 if self._hook:
                     return await self._post_to_hook(self._hook, Message(text, [], []), None, progress)
-                await self._in_channel("chat.postMessage", progress, **self._to(), text=text)
+                await self._say(progress, text=text)
                 return Delivered()
         except TimeoutError:
             return timed_out(progress, limit)
@@ -158,16 +160,16 @@ class SlackSender:
         return await self._post(notification, progress, continues=bool(lost))
 
     async def _post(self, notification: Notification, progress: Progress, *, continues: bool) -> Outcome:
-        arguments = {**self._to(), "metadata": self._metadata(notification)}
+        metadata = self._metadata(notification)
         rendered = await self._message(notification, continues=continues)
         try:
-            answer = await self._in_channel("chat.postMessage", progress, **arguments, **_parts(rendered))
+            answer = await self._say(progress, metadata=metadata, **_parts(rendered))
         except Failed as failed:
             if failed.error not in _REFUSED:
                 raise
             self._complain(failed, notification)
             text = plain_message(notification, self._external_url, self._clock.now()).text
-            answer = await self._in_channel("chat.postMessage", progress, **arguments, text=text)
+            answer = await self._say(progress, metadata=metadata, text=text)
         channel, ts = answer.get("channel"), answer.get("ts")
         if not (isinstance(channel, str) and isinstance(ts, str)):
             return Delivered()
@@ -208,7 +210,7 @@ class SlackSender:
         if text := await self._says(place, notification):
             text = truncate_runes(text, _LONGEST_REPLY)
             block = {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
-            arguments = {**self._to(), "channel": place.channel, "thread_ts": place.ts, "blocks": [block]}
+            arguments = {**self._how, "channel": place.channel, "thread_ts": place.ts, "blocks": [block]}
             preview = cut_mrkdwn(escape(text), TEXT_BYTES)
             await self._in_channel("chat.postMessage", progress, **arguments, text=preview)
         return Delivered(str(thread.receipt(place.channel, place.ts, thread.told(notification))))
@@ -262,8 +264,19 @@ class SlackSender:
 
     # -- the channel ----------------------------------------------------------------------
 
-    def _to(self) -> dict[str, Any]:
-        return {"channel": self._settings.channel, "unfurl_links": False, "unfurl_media": False, **self._look}
+    async def _say(self, progress: Progress, **arguments: Any) -> Mapping[str, Any]:
+        """Post to the channel: by its name the first time, then by the id that it has. Raises Failed."""
+        workspace, name = self._workspaces.of(self._settings), self._settings.channel
+        channel, given = workspace.known(name), {**self._how, **arguments}
+        try:
+            answer = await self._in_channel("chat.postMessage", progress, channel=channel, **given)
+        except Failed as failed:
+            if failed.error != "channel_not_found" or channel == name:
+                raise
+            workspace.forget(name)  # it is gone; another may have its name
+            answer = await self._in_channel("chat.postMessage", progress, channel=name, **given)
+        workspace.learn(name, answer.get("channel"))
+        return answer
 
     async def _in_channel(self, method: str, progress: Progress, **arguments: Any) -> Mapping[str, Any]:
         """The call; where the bot is not in the channel, once more after it has joined. Raises Failed."""

@@ -108,6 +108,15 @@ class Workspace:
                 await self._list("public_channel", progress)
         return self._channels.get(name, "")
 
+    def known(self, name: str) -> str:
+        """The id of a channel if a call has told it, else the name: a name may change, an id does not."""
+        return self._channels.get(name.removeprefix("#"), name)
+
+    def learn(self, name: str, channel: object) -> None:
+        """A post to `name` went to the channel with this id."""
+        if isinstance(channel, str) and not is_channel_id(name):
+            self._channels[name.removeprefix("#")] = channel
+
     def forget(self, name: str) -> None:
         """The channel of that name is not the one it was."""
         self._channels.pop(name.removeprefix("#"), None)
@@ -251,7 +260,7 @@ _ADVICE: Final = {
 # -- clients ----------------------------------------------------------------------------------
 
 _PROGRESS: ContextVar[Progress] = ContextVar("_PROGRESS")
-"""The exchange that is under way: the SDK hands nothing through to the session's tracing."""
+"""The exchange that is under way: the SDK hands nothing through to aiohttp's tracing."""
 
 _LOG: Final = logging.getLogger("responder.slack_sdk")
 """For the SDK, whose debugging prints messages; a level of its own keeps it quiet."""

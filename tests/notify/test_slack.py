@@ -296,8 +296,24 @@ async def test_channels_are_listed_once_page_by_page_and_private_ones_only_with_
     assert [message.text for message in workspace.slack.messages("team-1400")] == [CRITICAL]
 
 
-async def test_a_channel_that_was_made_anew_is_listed_anew(workspace: Workspace) -> None:
-    await workspace.tell(FIRST, maybe_told=True)
+async def test_a_channel_is_named_once_and_then_told_by_its_id_whatever_it_is_called(
+    workspace: Workspace,
+) -> None:
+    await workspace.tell(FIRST)
+    workspace.slack.room.channel("ops").name = "operations"
+    await workspace.tell(FIRST)
+    assert [call.arguments["channel"] for call in workspace.slack.called("chat.postMessage")] == [
+        "#ops",
+        "C000000002",
+    ]
+    assert texts(workspace.slack.messages("operations")) == [CRITICAL, CRITICAL]
+
+
+@pytest.mark.parametrize("maybe_told", [False, True])
+async def test_a_channel_that_was_made_anew_is_found_by_its_name(
+    workspace: Workspace, maybe_told: bool
+) -> None:
+    await workspace.tell(FIRST, maybe_told=maybe_told)
     old = workspace.slack.room.channel("ops")
     del workspace.slack.room.channels[old.id]
     made = workspace.slack.add_channel("ops")
@@ -306,10 +322,10 @@ async def test_a_channel_that_was_made_anew_is_listed_anew(workspace: Workspace)
         **{key: value for key, value in workspace.slack.room.channels.items() if value is not made},
         made.id: made,
     }
-    await workspace.tell(FIRST, maybe_told=True)
+    await workspace.tell(FIRST, maybe_told=maybe_told)
     await workspace.tell(FIRST, maybe_told=True)
     assert texts(made.messages) == [CRITICAL]
-    assert len(workspace.slack.called("conversations.list")) == 2
+    assert len(workspace.slack.called("conversations.list")) == maybe_told
 
 
 async def test_a_channel_given_by_its_id_is_not_listed(workspace: Workspace) -> None:
@@ -355,7 +371,7 @@ async def test_what_is_lost_is_not_looked_for(workspace: Workspace) -> None:
     receipt = await workspace.tell(FIRST)
     workspace.slack.fault("chat.update", "ok_false:edit_window_closed")
     await workspace.tell(more(receipt), maybe_told=True)
-    assert methods(workspace)[2:] == ["conversations.list", "conversations.history", "chat.postMessage"]
+    assert methods(workspace)[2:] == ["conversations.history", "chat.postMessage"]
     assert texts(workspace.slack.messages("ops")) == [CRITICAL, TWO]
 
 

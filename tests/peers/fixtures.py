@@ -1,6 +1,6 @@
 """Fixtures for real peers; tests/conftest.py makes them known to every test.
 
-What a test starts by them ends with the test (or with the session, where the name says so); a missing program
+What a test starts by them ends with the test, or with all of them where its scope says so. A missing program
 skips the test by name, and fails it with REQUIRE_PEERS=1.
 """
 
@@ -50,7 +50,7 @@ def promtool() -> str:
 
 @pytest.fixture(scope="session")
 def start_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartAlertmanager]:
-    """`start_alertmanager(config)`: a ready Alertmanager that lives until the session ends."""
+    """`start_alertmanager(config)`: a ready Alertmanager that lives until all tests have ended."""
     program = peer("prometheus-alertmanager")
     started: list[ChildProcess] = []
 

@@ -26,6 +26,7 @@ _OPTIONAL: Final[Mapping[str, str]] = {
     "channels:read": "public channels are not found by name, and cannot be looked at here",
     "groups:read": "private channels are not found by name, and cannot be looked at here",
     "channels:history": "a message whose answer was lost is not found again, and may come twice",
+    "groups:history": "the same in private channels",
     "channels:join": "the bot cannot join a public channel by itself",
 }
 """Scopes that can be done without, and what is lost then."""

@@ -14,7 +14,7 @@ from responder.notify.http import Http
 from tests.notify.pager import closed_port
 
 TOKEN = "xoxb-1234-canary"
-ALL = "chat:write,chat:write.public,channels:read,groups:read,channels:history,channels:join"
+ALL = "chat:write,chat:write.public,channels:read,groups:read,channels:history,groups:history,channels:join"
 WELL = [
     Finding("ok", "slack 127.0.0.1", "the token is valid: responder in the workspace Platform"),
     Finding("ok", "slack 127.0.0.1", "the scope chat:write is granted"),
@@ -145,6 +145,7 @@ async def test_what_is_lost_without_a_scope(workspace: Workspace) -> None:
         ("warning", "slack 127.0.0.1", "the scope chat"),
         ("warning", "slack 127.0.0.1", "the scope groups"),
         ("warning", "slack 127.0.0.1", "the scope channels"),
+        ("warning", "slack 127.0.0.1", "the scope groups"),
         ("warning", "slack 127.0.0.1", "the scope channels"),
         ("problem", "slack #public", "it exists, and the bot is not a member"),
         ("problem", "slack #secret", "it is private and the bot is not a member"),
@@ -174,7 +175,7 @@ async def test_what_cannot_be_listed_is_not_called_missing(workspace: Workspace)
     )
     workspace.scopes = "chat:write"
     workspace.calls.clear()
-    assert [each.about for each in await look(workspace, "#gone")] == ["slack 127.0.0.1"] * 7
+    assert [each.about for each in await look(workspace, "#gone")] == ["slack 127.0.0.1"] * 8
     assert [method for _, method, _ in workspace.calls] == ["auth.test"]
 
 
