@@ -71,9 +71,17 @@ def headline(notification: Notification, most: int = 150) -> str:
     state = state_of(notification)
     number = len(getattr(notification, state))
     head = state.capitalize() if number == 1 else f"{state.capitalize()} ({number})"
-    place = place_of(notification)
-    text = f"{head}: {name_of(notification)}" + (f", {place}" if place else "")
-    return truncate_runes(one_line(text), most)
+    return titled(f"{head}: {name_of(notification)}", place_of(notification), most)
+
+
+def title(notification: Notification, most: int = 120) -> str:
+    """What the incident is called and where it is now, on one line, without its state."""
+    return titled(name_of(notification), place_of(notification), most)
+
+
+def titled(name: str, place: str, most: int = 120) -> str:
+    """`name, place` on one line of at most `most` characters."""
+    return truncate_runes(one_line(f"{name}, {place}" if place else name), most)
 
 
 def common_labels(notification: Notification) -> Labels:

@@ -79,23 +79,11 @@ class Mail:
     foot: list[str]
 
 
-_TITLE: Final = 120
-
-
-def title_of(notification: Notification) -> str:
-    """What the incident is called and where it is now, on one line."""
-    return _titled(content.name_of(notification), content.place_of(notification))
-
-
 def topic_of(notification: Notification) -> str:
     """What its first mail calls the incident: by what its group shares for good, where that says where."""
     labels = notification.group_labels
     name = label(labels, "alertname") or content.name_of(notification)
-    return _titled(name, content.place_in(labels) or content.place_of(notification))
-
-
-def _titled(name: str, place: str) -> str:
-    return truncate_runes(content.one_line(f"{name}, {place}" if place else name), _TITLE)
+    return content.titled(name, content.place_in(labels) or content.place_of(notification))
 
 
 def view(notification: Notification, external_url: str, now: Nanoseconds, max_alerts: int = 0) -> Mail:
@@ -124,7 +112,7 @@ def view(notification: Notification, external_url: str, now: Nanoseconds, max_al
         if name not in ("alertname", "severity")
     )
     return Mail(
-        title=title_of(notification),
+        title=content.title(notification),
         state=state.capitalize() if state == "resolved" else f"{state.capitalize()}, {severity}",
         tone=_tone(state, severity),
         news=f"{content.news(notification)}: {content.counts(notification)}.",

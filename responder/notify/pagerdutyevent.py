@@ -159,8 +159,11 @@ class _Texts:
 
 
 def _summary(notification: Notification) -> str:
-    """The headline, and what the rule says if it says one thing: it is all that a phone shows."""
-    head = content.headline(notification, _HEADLINE)
+    """The title, and what the rule says if it says one thing: it is all that a phone shows.
+
+    Without the state: an incident is called for good as its first event called it.
+    """
+    head = content.title(notification, _HEADLINE)
     said = {
         content.one_line(content.summary_of(alert)) for alert in notification.firing or notification.stale
     }

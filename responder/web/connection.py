@@ -342,7 +342,8 @@ class Connection(asyncio.Protocol):
             self._paused = False
             transport.resume_reading()
         if self._buffer:
-            self._serve()
+            # In its own time: what comes next must not hold up, or spoil, the answers of others.
+            self._loop.call_soon(self._serve)
 
     def _hand_over(self) -> None:
         """From here on aiohttp serves this connection, beginning with what is in the buffer."""

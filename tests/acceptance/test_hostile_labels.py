@@ -84,7 +84,7 @@ async def test_hostile_labels_stay_text(tmp_path: Path) -> None:
     # PagerDuty: one incident, whose summary is one line; and nothing was computed.
     (incident,) = people.pagerduty.incidents
     assert [entry.action for entry in incident.log] == ["trigger", "resolve"]
-    assert incident.summary.startswith(f"Firing (2): {ONE_LINE}, <!channel> <!everyone>")
+    assert incident.summary.startswith(f"{ONE_LINE}, <!channel> <!everyone>")
     assert incident.summary.isprintable()
 
     # Mail: to nobody else, with no header of its own, and with no tag or link but ours.

@@ -130,9 +130,9 @@ def test_pagerduty_has_one_incident_under_one_key(story: StandInThread, expositi
     assert {event["dedup_key"] for event in story.pagerduty.events} == {incident.dedup_key}
     where = f"ShopFails, shop / 127.0.0.1:{exposition.port} / app"
     assert [entry.summary for entry in incident.log] == [
-        f"Firing: {where}: the cart of the app fails",
-        f"Firing (2): {where}",
-        f"Firing: {where}: the search of the app fails",
+        f"{where}: the cart of the app fails",
+        where,
+        f"{where}: the search of the app fails",
         "",
     ]
 

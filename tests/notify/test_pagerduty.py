@@ -348,7 +348,7 @@ async def test_a_template_that_fails_is_replaced_by_our_text(
         "details.x": Template("{{ 1 // 0 }}", place="routing.yaml:4:5"),
     }
     assert await send(senders, pager.url, templates=templates) == Delivered()
-    assert pager.events[0]["payload"]["summary"] == "Firing: Alert1"
+    assert pager.events[0]["payload"]["summary"] == "Alert1"
     assert "x" not in pager.events[0]["payload"]["custom_details"]
     assert capsys.readouterr().out.count("template_failed") == 2
 
