@@ -92,6 +92,7 @@ def test_killed_at_every_turn(responder: ResponderProcess, people: StandInThread
     people.wait(
         lambda: (pager.incidents[0].status == "resolved") == done, "if that is done, it has been done"
     )
+    wait_for_the_others(responder)
     kill_and_start(responder, people)
     assert wait_settled(responder, 12, 30)["closed"]["delivered"] == 12
     check_books(responder)
