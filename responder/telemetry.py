@@ -149,5 +149,10 @@ class Metrics:
         self.reload_ok = Gauge(
             "responder_config_last_reload_successful", "Whether the last reload worked.", registry=registry
         )
+        self.reloaded_at = Gauge(
+            "responder_config_last_reload_success_timestamp_seconds",
+            "When the rules in force were read.",
+            registry=registry,
+        )
         build = Gauge("responder_build_info", "Always 1.", ["version"], registry=registry)
         build.labels(__version__).set(1)

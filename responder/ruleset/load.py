@@ -11,6 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import Final
 
+from responder.core.catalogue import Secret
 from responder.core.model import MINUTE
 from responder.core.routing import Router
 from responder.core.rules import Ruleset
@@ -24,8 +25,9 @@ from responder.ruleset.intervals import read_intervals
 from responder.ruleset.kinds import GLOBAL
 from responder.ruleset.receivers import read_receivers, stored_secrets
 from responder.ruleset.routes import read_route, unused_receivers
-from responder.ruleset.secrets import Reading, masked_text
+from responder.ruleset.secrets import Reading, masked_text, read_bytes
 from responder.ruleset.settingssource import SETTINGS, settings_source, stored_settings
+from responder.ruleset.signing import read_signing_secrets
 from responder.settings.values import Overrides, Settings
 
 ROUTING: Final = "routing.yaml"
@@ -36,32 +38,49 @@ _NOT_OURS: Final = frozenset({"prometheus", "tests"})
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A Ruleset, and what its author should know. `unsupported`: what this version cannot do."""
+    """A Ruleset, and what its author should know. `unsupported`: what this version cannot do.
+
+    `signing_secrets`: with which Slack may sign what it sends us, the newest first.
+    """
 
     ruleset: Ruleset
     warnings: tuple[Problem, ...] = ()
     unsupported: tuple[Problem, ...] = ()
+    signing_secrets: tuple[Secret, ...] = ()
 
 
 def load_ruleset(
-    path: Path, settings: Settings, *, read_files: bool = True, allow_unsupported: bool = True
+    path: Path,
+    settings: Settings,
+    *,
+    read_files: bool = True,
+    allow_unsupported: bool = True,
+    files: dict[Path, str] | None = None,
 ) -> Loaded:
     """Read and compile a rules directory, or one file with the routing (an alertmanager.yml).
 
     `read_files` False leaves files with secrets alone, for those who only ask where alerts go.
     `allow_unsupported` False makes errors of integrations that this version lacks.
+    `files` is filled with what was opened and how it was found, even if this raises.
     Raises FileError if there is nothing to read, and ProblemsError with every problem.
     """
-    reading = Reading(read_files=read_files, secrets_dir=settings.secrets_dir, places=settings.places)
+    reading = Reading(
+        read_files=read_files,
+        secrets_dir=settings.secrets_dir,
+        places=settings.places,
+        files={} if files is None else files,
+    )
     if path.is_dir():
         _look_around(path, reading.problems)
         path /= ROUTING
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, reading.files)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     text = decode(data, str(path), reading.problems)
-    return _compile(path, text, settings, reading, allow_unsupported)
+    signing_secrets = read_signing_secrets(settings.slack, reading)
+    loaded = _compile(path, text, settings, reading, allow_unsupported)
+    return replace(loaded, signing_secrets=signing_secrets)
 
 
 def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Ruleset | None = None) -> Loaded:

@@ -30,6 +30,7 @@ class Reading:
     written down in its place. `withheld` counts secrets that were asked for and are not there:
     not read, or masked when these rules were stored; `lacking` what was found unsupported.
     `places`: where the settings name files with secrets; `missing`: those that are not there.
+    `files`: the digest of each file that was opened, "" where there is none, as `watch` compares them.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -41,6 +42,7 @@ class Reading:
     lacking: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    files: dict[Path, str] = field(default_factory=dict)
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""
@@ -123,7 +125,7 @@ class Reading:
             self.withheld += 1
             return ""
         try:
-            return self._read(path, node.place, key)
+            return self.read(path, node.place, key)
         except OSError as error:
             self.problems.error(node.place, f"{key}: {path} cannot be read: {error.strerror}")
             return ""
@@ -142,7 +144,7 @@ class Reading:
             self.withheld += 1
             return Secret("")
         try:
-            return Secret(self._read(path.absolute(), place, key).strip())
+            return Secret(self.read(path.absolute(), place, key).strip())
         except FileNotFoundError:
             self.missing.add(key)
             self.lacking += 1
@@ -165,10 +167,10 @@ class Reading:
         """Where the settings say it."""
         return self.places.get(key, Place("settings", 0, 0))
 
-    def _read(self, path: Path, place: Place, key: str) -> str:
+    def read(self, path: Path, place: Place, key: str) -> str:
         """The content of a file, with a problem if it is no text or says nothing. Raises OSError."""
         try:
-            content = path.read_text("utf-8")
+            content = read_bytes(path, self.files).decode().replace("\r\n", "\n")
         except UnicodeDecodeError:
             self.problems.error(place, f"{key}: {path} is not UTF-8 text")
             return ""
@@ -188,6 +190,14 @@ class Reading:
         """Record something that is right and that this version cannot do."""
         self.lacking += 1
         self.unsupported.warning(place, message)
+
+
+def read_bytes(path: Path, files: dict[Path, str]) -> bytes:
+    """A file's content, of which `files` is told. Raises OSError."""
+    files[path.absolute()] = ""
+    data = path.read_bytes()
+    files[path.absolute()] = sha256(data).hexdigest()
+    return data
 
 
 def digest(text: str) -> str:

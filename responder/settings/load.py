@@ -36,6 +36,7 @@ from responder.settings.values import (
     Limits,
     Overrides,
     Pace,
+    Reload,
     Retention,
     Settings,
     Storage,
@@ -87,6 +88,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        reload=_section(fields, "reload", Reload(), {"watch": _watch}),
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
         overrides=read_overrides(fields),
@@ -313,6 +315,16 @@ def _decimal_duration(node: ScalarNode) -> Nanoseconds:
     if value == 0:
         raise ValueError("cannot be zero")
     return value
+
+
+def _watch(node: ScalarNode) -> Nanoseconds:
+    """A duration above zero, or `off`."""
+    if node.text.lower() == "off":
+        return 0
+    try:
+        return duration_above_zero(node)
+    except ValueError as error:
+        raise ValueError(f"{error} (write off to look at no file)") from None
 
 
 def _factor(node: ScalarNode) -> float:

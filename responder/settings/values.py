@@ -149,8 +149,9 @@ class Delivery:
 class Slack:
     """Slack's Web API, for every `slack_configs` that names no `api_url` of its own.
 
-    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us, and the
-    app-level token (`xapp-`) of Socket Mode. `api_url` is the Web API's base, ending in `/api/`.
+    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us (on two lines
+    while it is changed: the new one, the old one), and the app-level token (`xapp-`) of Socket Mode.
+    `api_url` is the Web API's base, ending in `/api/`.
     """
 
     bot_token_file: Path | None = None
@@ -188,6 +189,13 @@ class Smtp:
     require_tls: bool = True
     implicit_tls: bool = False
     ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """When the rules are read again unasked. `watch`: how often files are looked at; 0: never."""
+
+    watch: Nanoseconds = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +255,7 @@ class Settings:
     slack: Slack | None = None
     pagerduty: Pagerduty = field(default_factory=Pagerduty)
     smtp: Smtp | None = None
+    reload: Reload = field(default_factory=Reload)
     retention: Retention = field(default_factory=Retention)
     sandbox: bool = False
     overrides: Overrides | None = None

@@ -33,11 +33,14 @@ class Declination(Refused):
 class Api:
     """`/api/v1`."""
 
-    def __init__(self, engine: Engine, database: Database, access: Access) -> None:
-        """Read from `database`, command through `engine`."""
+    def __init__(
+        self, engine: Engine, database: Database, access: Access, rules: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Read from `database`, command through `engine`; `rules`: how they were last read."""
         self._engine = engine
         self._database = database
         self._access = access
+        self._rules = rules
 
     def add_routes(self, app: web.Application) -> None:
         """Put the paths of this version into `app`."""
@@ -47,6 +50,7 @@ class Api:
         app.router.add_post("/api/v1/deliveries/{row:\\d+}/dismiss", self.dismiss)
         app.router.add_get("/api/v1/audit", self.audit)
         app.router.add_get("/api/v1/explain", self.explain)
+        app.router.add_get("/api/v1/reload", self.reload)
 
     async def _read(self, query: Callable[[sqlite3.Connection], Any]) -> Any:
         await self._engine.caught_up()
@@ -104,6 +108,11 @@ class Api:
                 raise UsageError("say ?fingerprint=HEX or ?label=NAME=VALUE, once per label")
             found = labels_from({name: value for name, _, value in pairs})
         return _json(explain_alert(state, self._engine.ruleset, found, now))
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """When and how the rules were last read, what is wrong with them, and which are in force."""
+        self._access.check(request, "read")
+        return _json(self._rules())
 
     async def _command(self, request: web.Request, body: Command) -> web.Response:
         identity = self._access.check(request, "respond")

@@ -105,6 +105,7 @@ async def serving(directory: Path, **config: Any) -> AsyncIterator[Caller]:
         "listen": f"127.0.0.1:{port}",
         "storage": f"sqlite:///{directory}/responder.db",
         "rules": str(rules),
+        "reload": {"watch": "off"},  # hours pass here
     }
     path.write_text(yaml.safe_dump(given | config))
     clock = ManualClock()
