@@ -143,7 +143,7 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
     overrides = settings.overrides or Overrides()
     defaults, resolve_timeout = _global(fields, settings, reading)
     receivers, named_at = read_receivers(fields, defaults, overrides.receivers, reading)
-    intervals = read_intervals(fields)
+    intervals = read_intervals(fields, wraps=settings.compatibility == "responder")
     inhibit_rules = read_inhibit_rules(fields)
     route, root = fields.fields("route", "a route"), None
     if fields.require("route") and route is not None:
