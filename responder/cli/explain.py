@@ -164,7 +164,8 @@ def _group(group: dict[str, Any]) -> Iterator[str]:
     intervals = group["intervals"]
     if intervals["verdict"] == "hidden":
         until = f" until {seconds(intervals['until'])}" if intervals["until"] else ""
-        yield f"  HIDDEN by {intervals['reason']} {intervals['by']}{until}"
+        of = f" (inherited: {intervals['inherited_from']})" if intervals["inherited_from"] else ""
+        yield f"  HIDDEN by {intervals['reason']} {intervals['by']}{of}{until}"
     else:
         yield "  no time interval hides it now"
     for integration in group["integrations"]:

@@ -97,11 +97,17 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
             "reason": whole.reason if whole else None,
             "by": whole.by if whole else None,
             "until": format_time(whole.until) if whole and whole.until else None,
+            "inherited_from": _inherited_from(route, whole) if whole else None,
         },
         "integrations": [
             _integration(draft, told_of, to, alert) for to in addressees(draft.ruleset, told_of)
         ],
     }
+
+
+def _inherited_from(route: Route, whole: flush.Verdict) -> str | None:
+    """Which route the intervals that hide a group are written at, if not its own."""
+    return (route.mutes_of if whole.reason == "mute_time_interval" else route.actives_of) or None
 
 
 def _integration(draft: Draft, group: Group, to: Addressee, alert: Alert | None) -> dict[str, Any]:

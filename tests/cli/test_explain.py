@@ -183,3 +183,22 @@ def test_rules_that_are_not_there(tmp_path: Path) -> None:
     result = run("explain", "--rules", tmp_path / "none.yaml", "alertname=Boom")
     assert result.exit_code == 2
     assert "none.yaml cannot be read" in result.output
+
+
+def test_an_inherited_interval_names_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "routing.yaml"
+    path.write_text(
+        """
+route:
+  receiver: team
+  routes:
+    - matchers: ['env="prod"']
+      inherit_mutes: true
+      active_time_intervals: [never]
+      routes: [{matchers: ['team="a"']}]
+receivers: [{name: team}]
+time_intervals: [{name: never, time_intervals: []}]
+"""
+    )
+    result = run("explain", "--rules", path, "env=prod", "team=a")
+    assert "  HIDDEN by active_time_interval never (inherited: routing.yaml:5)" in result.output.splitlines()

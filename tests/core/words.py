@@ -41,8 +41,8 @@ def route(
         group_interval=None if interval is None else parse_duration(interval),
         repeat_interval=None if repeat is None else parse_duration(repeat),
         continue_=go_on,
-        mute_time_intervals=tuple(mute),
-        active_time_intervals=tuple(active),
+        mute_time_intervals=tuple(mute) or None,
+        active_time_intervals=tuple(active) or None,
         routes=routes,
     )
 
