@@ -4,6 +4,7 @@
 files with secrets and hold none.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Final
@@ -18,6 +19,14 @@ from responder.settings.values import Intake, Pagerduty, Settings, Slack, Smtp
 
 SETTINGS: Final = "(settings)"
 """The name in `Ruleset.source`."""
+
+SUPPRESSION: Final = "suppression.yaml"
+"""The other file with a fixed name there. What remains is the routing, whatever it is called."""
+
+
+def routing_of(source: Mapping[str, str]) -> tuple[str, str] | None:
+    """The name and the text of the routing in a Ruleset's `source`."""
+    return next((entry for entry in source.items() if entry[0] not in (SETTINGS, SUPPRESSION)), None)
 
 
 def settings_source(settings: Settings, reading: Reading) -> str:

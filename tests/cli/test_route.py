@@ -198,7 +198,10 @@ def test_what_a_route_inherits_is_shown_with_its_place(tmp_path: Path) -> None:
     rules.write_text(INHERITED)
     assert run("show", "--rules", str(rules)).stdout.splitlines()[1:] == [
         '└── {env="prod"}  inherit_mutes: true  receiver: default  mute_time_intervals: [nights]',
-        '    └── {team="a"}  inherit_mutes: false  receiver: default  mute_time_intervals: [nights] (of routing.yaml:5)',
+        (
+            '    └── {team="a"}  inherit_mutes: false  receiver: default'
+            "  mute_time_intervals: [nights] (of routing.yaml:5)"
+        ),
     ]
     (prod,) = json.loads(run("show", "--rules", str(rules), "--output", "json").stdout)["routes"]
     (team,) = prod["routes"]
