@@ -126,6 +126,10 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {_silence(silence)}"
     if not told["silences"]:
         yield "  none is about such an alert"
+    if told["maintenance"]:
+        yield "maintenance"
+    for window in told["maintenance"]:
+        yield f"  {_maintenance(window)}"
     for group in told["groups"]:
         yield from _group(group)
 
@@ -149,6 +153,25 @@ def _silence(silence: dict[str, Any]) -> str:
     return (
         f"{silence['silence']}: {verdict}, by {silence['author']}{claimed}: {silence['comment']}; "
         f"{silence['matchers']}"
+    )
+
+
+def _maintenance(window: dict[str, Any]) -> str:
+    """Whose window it is, why, and when it is open."""
+    change = seconds(window["next_change"]) if window["next_change"] else ""
+    match window["state"]:
+        case "open":
+            verdict = f"HIDDEN until {change}"
+        case "closed":
+            verdict = (
+                f"not hidden: next open {change}" if change else "not hidden: it does not open within a year"
+            )
+        case _:
+            verdict = "not hidden: over"
+    names = ", ".join(window["time_intervals"])
+    return (
+        f"{window['maintenance']} ({window['place']}): {verdict}, by {window['owner']}: {window['reason']}; "
+        f"in {names} until {seconds(window['until'])}"
     )
 
 

@@ -15,6 +15,7 @@ from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.silence import Silence, shown
 from responder.core.state import Group, State
+from responder.core.suppression import Maintenance
 
 
 def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanoseconds) -> dict[str, Any]:
@@ -43,6 +44,7 @@ def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanosecon
             for finding in state.inhibitor.explain(labels, now)
         ],
         "silences": [_silence(silence, now) for silence in state.silences.of_labels(labels)],
+        "maintenance": [_maintenance(window, now) for window in ruleset.suppression.of_labels(labels)],
         "groups": [_group(draft, route, labels, alert) for route in routes],
     }
 
@@ -70,6 +72,21 @@ def _silence(silence: Silence, now: Nanoseconds) -> dict[str, Any]:
         "comment": silence.comment,
         "startsAt": format_time(silence.starts_at),
         "endsAt": format_time(silence.ends_at),
+    }
+
+
+def _maintenance(window: Maintenance, now: Nanoseconds) -> dict[str, Any]:
+    change = window.next_change(now)
+    return {
+        "maintenance": window.name,
+        "state": window.state(now),
+        "matchers": [str(matcher) for matcher in window.matchers],
+        "time_intervals": list(window.time_intervals),
+        "owner": window.owner,
+        "reason": window.reason,
+        "place": window.place,
+        "next_change": format_time(change) if change else None,
+        "until": format_time(window.until),
     }
 
 

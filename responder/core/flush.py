@@ -98,6 +98,12 @@ def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
     return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
 
 
+def maintenance_verdict(draft: Draft, alert: Alert) -> Verdict | None:
+    """Whether a maintenance window hides the alert now; of several, the one that does so for longest."""
+    hiding = draft.ruleset.suppression.hiding(alert.labels, draft.at)
+    return Verdict("maintenance", hiding[0][0].name, hiding[0][1]) if hiding else None
+
+
 _by_id = attrgetter("id")
 
 
@@ -122,7 +128,12 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
             draft.put_alert(msgspec.structs.replace(alert, stale=True))
         else:
             firing[alert.id] = alert.episode
-        verdict = alert_verdict(draft, alert, route) or whole or silence_verdict(draft, alert)
+        verdict = (
+            alert_verdict(draft, alert, route)
+            or whole
+            or silence_verdict(draft, alert)
+            or maintenance_verdict(draft, alert)
+        )
         if verdict:
             verdicts[alert.id] = verdict
     if newly_stale:
@@ -303,8 +314,8 @@ def _suppress(
     return msgspec.structs.replace(told, owed=view)
 
 
-_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence")
-"""Alertmanager's order of stages: an alert that several would hide counts for the first."""
+_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence", "maintenance")
+"""Alertmanager's order of stages, and ours: an alert that several would hide counts for the first."""
 
 
 def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view: View) -> OpenRow:

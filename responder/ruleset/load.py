@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from responder.core.catalogue import Secret
 from responder.core.model import MINUTE
@@ -26,14 +26,25 @@ from responder.ruleset.kinds import GLOBAL
 from responder.ruleset.receivers import read_receivers, stored_secrets
 from responder.ruleset.routes import read_route, unused_receivers
 from responder.ruleset.secrets import Reading, masked_text, read_bytes
-from responder.ruleset.settingssource import SETTINGS, settings_source, stored_settings
+from responder.ruleset.settingssource import (
+    SETTINGS,
+    SUPPRESSION,
+    routing_of,
+    settings_source,
+    stored_settings,
+)
 from responder.ruleset.signing import read_signing_secrets
+from responder.ruleset.suppression import read_suppression
 from responder.settings.values import Overrides, Settings
 
 ROUTING: Final = "routing.yaml"
 
-_LATER: Final = frozenset({"suppression.yaml", "runbooks"})
+_LATER: Final = frozenset({"runbooks"})
 _NOT_OURS: Final = frozenset({"prometheus", "tests"})
+
+
+Text: TypeAlias = tuple[str, str] | None
+"""A file that was read: its name and what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,14 @@ def load_ruleset(
         places=settings.places,
         files={} if files is None else files,
     )
+    suppression: Text = None
     if path.is_dir():
         _look_around(path, reading.problems)
+        suppression = _text(path / SUPPRESSION, reading, optional=True)
         path /= ROUTING
-    try:
-        data = read_bytes(path, reading.files)
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from None
-    text = decode(data, str(path), reading.problems)
+    text = _text(path, reading)
     signing_secrets = read_signing_secrets(settings.slack, reading)
-    loaded = _compile(path, text, settings, reading, allow_unsupported)
+    loaded = _compile(path, text, suppression, settings, reading, allow_unsupported)
     return replace(loaded, signing_secrets=signing_secrets)
 
 
@@ -90,11 +99,14 @@ def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Rulese
     integrations that `live` has too get theirs from it, others have no settings. No file is read.
     Raises ProblemsError.
     """
-    name, text = next((name, text) for name, text in sources.items() if name != SETTINGS)
+    routing = routing_of(sources)
+    assert routing
+    name, text = routing
+    suppression = (SUPPRESSION, sources[SUPPRESSION]) if SUPPRESSION in sources else None
     reading = Reading(read_files=False)
     if SETTINGS in sources:
         settings, reading.missing = stored_settings(sources[SETTINGS], settings, reading.problems)
-    loaded = _compile(Path(name), text, settings, reading, allow_unsupported=True)
+    loaded = _compile(Path(name), (name, text), suppression, settings, reading, allow_unsupported=True)
     if live is None:
         return loaded
     receivers = stored_secrets(loaded.ruleset.receivers, live.receivers)
@@ -107,24 +119,43 @@ def _look_around(directory: Path, problems: Problems) -> None:
         # A name that begins with a dot is a tool's; Kubernetes mounts have several.
         if entry.name in _LATER:
             problems.warning(Place(str(entry), 0, 0), "not read by this version")
-        elif entry.name != ROUTING and entry.name not in _NOT_OURS and not entry.name.startswith("."):
+        elif (
+            entry.name not in (ROUTING, SUPPRESSION)
+            and entry.name not in _NOT_OURS
+            and not entry.name.startswith(".")
+        ):
             problems.warning(
                 Place(str(entry), 0, 0),
                 "not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ and tests/",
             )
 
 
+def _text(path: Path, reading: Reading, *, optional: bool = False) -> Text:
+    """A file's name and text; None where it is not UTF-8, or is not there and `optional`."""
+    try:
+        data = read_bytes(path, reading.files)
+    except FileNotFoundError as error:
+        if optional:
+            return None
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    text = decode(data, str(path), reading.problems)
+    return None if text is None else (str(path), text)
+
+
 # -- compiling ----------------------------------------------------------------------------------
 
 
 def _compile(
-    path: Path, text: str | None, settings: Settings, reading: Reading, allow_unsupported: bool
+    path: Path, text: Text, suppression: Text, settings: Settings, reading: Reading, allow_unsupported: bool
 ) -> Loaded:
-    root = parse(text, str(path), reading.problems) if text is not None else None
+    root = parse(text[1], str(path), reading.problems) if text else None
     ruleset = None
     if isinstance(root, MappingNode):
-        assert text is not None
-        ruleset = _ruleset(Fields(root, "the file", reading.problems), path, text, settings, reading)
+        assert text
+        fields = Fields(root, "the file", reading.problems)
+        ruleset = _ruleset(fields, path, text[1], suppression, settings, reading)
     elif root is not None:
         reading.problems.error(
             root.place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is"
@@ -138,13 +169,20 @@ def _compile(
     return Loaded(ruleset, tuple(reading.problems.listed()), tuple(unsupported))
 
 
-def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading: Reading) -> Ruleset | None:
+def _ruleset(
+    fields: Fields, path: Path, text: str, suppression: Text, settings: Settings, reading: Reading
+) -> Ruleset | None:
     """Everything in the file; None if some of it is wrong."""
     overrides = settings.overrides or Overrides()
     defaults, resolve_timeout = _global(fields, settings, reading)
     receivers, named_at = read_receivers(fields, defaults, overrides.receivers, reading)
     intervals = read_intervals(fields, wraps=settings.compatibility == "responder")
     inhibit_rules = read_inhibit_rules(fields)
+    hiding = read_suppression(
+        parse(suppression[1], suppression[0], reading.problems) if suppression else None,
+        intervals,
+        reading.problems,
+    )
     route, root = fields.fields("route", "a route"), None
     if fields.require("route") and route is not None:
         root = read_route(route, receivers, intervals, overrides.timers)
@@ -158,12 +196,15 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         path.name: masked_text(text, reading.masks, str(path)),
         SETTINGS: settings_source(settings, reading),
     }
+    if suppression:
+        source[SUPPRESSION] = suppression[1]
     return Ruleset(
         hash=sha256(dumps(source, sort_keys=True).encode()).hexdigest(),
         router=Router(root),
         receivers=receivers,
         inhibit_rules=inhibit_rules,
         time_intervals=intervals,
+        suppression=hiding,
         compatibility=settings.compatibility,
         resolve_timeout=resolve_timeout,
         stale_after=settings.intake.stale_after,

@@ -140,7 +140,7 @@ class _Reader:
         if node is None or not node.text:
             return None
         if node.text not in self._receivers:
-            fields.error("receiver", _no_such("receiver", node.text, self._receivers))
+            fields.error("receiver", no_such("receiver", node.text, self._receivers))
         return node.text
 
     def _named_intervals(self, fields: Fields, key: str) -> tuple[str, ...] | None:
@@ -149,7 +149,7 @@ class _Reader:
             return None
         for interval, place in names:
             if interval not in self._intervals:
-                fields.problems.error(place, f"{key}: {_no_such('time interval', interval, self._intervals)}")
+                fields.problems.error(place, f"{key}: {no_such('time interval', interval, self._intervals)}")
         return tuple(interval for interval, _ in names)
 
     def _check_repeat(self, fields: Fields, interval: Nanoseconds, repeat: Nanoseconds) -> None:
@@ -189,7 +189,8 @@ def _warn_unreachable(children: tuple[Fields, ...], specs: tuple[RouteSpec, ...]
             return
 
 
-def _no_such(what: str, called: str, known: Collection[str]) -> str:
+def no_such(what: str, called: str, known: Collection[str]) -> str:
+    """The message for a name that does not exist, with the nearest that does."""
     near = get_close_matches(called, known, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     return f'there is no {what} "{called[:64]}"{hint}'

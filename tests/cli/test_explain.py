@@ -185,6 +185,34 @@ def test_rules_that_are_not_there(tmp_path: Path) -> None:
     assert "none.yaml cannot be read" in result.output
 
 
+def test_a_maintenance_window_says_whose_it_is_and_when(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    window = {
+        "maintenance": "backup",
+        "place": "suppression.yaml:2",
+        "owner": "platform",
+        "reason": "nightly backup",
+        "time_intervals": ["nights"],
+        "until": "2027-01-01T00:00:00Z",
+    }
+    told["maintenance"] = [
+        {**window, "state": "open", "next_change": "2026-01-05T06:00:00Z"},
+        {**window, "state": "closed", "next_change": "2026-01-05T22:00:00Z"},
+        {**window, "state": "closed", "next_change": None},
+        {**window, "state": "over", "next_change": None},
+    ]
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    at = lines.index("maintenance")
+    whose = "by platform: nightly backup; in nights until 2027-01-01T00:00:00Z"
+    assert lines[at + 1 : at + 5] == [
+        f"  backup (suppression.yaml:2): HIDDEN until 2026-01-05T06:00:00Z, {whose}",
+        f"  backup (suppression.yaml:2): not hidden: next open 2026-01-05T22:00:00Z, {whose}",
+        f"  backup (suppression.yaml:2): not hidden: it does not open within a year, {whose}",
+        f"  backup (suppression.yaml:2): not hidden: over, {whose}",
+    ]
+
+
 def test_an_inherited_interval_names_its_place(tmp_path: Path) -> None:
     path = tmp_path / "routing.yaml"
     path.write_text(

@@ -46,7 +46,6 @@ def test_a_directory_and_what_lies_beside_the_routing(tmp_path: Path) -> None:
             "and tests/"
         ),
         "runbooks: warning: not read by this version",
-        "suppression.yaml: warning: not read by this version",
     ]
 
 

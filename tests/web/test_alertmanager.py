@@ -187,6 +187,18 @@ async def test_what_keeps_an_alert_from_being_told(tmp_path: Path) -> None:
         }
 
 
+async def test_a_maintenance_window_is_among_what_mutes(tmp_path: Path) -> None:
+    (tmp_path / "suppression.yaml").write_text(
+        "maintenance: [{name: move, matchers: [alertname=A], time_intervals: [always], owner: ops,"
+        " reason: we move, until: 2099-01-01}]"
+    )
+    async with serving(tmp_path, rules=str(tmp_path)) as api:
+        await api.post_alerts({"alertname": "A"}, {"alertname": "B"})
+        alerts = {one["labels"]["alertname"]: one["status"] for one in await api.get("alerts")}
+        assert (alerts["A"]["state"], alerts["A"]["mutedBy"]) == ("suppressed", ["move"])
+        assert (alerts["B"]["state"], alerts["B"]["mutedBy"]) == ("active", [])
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
