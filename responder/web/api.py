@@ -5,8 +5,8 @@ equals them); a GET first waits until what was accepted before it is decided.
 """
 
 import sqlite3
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -19,6 +19,11 @@ from responder.errors import NotFound, Refused, UsageError
 from responder.store import journal, outbox
 from responder.store.database import Database
 from responder.web.access import Access
+from responder.web.paging import Listing, next_page, page_of, whole
+
+_DELIVERIES: Final = Listing("deliveries", (int,), 100, 1000)
+_AUDIT: Final = Listing("audit", (str, int), 100, 10_000)
+"""Its key: `forward` or `back`, and the row at which the next page begins, itself left out."""
 
 
 class Declination(Refused):
@@ -63,12 +68,16 @@ class Api:
         return _json({"balanced": sums.balanced, **_fields(sums)})
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        """Ledger rows, newest first; `?dead=1`: what was refused and nobody dealt with."""
+        """Ledger rows, newest first, in pages; `?dead=1`: what was refused and nobody dealt with."""
         self._access.check(request, "read")
         dead = request.query.get("dead", "") in ("1", "true")
-        limit = _number(request, "limit", 100, 1000)
-        rows = await self._read(lambda c: outbox.list_rows(c, dead=dead, limit=limit))
-        return _json([outbox.as_shown(row) for row in rows])
+        page = page_of(request, _DELIVERIES)
+        limit = page.limit or 0
+        before = int(page.after[0]) if page.after else None
+        rows = await self._read(lambda c: outbox.list_rows(c, dead=dead, limit=limit + 1, before=before))
+        shown, more = rows[:limit], len(rows) > limit > 0
+        headers = next_page(request, _DELIVERIES, (shown[-1].id,)) if more else {}
+        return _json([outbox.as_shown(row) for row in shown], headers=headers)
 
     async def resend(self, request: web.Request) -> web.Response:
         """Tell again what a dead row would have told, as things are now."""
@@ -79,18 +88,30 @@ class Api:
         return await self._command(request, DismissDelivery(int(request.match_info["row"])))
 
     async def audit(self, request: web.Request) -> web.Response:
-        """Journal rows, oldest first: `?since=N&limit=M`; without `since`, the newest."""
+        """Journal rows, oldest first: `?since=N&limit=M`; without `since`, the newest.
+
+        The next page goes on in the same direction: forward from `since`, else further into the past.
+        """
         self._access.check(request, "read")
-        limit = _number(request, "limit", 100, 10_000)
-        since = _number(request, "since", 0, 1 << 62)
+        page = page_of(request, _AUDIT)
+        await self._engine.caught_up()
+        limit, since = page.limit or 0, whole(request, "since", 0, 1 << 62) or 0
+        way, at = page.after or (("forward", since - 1) if since else ("back", self._engine.head.n + 1))
+        forward, mark = way == "forward", int(at)
+        first = mark + 1 if forward else max(mark - limit, 1)
+        last = first + limit - 1 if forward else mark - 1
 
-        def query(connection: sqlite3.Connection) -> list[journal.Entry]:
-            first = since or max(self._engine.head.n - limit + 1, 1)
-            return list(journal.entries(connection, first, first + limit - 1))
+        def query(connection: sqlite3.Connection) -> tuple[list[journal.Entry], int]:
+            return list(journal.entries(connection, first, last)), journal.checkpoint(connection).n
 
-        entries = await self._read(query)
+        entries, pruned = await self._database.read(query)
+        headers = {}
+        if forward and limit > 0 and last < self._engine.head.n:
+            headers = next_page(request, _AUDIT, ("forward", max(last, pruned)))
+        elif not forward and limit > 0 and first > pruned + 1:
+            headers = next_page(request, _AUDIT, ("back", first))
         body = b"[" + b",".join(entry.line() for entry in entries) + b"]"
-        return web.Response(body=body, content_type="application/json")
+        return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def explain(self, request: web.Request) -> web.Response:
         """Why an alert is told or not: `?fingerprint=HEX`, or `?label=NAME=VALUE` repeated."""
@@ -133,14 +154,6 @@ def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _number(request: web.Request, name: str, default: int, most: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not text.isdecimal() or not text.isascii() or int(text) > most:
-        raise UsageError(f"{name}: {text[:20]!r} is not a whole number up to {most}")
-    return int(text)
-
-
-def _json(value: object, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = msgspec.json.encode(value)
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
