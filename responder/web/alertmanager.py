@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
-from responder import __version__
+from responder import LIKE, __version__
 from responder.core.messages import Accepted, Command, Declined, ExpireSilence
 from responder.core.model import Alert, Labels, Nanoseconds, fingerprint
 from responder.core.routing import Route
@@ -40,9 +40,6 @@ from responder.web.answer import Answered, as_json, refusal
 from responder.web.paging import Key, Listing, Page, next_page, page_of
 
 T = TypeVar("T")
-
-LIKE: Final = "0.25.0"
-"""The version of Alertmanager whose API this is; clients compare it with what they need."""
 
 _ALERTS: Final = Listing("alerts", (str, int), None, 10_000)
 _SILENCES: Final = Listing("silences", (str,), None, 10_000)
