@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from responder.errors import ResponderError
 from tests.cli.service import Service
 from tests.cli.story import run
 
@@ -230,3 +233,21 @@ time_intervals: [{name: never, time_intervals: []}]
     )
     result = run("explain", "--rules", path, "env=prod", "team=a")
     assert "  HIDDEN by active_time_interval never (inherited: routing.yaml:5)" in result.output.splitlines()
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    command=st.sampled_from([("explain",), ("route", "test")]),
+    arguments=st.lists(
+        st.text(max_size=6)
+        | st.sampled_from(["a=b", "a=", "=b", 'a="b', "a=~(", "0123456789abcdef", "-", "--", "-x"]),
+        max_size=3,
+    ),
+)
+def test_whatever_is_typed_is_answered_or_refused_in_words(
+    rules: Path, command: tuple[str, ...], arguments: list[str]
+) -> None:
+    result = run(*command, "--rules", rules, *arguments)
+    assert result.exit_code in (0, 1, 2)
+    assert result.exception is None or isinstance(result.exception, SystemExit | ResponderError)
+    assert "Traceback" not in result.output

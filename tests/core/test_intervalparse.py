@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from responder.core.intervalparse import IntervalError, parse_interval
-from responder.core.timeintervals import TimeInterval
+from responder.core.model import SECOND
+from responder.core.timeintervals import TimeInterval, contains, next_change
 from tests.core.words import times
 
 OFFICE = TimeInterval(times=((540, 1020),), weekdays=((1, 5),))
@@ -287,3 +290,52 @@ def test_every_problem_is_told_at_once() -> None:
         ("day",),
     ]
     assert str(caught.value).startswith(f"times[0].start_time: '9:00' {CLOCK}; times[0].end_time: '25:00'")
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=6),
+    st.sampled_from(
+        ["22:00", "06:00", "24:00", "00:00", "24:01", "7:00", "friday:monday", "SATURDAY", "1:-1"]
+    ),
+    st.sampled_from(
+        ["-1", "31", "0", "12:1", "january:3", "2026", "9999999999", "1:2:3", ":", "Europe/Berlin"]
+    ),
+    st.sampled_from(["America/../UTC", "../../etc/passwd", "\x00", "Local", ""]),
+)
+RANGES = st.lists(LEAVES, max_size=3) | LEAVES
+TIMES = st.lists(
+    st.fixed_dictionaries({"start_time": LEAVES, "end_time": LEAVES}, optional={"x": LEAVES}) | LEAVES,
+    max_size=3,
+)
+RAW = st.fixed_dictionaries(
+    {},
+    optional={
+        "times": TIMES | LEAVES,
+        "weekdays": RANGES,
+        "days_of_month": RANGES,
+        "months": RANGES,
+        "years": RANGES,
+        "location": LEAVES,
+        "x": LEAVES,
+    },
+)
+
+
+@settings(max_examples=150)
+@given(raw=RAW, wraps=st.booleans(), at=st.integers(1, 4_000_000_000).map(lambda seconds: seconds * SECOND))
+def test_anything_is_an_interval_or_says_where_it_is_wrong(raw: dict[str, Any], wraps: bool, at: int) -> None:
+    try:
+        interval = parse_interval(raw, wraps=wraps)
+    except IntervalError as error:
+        for path, message in error.problems:
+            assert path[0] in raw
+            assert message
+        return
+    assert wraps or parse_interval(raw, wraps=True) == interval
+    change = next_change([(interval,)], at)
+    if change is not None:
+        assert contains(interval, change) != contains(interval, at)
+        assert contains(interval, change - 1) == contains(interval, at)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from responder.core.matching import Matcher
 from responder.core.model import parse_time
@@ -157,3 +159,23 @@ def test_what_is_no_mapping(tmp_path: Path) -> None:
         "suppression.yaml:1:1: error: must be a mapping with maintenance, a list"
     ]
     assert wrong(tmp_path, "maintenance: {a: b\n")[0].startswith("suppression.yaml:2:1: error: not YAML")
+
+
+@settings(max_examples=80)
+@given(
+    start=st.integers(0, len(GOOD)),
+    length=st.integers(0, 30),
+    put=st.sampled_from(
+        ["", "x", "[", "{}", "~", "- ", ": ", "'", "*a", "&a ", "\n", "\t", "0", "<<: ", "\x00"]
+    ),
+)
+def test_a_damaged_file_loads_or_says_why(start: int, length: int, put: str) -> None:
+    damaged = GOOD[:start] + put + GOOD[start + length :]
+    try:
+        ruleset = compile_ruleset({"r.yaml": BASE + NIGHTS, "suppression.yaml": damaged}, Settings()).ruleset
+    except ProblemsError as error:
+        named = {problem.file for problem in error.problems if problem.severity == "error"}
+    else:
+        named = {"suppression.yaml"}
+        assert all(one.owner and one.reason and one.until for one in ruleset.suppression.maintenance)
+    assert named == {"suppression.yaml"}

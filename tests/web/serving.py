@@ -44,14 +44,14 @@ class Caller:
     """Whoever calls the API of one running service."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, clock: ManualClock) -> None:
-        self._session, self.url, self.clock = session, url, clock
+        self.session, self.url, self.clock = session, url, clock
 
     async def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, dict[str, str]]:
         sent = {} if body is None else {"Content-Type": "application/json"}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        async with self._session.request(
+        async with self.session.request(
             method, f"{self.url}{path}", data=data, headers=sent | (headers or {})
         ) as response:
             text = await response.read()

@@ -448,12 +448,12 @@ async def test_nothing_that_a_caller_sends_is_our_fault(tmp_path: Path) -> None:
             async def everything() -> None:
                 answers = [(await api.ask("POST", "/api/v2/silences", body))[0]]
                 for where in ("alerts", "alerts/groups", "silences"):
-                    async with api._session.get(f"{api.url}/api/v2/{where}", params=query) as response:
+                    async with api.session.get(f"{api.url}/api/v2/{where}", params=query) as response:
                         answers.append(response.status)
                 for method in ("GET", "DELETE"):
                     where = f"{api.url}/api/v2/silence/"
                     quoted = "".join(f"%{byte:02X}" for byte in path.encode())
-                    async with api._session.request(method, where + quoted) as response:
+                    async with api.session.request(method, where + quoted) as response:
                         answers.append(response.status)
                 for status in answers:
                     seen[status] = seen.get(status, 0) + 1
