@@ -132,6 +132,15 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {_maintenance(window)}"
     for group in told["groups"]:
         yield from _group(group)
+    if told["next"]:
+        yield "next, if every sender goes on as it does now"
+    for coming in told["next"]:
+        group = f" (group {coming['group']})" if coming["group"] else ""
+        yield f"  {seconds(coming['at'])}  {coming['detail']}{group}"
+    if told["choices"]:
+        yield "what you could do"
+    for choice in told["choices"]:
+        yield f"  {choice['do']}" + (f": {choice['command']}" if choice["command"] else "")
 
 
 def _alert(alert: dict[str, Any] | None) -> str:

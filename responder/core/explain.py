@@ -6,7 +6,7 @@ decides nothing and changes nothing.
 
 from typing import Any
 
-from responder.core import flush
+from responder.core import flush, outlook
 from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import Told
@@ -21,7 +21,8 @@ from responder.core.suppression import Maintenance
 def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanoseconds) -> dict[str, Any]:
     """What happens to an alert with these labels at `now`, as one JSON document.
 
-    `alert` is None for labels that are not firing: then it says what would happen.
+    `alert` is None for labels that are not firing: then it says what would happen. Else `next` is what
+    lies ahead of it, and `choices` what a person could change.
     """
     alert = state.alerts.get(labels)
     draft = Draft(state, ruleset, now)
@@ -46,6 +47,14 @@ def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanosecon
         "silences": [_silence(silence, now) for silence in state.silences.of_labels(labels)],
         "maintenance": [_maintenance(window, now) for window in ruleset.suppression.of_labels(labels)],
         "groups": [_group(draft, route, labels, alert) for route in routes],
+        "next": [
+            {"at": format_time(one.at), "what": one.what, "group": one.group or None, "detail": one.detail}
+            for one in (outlook.coming(state, ruleset, alert, now) if alert else ())
+        ],
+        "choices": [
+            {"do": one.do, "command": one.command or None}
+            for one in (outlook.choices(state, ruleset, alert, now) if alert else ())
+        ],
     }
 
 

@@ -74,12 +74,17 @@ def group_verdict(draft: Draft, route: Route) -> Verdict | None:
     reason, names = muting(draft.ruleset, route, draft.at)
     if not names:
         return None
+    return Verdict(reason, ",".join(names), next_interval_change(draft, route))
+
+
+def next_interval_change(draft: Draft, route: Route) -> Nanoseconds:
+    """When the route's time intervals may begin or cease to hide; 0: they have none, or not within a year."""
     intervals = draft.ruleset.time_intervals
     changes = (
         timeintervals.next_change([intervals[name] for name in watched], draft.at)
         for watched in (route.active_time_intervals, route.mute_time_intervals)
     )
-    return Verdict(reason, ",".join(names), min((at for at in changes if at), default=0))
+    return min((at for at in changes if at), default=0)
 
 
 def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
@@ -163,7 +168,7 @@ def flush(draft: Draft, group: Group) -> None:
         labels=group.labels,
         created_at=group.created_at,
         tick_at=at + route.group_interval if group.tick_at <= at else group.tick_at,
-        wake_at=_wake_at(draft, seen),
+        wake_at=wake_at(draft, seen),
         muted={a: str(v) for a, v in seen.verdicts.items() if a in seen.firing},
         fallbacks=group.fallbacks,
         stranded=group.stranded,
@@ -210,7 +215,7 @@ def _journal_verdicts(draft: Draft, group: Group, seen: Look) -> None:
         draft.events.append(AlertsUnmuted(group.id, ended))
 
 
-def _wake_at(draft: Draft, seen: Look) -> Nanoseconds:
+def wake_at(draft: Draft, seen: Look) -> Nanoseconds:
     """When something that hides a firing alert ends: what it hid is announced then, not a tick later."""
     if not draft.ruleset.mends:
         return 0

@@ -216,6 +216,29 @@ def test_a_maintenance_window_says_whose_it_is_and_when(rules: Path) -> None:
     ]
 
 
+def test_what_comes_next_and_what_could_be_done(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    assert (told["next"], told["choices"]) == ([], [])  # nothing of the kind is known here
+    told["next"] = [
+        {"at": "2026-01-05T00:05:30Z", "what": "look", "group": 7, "detail": "team is told (unmuted)"},
+        {"at": "2026-01-06T00:00:00Z", "what": "stale", "group": None, "detail": "it counts as stale"},
+    ]
+    told["choices"] = [
+        {"do": "end silence s", "command": "responder silence expire s"},
+        {"do": "change the\x1b[2J rule", "command": None},
+    ]
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    assert lines[lines.index("next, if every sender goes on as it does now") :] == [
+        "next, if every sender goes on as it does now",
+        "  2026-01-05T00:05:30Z  team is told (unmuted) (group 7)",
+        "  2026-01-06T00:00:00Z  it counts as stale",
+        "what you could do",
+        "  end silence s: responder silence expire s",
+        "  change the\\x1b[2J rule",
+    ]
+
+
 def test_an_inherited_interval_names_its_place(tmp_path: Path) -> None:
     path = tmp_path / "routing.yaml"
     path.write_text(
