@@ -26,7 +26,9 @@ def _dotted(path: FieldPath) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
-_WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+"""A week, as time intervals count its days."""
+
 _MONTHS: Final = (
     "january",
     "february",
@@ -153,9 +155,9 @@ def _weekday_range_or_weekend(raw: Any) -> Ranges:
 
 
 def _weekday(text: str) -> int:
-    if text not in _WEEKDAYS:
+    if text not in WEEKDAYS:
         raise _Wrong(f"{text!r} is not a day of the week such as monday")
-    return _WEEKDAYS.index(text)
+    return WEEKDAYS.index(text)
 
 
 def _month_range(raw: Any) -> Ranges:

@@ -91,6 +91,8 @@ class Suppression:
 
     def hiding(self, labels: Labels, at: Nanoseconds) -> list[tuple[Maintenance, Nanoseconds]]:
         """The windows that hide the alert now, each with its end; the first hides it for longest."""
+        if not self.maintenance:
+            return []  # nearly always, and asked for every alert of every look
         windows = [window for window in self.of_labels(labels) if window.state(at) == "open"]
         found = [(window, window.next_change(at) or window.until) for window in windows]
         return sorted(found, key=lambda one: -one[1])

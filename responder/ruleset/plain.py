@@ -9,7 +9,7 @@ from typing import Final
 
 import yaml
 
-from responder.core.intervalparse import parse_interval
+from responder.core.intervalparse import WEEKDAYS, parse_interval
 from responder.ruleset.settingssource import routing_of
 
 ROUTE: Final = frozenset({"inherit_mutes"})
@@ -81,8 +81,6 @@ def _remove(node: yaml.Node, keys: frozenset[str]) -> None:
 
 # -- nights and weekends ----------------------------------------------------------------------
 
-_DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-
 
 def _spelled_out(entry: yaml.Node) -> list[yaml.Node]:
     """A time interval as near as Alertmanager can say it: the morning after a night is another entry.
@@ -96,7 +94,7 @@ def _spelled_out(entry: yaml.Node) -> list[yaml.Node]:
     weekdays = parse_interval({"weekdays": days}, wraps=True).weekdays or ()
     on = {day for first, last in weekdays for day in range(first, last + 1)}
     if len(weekdays) > len(days):
-        fields["weekdays"] = _list([_text(_DAYS[day]) for day in sorted(on)])
+        fields["weekdays"] = _list([_text(WEEKDAYS[day]) for day in sorted(on)])
     times = list(_items(entry, "times"))
     nights = [time for time in times if _clock(time, "start_time") > _clock(time, "end_time")]
     if not nights:
@@ -106,7 +104,7 @@ def _spelled_out(entry: yaml.Node) -> list[yaml.Node]:
     mornings = [_range("00:00", _clock(night, "end_time")) for night in nights]
     found = [_with(entry, fields | {"times": _list(others + evenings)})]
     if days:
-        fields["weekdays"] = _list([_text(_DAYS[day]) for day in sorted((day + 1) % 7 for day in on)])
+        fields["weekdays"] = _list([_text(WEEKDAYS[day]) for day in sorted((day + 1) % 7 for day in on)])
     mornings = [morning for morning in mornings if _clock(morning, "end_time") != "00:00"]
     return [*found, _with(entry, fields | {"times": _list(mornings)})] if mornings else found
 
