@@ -129,33 +129,27 @@ async def test_nothing_that_is_sent_is_a_fault_of_ours(tmp_path: Path) -> None:
 
                 asyncio.run_coroutine_threadsafe(waited(), loop).result(60)
 
-            @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
-            @given(st.sampled_from(READ), st.sampled_from(CHANGE), QUERY, BODY, st.booleans())
-            def anything(
-                read: str, change: tuple[str, str], query: list[tuple[str, str]], body: bytes, typed: bool
-            ) -> None:
-                ask(_both(api, read, change, query, body, typed, seen))
+            @settings(max_examples=16, suppress_health_check=[HealthCheck.too_slow])
+            @given(QUERY, st.lists(BODY, min_size=len(CHANGE), max_size=len(CHANGE)), st.booleans())
+            def anything(query: list[tuple[str, str]], bodies: list[bytes], typed: bool) -> None:
+                ask(_everywhere(api, query, bodies, typed, seen))
 
             await examples(anything)
             assert (await api.ask("GET", "/api/v1/ledger"))[1]["balanced"] is True
-    assert {200, 400, 403, 404, 405, 415} <= seen.keys()
+    assert {200, 403, 404, 405} <= seen.keys()
     assert max(seen) < 500
     assert [line for line in logs if line["event"] in ("request_failed", "undecidable")] == []
 
 
-async def _both(
-    api: Caller,
-    read: str,
-    change: tuple[str, str],
-    query: list[tuple[str, str]],
-    body: bytes,
-    typed: bool,
-    seen: dict[int, int],
+async def _everywhere(
+    api: Caller, query: list[tuple[str, str]], bodies: list[bytes], typed: bool, seen: dict[int, int]
 ) -> None:
     headers = {"Content-Type": "application/json"} if typed else {"Content-Type": "text/plain"}
-    for method, path, data in (("GET", read, None), (*change, body)):
+    reads = [("GET", path, b"") for path in READ]
+    changes = [(method, path, body) for (method, path), body in zip(CHANGE, bodies, strict=True)]
+    for method, path, data in reads + changes:
         async with api.session.request(
-            method, f"{api.url}{path}", params=query, data=data, headers=headers
+            method, f"{api.url}{path}", params=query, data=data or None, headers=headers
         ) as answer:
             text = await answer.text()
             seen[answer.status] = seen.get(answer.status, 0) + 1
