@@ -5,15 +5,20 @@ journal keeps the Events. Names are imperative or past for Inputs, past tense fo
 carries everything random that its decision will need, and nothing here has behaviour.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from responder.core.guardrules import VerifyRules
 from responder.core.matcherparse import Triple
 from responder.core.model import Labels, Nanoseconds, Source
 from responder.core.notification import FailureReason, Notification, ToldReason
+from responder.core.plan import Facts, Plan, PlannedStep, TargetRef
 from responder.core.rules import Integration
+from responder.core.run import GuardResult
+from responder.core.runbook import Runbook
 
 # -- Inputs -----------------------------------------------------------------------------------
 
@@ -156,6 +161,170 @@ class ExpireSilence(msgspec.Struct, frozen=True, tag="expire_silence"):
     id: str
 
 
+class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):
+    """Somebody takes an incident on: no repeats until it resolves, or until `until` (0: no end by time).
+
+    `incidents`: ids of incidents; `matchers`: every incident with a firing alert that all of them match.
+    `person`: the person behind the actor, "" if there is none.
+    """
+
+    incidents: tuple[str, ...] = ()
+    matchers: tuple[Triple, ...] = ()
+    until: Nanoseconds = 0
+    person: str = ""
+    note: str = ""
+    via: str = ""
+
+
+class Unacknowledge(msgspec.Struct, frozen=True, tag="unacknowledge"):
+    """Somebody gives an incident back."""
+
+    incidents: tuple[str, ...] = ()
+    matchers: tuple[Triple, ...] = ()
+    person: str = ""
+    via: str = ""
+
+
+class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
+    """A person asks for a runbook to be run. `nonce` is for the approval card.
+
+    `only_plan`: nothing is to be done but the plan made and judged.
+    """
+
+    runbook: str
+    parameters: dict[str, str]
+    nonce: str
+    person: str = ""
+    why: str = ""
+    via: str = ""
+    only_plan: bool = False
+
+
+class Approve(msgspec.Struct, frozen=True, tag="approve"):
+    """A person's yes. `plan_hash` and `nonce`: what was shown; "" means what is planned now."""
+
+    run: str
+    person: str
+    plan_hash: str = ""
+    nonce: str = ""
+    via: str = ""
+
+
+class DenyRun(msgspec.Struct, frozen=True, tag="deny_run"):
+    """Somebody's no to a run that waits for an approval or has not begun."""
+
+    run: str
+    person: str = ""
+    why: str = ""
+    via: str = ""
+
+
+class CancelRun(msgspec.Struct, frozen=True, tag="cancel_run"):
+    """Somebody wants a run to go no further; what is under way ends first."""
+
+    run: str
+    person: str = ""
+    why: str = ""
+    via: str = ""
+
+
+class ResolveRun(msgspec.Struct, frozen=True, tag="resolve_run"):
+    """A person has looked how a run of unknown outcome went: `applied` or not."""
+
+    run: str
+    applied: bool
+    person: str
+    why: str = ""
+    via: str = ""
+
+
+class PutFreeze(msgspec.Struct, frozen=True, tag="put_freeze"):
+    """Somebody wants nothing to be done within a scope, until a time."""
+
+    id: str
+    scope: str
+    reason: str
+    until: Nanoseconds
+    hard: bool = False
+    person: str = ""
+
+
+class LiftFreeze(msgspec.Struct, frozen=True, tag="lift_freeze"):
+    """Somebody ends a freeze before its time."""
+
+    id: str
+    person: str = ""
+
+
+class SignRunbook(msgspec.Struct, frozen=True, tag="sign_runbook"):
+    """Somebody vouches for a runbook's text as it is now. `hash`: of what they read."""
+
+    runbook: str
+    hash: str
+    reason: str
+    person: str = ""
+
+
+class ResetRunbook(msgspec.Struct, frozen=True, tag="reset_runbook"):
+    """A person lets a runbook that was demoted after failures go by itself again."""
+
+    runbook: str
+    reason: str
+    person: str = ""
+
+
+class FactsGathered(msgspec.Struct, frozen=True, tag="facts_gathered"):
+    """`actions` has looked, for the question `lap` of a run. `plan` None: `facts.problem` says why."""
+
+    run: int
+    lap: int
+    facts: Facts
+    plan: Plan | None = None
+
+
+StepResult: TypeAlias = Literal["applied", "failed", "conflict", "unknown", "withdrawn", "too_late", "frozen"]
+
+
+class StepFinished(msgspec.Struct, frozen=True, tag="step_finished"):
+    """How a step ended. `failed`: certainly without effect, or certainly not as intended.
+
+    `touched`: something was changed all the same (a rollout that got stuck).
+    """
+
+    run: int
+    lap: int
+    result: StepResult
+    detail: str = ""
+    touched: bool = False
+
+
+class Verified(msgspec.Struct, frozen=True, tag="verified"):
+    """Whether a run helped. `ok` None: it could not be told."""
+
+    run: int
+    lap: int
+    ok: bool | None
+    detail: str = ""
+
+
+class Probed(msgspec.Struct, frozen=True, tag="probed"):
+    """A look at what came of a step of unknown outcome. None: it cannot be told."""
+
+    run: int
+    lap: int
+    applied: bool | None
+    detail: str = ""
+
+
+class UpdateEnded(msgspec.Struct, frozen=True, tag="update_ended"):
+    """An incident's places were brought up to date, or could not be."""
+
+    row: int
+    ok: bool
+    receipt: str = ""
+    detail: str = ""
+
+
 class LimitReached(msgspec.Struct, frozen=True, tag="limit_reached"):
     """An entrance refused new alerts because there are too many."""
 
@@ -184,6 +353,22 @@ Command: TypeAlias = (
     | DismissDelivery
     | CreateSilence
     | ExpireSilence
+    | Acknowledge
+    | Unacknowledge
+    | StartRun
+    | Approve
+    | DenyRun
+    | CancelRun
+    | ResolveRun
+    | PutFreeze
+    | LiftFreeze
+    | SignRunbook
+    | ResetRunbook
+    | FactsGathered
+    | StepFinished
+    | Verified
+    | Probed
+    | UpdateEnded
 )
 """Every Input body that is stored as its own JSON, told apart by its `type`."""
 
@@ -384,6 +569,145 @@ class SilencesForgotten(msgspec.Struct, frozen=True, tag="silences_forgotten"):
     silences: list[str]
 
 
+class IncidentAcknowledged(msgspec.Struct, frozen=True, tag="incident_acknowledged"):
+    """Somebody took incidents on: [group, incident] each, the spread ones included."""
+
+    incidents: list[tuple[int, str]]
+    by: str
+    until: str
+    note: str = ""
+
+
+class AcknowledgementEnded(msgspec.Struct, frozen=True, tag="acknowledgement_ended"):
+    """An incident is nobody's again. `by`: who gave it back, or `time`, or `resolved`."""
+
+    incidents: list[tuple[int, str]]
+    by: str
+
+
+class RunProposed(msgspec.Struct, frozen=True, tag="run_proposed"):
+    """A run began its life. `asked`: the alert's id, or who asked."""
+
+    run: str
+    runbook: str
+    runbook_hash: str
+    target: str
+    parameters: dict[str, str]
+    asked: str
+    alerts: list[int]
+
+
+class RunJoined(msgspec.Struct, frozen=True, tag="run_joined"):
+    """More alerts are answered by a run that is open."""
+
+    run: str
+    alerts: list[int]
+
+
+class RunJudged(msgspec.Struct, frozen=True, tag="run_judged"):
+    """What every guard said. `when`: proposal, approval or step N. `plan`: its hash."""
+
+    run: str
+    when: str
+    plan: str
+    verdicts: list[GuardResult]
+
+
+class RunPlanned(msgspec.Struct, frozen=True, tag="run_planned"):
+    """What would be done, exactly."""
+
+    run: str
+    hash: str
+    plan: Plan
+
+
+class RunMoved(msgspec.Struct, frozen=True, tag="run_moved"):
+    """A run is in another state. `by`: who moved it, "" for what happened by itself."""
+
+    run: str
+    was: str
+    now: str
+    reason: str = ""
+    detail: str = ""
+    by: str = ""
+
+
+class RunApproved(msgspec.Struct, frozen=True, tag="run_approved"):
+    """A person said yes to a plan; `have` of `needed` persons have."""
+
+    run: str
+    person: str
+    plan: str
+    have: int
+    needed: int
+    via: str = ""
+
+
+class StepIntended(msgspec.Struct, frozen=True, tag="step_intended"):
+    """A step is to be carried out: written before anything is done."""
+
+    run: str
+    step: int
+    action: str
+    target: str
+    key: str
+    not_after: str
+
+
+class StepEnded(msgspec.Struct, frozen=True, tag="step_ended"):
+    """How a step went."""
+
+    run: str
+    step: int
+    result: str
+    detail: str = ""
+
+
+class FreezePut(msgspec.Struct, frozen=True, tag="freeze_put"):
+    """Nothing is done within this scope from now on. `withdrawn`: runs whose order was taken back."""
+
+    freeze: str
+    scope: str
+    reason: str
+    by: str
+    until: str
+    hard: bool = False
+    withdrawn: list[str] = []
+
+
+class FreezeLifted(msgspec.Struct, frozen=True, tag="freeze_lifted"):
+    """A freeze is over. `by`: who ended it, or `time`."""
+
+    freeze: str
+    scope: str
+    by: str
+
+
+class RunbookSigned(msgspec.Struct, frozen=True, tag="runbook_signed"):
+    """Somebody vouches for this text of a runbook."""
+
+    runbook: str
+    hash: str
+    reason: str
+    by: str
+
+
+class RunbookReset(msgspec.Struct, frozen=True, tag="runbook_reset"):
+    """A runbook that was demoted may go by itself again."""
+
+    runbook: str
+    reason: str
+    by: str
+
+
+class Escalated(msgspec.Struct, frozen=True, tag="escalated"):
+    """A receiver is told of an incident, whatever it was told before."""
+
+    group: int
+    receivers: list[str]
+    why: str
+
+
 class Noted(msgspec.Struct, frozen=True, tag="noted"):
     """Something a reviewer will want to know that changed no alert: a start, a breaker, a reload."""
 
@@ -412,6 +736,21 @@ Event: TypeAlias = (
     | SilenceUpdated
     | SilenceExpired
     | SilencesForgotten
+    | IncidentAcknowledged
+    | AcknowledgementEnded
+    | RunProposed
+    | RunJoined
+    | RunJudged
+    | RunPlanned
+    | RunMoved
+    | RunApproved
+    | StepIntended
+    | StepEnded
+    | FreezePut
+    | FreezeLifted
+    | RunbookSigned
+    | RunbookReset
+    | Escalated
     | Noted
 )
 
@@ -433,7 +772,89 @@ class Succeed:
     row: int
 
 
-Effect: TypeAlias = Deliver | Succeed
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Look at a run's target, ask whether its alert fires, try its preconditions, plan.
+
+    `step`: the first step to plan (the earlier ones are done); `rolling`: plan `on_failure` instead.
+    `alert`: the labels to ask Prometheus for, None for a run that a person asked for.
+    """
+
+    run: int
+    id: str
+    lap: int
+    runbook: Runbook
+    parameters: Mapping[str, str]
+    target: TargetRef
+    alert: Labels | None
+    rolling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Carry out one step, once. `key` is the same for every look at it, and for nothing else.
+
+    `not_after`: it is not begun later. `at`: when the intent was recorded. `actions` and `runbook`:
+    what freezes are asked about once more, in the transaction that claims it.
+    """
+
+    run: int
+    id: str
+    lap: int
+    step: PlannedStep
+    key: str
+    at: Nanoseconds
+    not_after: Nanoseconds
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Find out what came of a step of which nobody knows."""
+
+    run: int
+    id: str
+    lap: int
+    step: PlannedStep
+    key: str
+    at: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRun:
+    """Find out whether a run helped, as its runbook says. `rules` are the floors."""
+
+    run: int
+    id: str
+    lap: int
+    runbook: Runbook
+    parameters: Mapping[str, str]
+    rules: VerifyRules
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Nothing that was ordered for this run and is not begun is to be done."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Bring the place where an incident was told up to date.
+
+    `row` is one of the ledger's numbers, and yet nothing that is owed.
+    """
+
+    row: int
+    notification: Notification
+    integration: Integration
+
+
+Act: TypeAlias = Inspect | Execute | LookAgain | VerifyRun | Withdraw
+"""What `actions` is asked to do. All but Withdraw are answered by an Input with the same `lap`."""
+
+Effect: TypeAlias = Deliver | Succeed | Show | Act
 
 # -- Replies ----------------------------------------------------------------------------------
 

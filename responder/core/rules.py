@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from responder.core.guardrules import GuardRules
 from responder.core.inhibition import InhibitRule
 from responder.core.model import HOUR, MINUTE, Nanoseconds
 from responder.core.routing import Router
+from responder.core.runbook import Runbook
 from responder.core.timeintervals import TimeInterval
 
 Compatibility: TypeAlias = Literal["responder", "alertmanager"]
@@ -56,6 +58,8 @@ class Ruleset:
     `source` maps each file name to the text it was read from, and `hash` is the SHA-256 over
     them and over the settings that decisions depend on.
     `stale_after`: a webhook alert that nobody renewed for so long is stale.
+    `clusters`: the names of those that are configured. `asks_prometheus`: whether an alert can be
+    asked about there.
     """
 
     hash: str
@@ -67,6 +71,10 @@ class Ruleset:
     resolve_timeout: Nanoseconds = 5 * MINUTE
     stale_after: Nanoseconds = 24 * HOUR
     source: Mapping[str, str] = field(default_factory=dict)
+    runbooks: Mapping[str, Runbook] = field(default_factory=dict)
+    guards: GuardRules = field(default_factory=GuardRules)
+    clusters: tuple[str, ...] = ()
+    asks_prometheus: bool = False
 
     @property
     def mends(self) -> bool:
