@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
-from urllib.parse import quote
 
 import re2  # type: ignore[import-untyped]
 
@@ -115,10 +114,3 @@ def fill_query(text: str, values: Mapping[str, str]) -> str:
 
 
 _IN_QUERY: Final = re.compile(r'((?:[=!]~\s*)?)"\$\{([^}]*)\}"')
-
-
-def segment(value: str) -> str:
-    """A value as one segment of a URL's path. Raises ValueError for `.` and `..`, which are never values."""
-    if value in ("", ".", ".."):
-        raise ValueError(f"{value!r} is no segment of a path")
-    return quote(value, safe="")
