@@ -72,12 +72,13 @@ class Api:
     """A cluster. It connects when it is first asked, and once more after its credentials were refused."""
 
     def __init__(self, settings: Cluster, timeout: Nanoseconds = CALL_TIMEOUT) -> None:
-        """`timeout` is for each request."""
+        """`timeout` is for each request. `asking`: how many are on their way."""
         self.name = settings.cluster
         self._settings = settings
         self._timeout = timeout
         self._client: ApiClient | None = None
         self._making = asyncio.Lock()
+        self.asking = 0
 
     async def get(self, place: Place) -> Object:
         """An object. Raises CallFailed."""
@@ -126,15 +127,19 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         subject = self._subject(verb, place)
-        client = await self._connected(subject)
+        self.asking += 1
         try:
-            return await self._request(client, subject, method, place, query, body, content_type)
-        except CallFailed as failed:
-            if failed.status != 401 or not await self._renewed(client, subject):
-                raise
+            client = await self._connected(subject)
+            try:
+                return await self._request(client, subject, method, place, query, body, content_type)
+            except CallFailed as failed:
+                if failed.status != 401 or not await self._renewed(client, subject):
+                    raise
             # Refused at the door: nothing was done, and a token that was rotated is another by now.
             client = await self._connected(subject)
             return await self._request(client, subject, method, place, query, body, content_type)
+        finally:
+            self.asking -= 1
 
     async def _request(
         self,
@@ -279,9 +284,10 @@ class Clusters:
         """The cluster of that name."""
         return self._apis.get(name)
 
-    def __iter__(self) -> "Any":
-        """All of them, in the order in which they are configured."""
-        return iter(self._apis.values())
+    @property
+    def asking(self) -> bool:
+        """Whether a request is on its way."""
+        return any(api.asking for api in self._apis.values())
 
     async def close(self) -> None:
         """Close every connection."""
