@@ -290,14 +290,12 @@ def test_settings_of_later_versions_are_checked_and_kept() -> None:
     settings = load("""
 kubernetes: [{cluster: prod}, {cluster: lab, kubeconfig: k, context: c}]
 prometheus: {url: "http://prometheus:9090"}
-guards: {allow: []}
 heartbeat: {url: "https://hc.example/x", every: 60s}
 """)
     assert [str(warning) for warning in settings.warnings] == [
         "r.yaml:2:1: warning: kubernetes: not used by this version",
         "r.yaml:3:1: warning: prometheus: not used by this version",
-        "r.yaml:4:1: warning: guards: not used by this version",
-        "r.yaml:5:1: warning: heartbeat: not used by this version",
+        "r.yaml:4:1: warning: heartbeat: not used by this version",
     ]
     assert settings.unused["kubernetes"] == [
         {"cluster": "prod"},
@@ -333,13 +331,13 @@ def test_the_shipped_default_shows_every_key() -> None:
     Path("config/tokens.yaml").write_text("[]")
     settings = load(text)
     assert {field.name for field in dataclass_fields(settings)} - set(_top_level(text)) == {
-        "unused",  # kubernetes, prometheus, guards, heartbeat
+        "unused",  # kubernetes, prometheus, heartbeat
         "places",
         "warnings",
         "overrides",  # the sandbox's
         "sandbox",
     }
-    assert set(settings.unused) == {"kubernetes", "prometheus", "guards", "heartbeat"}
+    assert set(settings.unused) == {"kubernetes", "prometheus", "heartbeat"}
     # Every key of the three is there: none has its default.
     for section in (settings.slack, settings.pagerduty, settings.smtp):
         assert section is not None
