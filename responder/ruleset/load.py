@@ -149,6 +149,7 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         resolve_timeout=resolve_timeout,
         stale_after=settings.intake.stale_after,
         source=source,
+        guards=settings.guards,
     )
 
 

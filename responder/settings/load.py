@@ -27,6 +27,7 @@ from responder.errors import FileError
 from responder.settings.access import read_people, read_tokens
 from responder.settings.destinations import read_destinations
 from responder.settings.environment import overlay
+from responder.settings.guards import check_triggers, read_guards
 from responder.settings.systems import read_clusters, read_prometheus
 from responder.settings.values import (
     PACES,
@@ -46,7 +47,6 @@ from responder.settings.values import (
 T = TypeVar("T")
 
 LATER: Final[Mapping[str, tuple[str, ...] | None]] = {
-    "guards": None,
     "heartbeat": ("url", "every"),
 }
 """Settings that nothing reads yet, with their keys; None: not documented further."""
@@ -86,6 +86,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        guards=read_guards(fields),
         kubernetes=read_clusters(fields),
         prometheus=read_prometheus(fields),
         retention=_section(fields, "retention", Retention(), _RETENTION),
@@ -95,6 +96,8 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         places=destinations.places,
     )
     fields.close()
+    if settings.auth is not None and settings.auth.tokens:
+        check_triggers(fields, tuple(token.name for token in settings.auth.tokens))
     _check_reach(fields, settings, path)
     problems.raise_errors()
     return replace(settings, warnings=tuple(problems.listed()))
