@@ -102,10 +102,7 @@ def test_a_hostile_value_finds_its_own_series_in_prometheus_and_no_other(
         for values, number in numbered
     ]
     test = tmp_path / "test.yaml"
-    test.write_text(
-        json.dumps(
-            {"rule_files": ["none.yaml"], "tests": [{"input_series": series, "promql_expr_test": asked}]}
-        )
-    )
+    cases = [{"input_series": series, "promql_expr_test": asked}]
+    test.write_text(json.dumps({"rule_files": ["none.yaml"], "tests": cases}, ensure_ascii=False))
     status, said = promtool("test", "rules", test)
     assert (status, said.split()[-1]) == (0, "SUCCESS"), said
