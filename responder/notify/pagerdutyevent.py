@@ -189,7 +189,7 @@ def _details(notification: Notification, now: Nanoseconds, common: Labels, detai
         "incident": notification.incident,
         "why": f"{content.news(notification)}: {content.counts(notification)}",
         "late": content.lateness(notification, now),
-        "acknowledged": truncate_runes(runs.acknowledged(notification), most),
+        "acknowledged": truncate_runes(runs.acknowledged(notification), _SUMMARY),
         "receiver": notification.receiver,
         "left_out": _LEFT_OUT[detail],
     }

@@ -116,7 +116,9 @@ def _take_on(notification: Notification) -> Block:
 
 def plain_message(notification: Notification, external_url: str, now: Nanoseconds) -> Message:
     """The same as text alone, for when Slack refuses our blocks."""
-    text = f"{_MARKS[_color(notification)]} {escape(content.plain(notification, external_url, now))}"
+    told = escape(content.plain(notification, external_url, now))
+    lines = [told, runs.acknowledged(notification, MRKDWN), *runs.lines(notification, MRKDWN)]
+    text = f"{_MARKS[_color(notification)]} " + "\n".join(filter(None, lines))
     return Message(cut_mrkdwn(text, TEXT_BYTES), [], [])
 
 

@@ -117,7 +117,7 @@ def _row(run: Run, *, pressable: bool) -> Block | None:
 
 def _facts(run: Run) -> list[str]:
     return [
-        f"*{runs.stands(run, MRKDWN)}*",
+        f"*{runs.STATES[run.state] if waits(run) else runs.stands(run, MRKDWN)}*",
         f"run {run.id}",
         f"{run.risk} risk",
         f"asked for by {runs.asked(run, MRKDWN)}",
@@ -151,9 +151,11 @@ def _calls(step: PlannedStep) -> str:
 def _exactly(step: PlannedStep) -> Iterator[str]:
     """The values that change, as a diff, then the calls."""
     for name, value in step.intended.items():
-        before = step.observed.get(name)
-        if name in step.observed and before != value:
-            yield f"- {name}: {before}"
+        if step.observed.get(name, ...) == value:
+            yield f"  {name}: {value}"
+            continue
+        if name in step.observed:
+            yield f"- {name}: {step.observed[name]}"
         yield f"+ {name}: {value}"
     yield from step.calls
     if step.bounds:

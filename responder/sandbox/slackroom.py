@@ -18,7 +18,10 @@ _KEPT: Final = 1_000
 
 @dataclass(slots=True)
 class Message:
-    """One message. `versions` are its earlier texts, `edited` whether Slack says so beside it."""
+    """One message. `versions` are its earlier texts, `edited` whether Slack says so beside it.
+
+    `broadcast`: a reply in a thread that the channel is shown as well.
+    """
 
     ts: str
     author: str
@@ -31,6 +34,7 @@ class Message:
     versions: list[str] = field(default_factory=list)
     edited: bool = False
     own: bool = True
+    broadcast: bool = False
 
     def document(self, *, with_metadata: bool = False) -> dict[str, Any]:
         """As the Web API gives it."""
@@ -50,6 +54,8 @@ class Message:
             document["metadata"] = self.metadata
         if self.thread_ts:
             document["thread_ts"] = self.thread_ts
+        if self.broadcast:
+            document["subtype"] = "thread_broadcast"
         if self.replies:
             document |= {"thread_ts": self.ts, "reply_count": len(self.replies)}
         return document
@@ -78,6 +84,11 @@ class Channel:
             "is_archived": self.archived,
             "is_member": self.member,
         }
+
+    def timeline(self) -> list[Message]:
+        """What people see in the channel itself: its messages, and replies that it is shown as well."""
+        loud = [reply for message in self.messages for reply in message.replies if reply.broadcast]
+        return sorted([*self.messages, *loud], key=lambda one: one.ts) if loud else self.messages
 
     def find(self, ts: str) -> tuple[Message, list[Message]] | None:
         """The message and the list that it stands in: the channel's own, or a thread's."""
