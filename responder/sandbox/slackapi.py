@@ -226,6 +226,7 @@ class Api:
             raise Refused("user_not_in_channel")
         check(arguments)
         message = self._made(arguments, "Responder")
+        message.whispered_to = user
         channel.ephemeral.append((user, message))
         return {"message_ts": message.ts}
 
