@@ -38,6 +38,7 @@ from responder.settings.values import (
     Limits,
     Overrides,
     Pace,
+    Person,
     Retention,
     Settings,
     Storage,
@@ -64,7 +65,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
     listen = fields.read("listen", _address, Address())
     sandbox = fields.read("sandbox", flag, False)
     people_file = fields.read("people", text, None)
-    people = None if people_file is None else read_people(Path(people_file), fields.place("people"), problems)
+    people = None if people_file is None else _people(Path(people_file), fields, sandbox)
     destinations = read_destinations(fields)
     settings = Settings(
         listen=listen,
@@ -192,6 +193,14 @@ def _paces(delivery: Fields) -> dict[str, Pace]:
 
 
 _METRICS: Final = choice("open", "read")
+
+
+def _people(path: Path, fields: Fields, sandbox: bool) -> tuple[Person, ...]:
+    place = fields.place("people")
+    if sandbox and not path.exists():
+        fields.problems.warning(place, f"people: {path} does not exist yet; the sandbox makes it")
+        return ()
+    return read_people(path, place, fields.problems)
 
 
 def _auth(fields: Fields, people: Any, sandbox: bool) -> Auth | None:
