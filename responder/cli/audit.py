@@ -30,7 +30,7 @@ from responder.cli.client import (
 from responder.cli.journalcheck import verify_file, verify_storage
 from responder.cli.journalsource import PRUNED, Source, opened, watched
 from responder.cli.journaltext import KINDS, Names, describe
-from responder.errors import FileError, UsageError
+from responder.errors import UsageError
 from responder.store import journal
 from responder.store.journal import Entry
 
@@ -131,7 +131,7 @@ def _select(source: Source, wanted: _Wanted) -> _Found:
     start = wanted.since or (1 if wanted.alerts or wanted.kinds else max(head - wanted.limit + 1, 1))
     first = 1 if wanted.alerts else max(start - _BEFORE, 1)
     for entry in watched(source.rows(first, head), head - first + 1, "reading"):
-        body = _body(entry)
+        body = entry.decoded()
         found.names.learn(body)
         if entry.n < start:
             continue
@@ -143,13 +143,6 @@ def _select(source: Source, wanted: _Wanted) -> _Found:
         found.entries.append(entry)
         found.bodies.append(body)
     return found
-
-
-def _body(entry: Entry) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(entry.body, type=dict[str, Any])
-    except msgspec.DecodeError:
-        raise FileError(f"row {entry.n} is damaged; see `responder audit verify`") from None
 
 
 def _matches(body: dict[str, Any], wanted: _Wanted, names: Names) -> bool:
