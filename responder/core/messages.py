@@ -73,6 +73,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     `heard_at`: when the last input before it was accepted (0: never).
     `attempted`: ledger rows that an earlier process may have sent.
     `restored`: the journal is older than the anchor beside it, so the database is a backup.
+    `begun`: runs of which an earlier process may have begun the step that was ordered.
     """
 
     rules: str
@@ -80,6 +81,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     attempted: tuple[int, ...] = ()
     restored: bool = False
     version: str = ""
+    begun: tuple[int, ...] = ()
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
@@ -186,14 +188,10 @@ class Unacknowledge(msgspec.Struct, frozen=True, tag="unacknowledge"):
 
 
 class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
-    """A person asks for a runbook to be run. `nonce` is for the approval card.
-
-    `only_plan`: nothing is to be done but the plan made and judged.
-    """
+    """A person asks for a runbook to be run. `only_plan`: nothing is done but the plan made and judged."""
 
     runbook: str
     parameters: dict[str, str]
-    nonce: str
     person: str = ""
     why: str = ""
     via: str = ""
@@ -316,15 +314,6 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     detail: str = ""
 
 
-class UpdateEnded(msgspec.Struct, frozen=True, tag="update_ended"):
-    """An incident's places were brought up to date, or could not be."""
-
-    row: int
-    ok: bool
-    receipt: str = ""
-    detail: str = ""
-
-
 class LimitReached(msgspec.Struct, frozen=True, tag="limit_reached"):
     """An entrance refused new alerts because there are too many."""
 
@@ -339,17 +328,8 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     error: str
 
 
-Command: TypeAlias = (
-    BadRequest
-    | LimitReached
-    | Unreadable
-    | Started
-    | Resumed
-    | Lagging
-    | RulesLoaded
-    | DeliveryEnded
-    | BreakerTurned
-    | ResendDelivery
+Asked: TypeAlias = (
+    ResendDelivery
     | DismissDelivery
     | CreateSilence
     | ExpireSilence
@@ -364,11 +344,24 @@ Command: TypeAlias = (
     | LiftFreeze
     | SignRunbook
     | ResetRunbook
+)
+"""What somebody asks for and waits for the answer to."""
+
+Command: TypeAlias = (
+    BadRequest
+    | LimitReached
+    | Unreadable
+    | Started
+    | Resumed
+    | Lagging
+    | RulesLoaded
+    | DeliveryEnded
+    | BreakerTurned
+    | Asked
     | FactsGathered
     | StepFinished
     | Verified
     | Probed
-    | UpdateEnded
 )
 """Every Input body that is stored as its own JSON, told apart by its `type`."""
 

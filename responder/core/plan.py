@@ -37,8 +37,10 @@ class PlannedStep(msgspec.Struct, frozen=True):
     """One step as it would be carried out.
 
     `calls` are for people, one line each, and exact (`PATCH .../deployments/checkout: ...`).
-    `intended` are absolute values, `observed` the values that the intent depends on; neither holds a
-    resourceVersion, a status or a time. `mutates` False: it only waits or tells.
+    A Plan has one for each step of its runbook, in order. A step that only waits has the action `wait` and
+    intends {"nanoseconds": N}, one that only tells has `notify` and intends {"receiver": NAME}; these do
+    not mutate. `intended` are absolute values, `observed` the values that the intent depends on; neither
+    holds a resourceVersion, a status or a time.
     `undo`: the action that takes it back, "" if there is none.
     `bounds`: what it may do, where its facts do not exist yet.
     """

@@ -153,6 +153,15 @@ class Runbook:
     prose: str = ""
     place: str = ""
 
+    @property
+    def alert_names(self) -> frozenset[str]:
+        """The values of `alertname` that can match; "" among them stands for any."""
+        names: set[str] = set()
+        for matchers in self.matchers:
+            exact = [matcher.accepts for matcher in matchers if matcher.name == "alertname"]
+            names |= next((values for values in exact if values is not None), frozenset({""}))
+        return frozenset(names)
+
     def matches(self, labels: Labels) -> bool:
         """Whether an alert with these labels has this runbook."""
         given = dict(labels)
