@@ -7,12 +7,14 @@ nothing here decides or changes anything.
 from typing import Any
 
 from responder.core.actioncatalogue import ACTIONS
-from responder.core.guards import Situation, effective_mode
+from responder.core.draft import Draft
+from responder.core.guards import effective_mode
+from responder.core.judging import situation
 from responder.core.model import Nanoseconds, format_duration, format_time
 from responder.core.rules import Ruleset
 from responder.core.run import Run
 from responder.core.runbook import ActionStep, NotifyStep, Risk, Runbook, Step, Verify, WaitStep, greater
-from responder.core.state import State
+from responder.core.state import Signature, State
 
 
 class RunbookView:
@@ -38,14 +40,8 @@ class RunbookView:
             "limited_by": limit,
             "risk": risk_of(runbook),
             "signed": signature is not None and signature.hash == runbook.hash,
-            "signature": None
-            if signature is None
-            else {
-                "hash": signature.hash,
-                "by": signature.by,
-                "at": format_time(signature.at),
-                "reason": signature.reason,
-            },
+            "signature": _signature(signature),
+            "reset_at": format_time(signature.reset_at) if signature and signature.reset_at else None,
         }
 
     def whole(self, runbook: Runbook) -> dict[str, Any]:
@@ -81,7 +77,6 @@ class RunbookView:
         }
 
     def _mode(self, runbook: Runbook) -> tuple[str, str]:
-        state, ruleset = self._state, self._ruleset
         imagined = Run(
             number=0,
             runbook=runbook.name,
@@ -93,18 +88,8 @@ class RunbookView:
             mode=runbook.mode,
             risk=risk_of(runbook),
         )
-        return effective_mode(
-            Situation(
-                now=self._now,
-                when="proposal",
-                run=imagined,
-                runbook=runbook,
-                rules=ruleset.guards,
-                runs=tuple(state.runs.values()),
-                freezes=tuple(state.freezes.values()),
-                signed={name: signature.hash for name, signature in state.signatures.items()},
-            )
-        )
+        draft = Draft(self._state, self._ruleset, self._now)
+        return effective_mode(situation(draft, imagined, runbook, "proposal"))
 
 
 def risk_of(runbook: Runbook) -> Risk:
@@ -112,6 +97,13 @@ def risk_of(runbook: Runbook) -> Risk:
     steps = (*runbook.steps, *runbook.on_failure)
     actions = [ACTIONS[step.action].risk for step in steps if isinstance(step, ActionStep)]
     return greater([runbook.risk, *actions])
+
+
+def _signature(given: Signature | None) -> dict[str, str] | None:
+    """Whoever vouched for a text of the page, which may be another one by now."""
+    if given is None or not given.hash:
+        return None
+    return {"hash": given.hash, "by": given.by, "at": format_time(given.at), "reason": given.reason}
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from responder.web.api.runview import run_order, whole_run
 
 _LOOK: Final = "/api/v1/runs"
 _STATES: Final[tuple[str, ...]] = get_args(RunState)
-_ID: Final = re.compile(r"r([1-9][0-9]{0,17})-[0-9a-f]+")
+_RUN: Final = re.compile(r"r?([1-9][0-9]{0,17})(-[0-9a-f]+)?")
+"""A run's id, or its number alone as people type it."""
+
 _HASH: Final = re.compile("[0-9a-f]{64}")
 _ROWS: Final = 500
 """Journal rows that a run is shown with."""
@@ -71,9 +73,9 @@ class Runs:
         return whole_run(run, [groups[key].incident for key in run.groups if key in groups])
 
     def _find(self, text: str) -> Run:
-        match = _ID.fullmatch(text)
+        match = _RUN.fullmatch(text)
         run = self._corridor.state.runs.get(int(match[1])) if match else None
-        if run is None or run.id != text:
+        if run is None or (match and match[2] and run.id != text):
             raise NotFound(
                 f"no run {text[:40]!r} is remembered; an older one is in the journal: "
                 "responder audit list --run ID"
@@ -132,12 +134,10 @@ class Runs:
         detail = await self._corridor.command(identity, asked, f"{_LOOK}/{asked.run}")
         return done(detail, **self._now(asked.run))
 
-    def _now(self, run: str) -> dict[str, object]:
+    def _now(self, text: str) -> dict[str, object]:
         """A run as it is now."""
-        try:
-            return {"id": run, "run": self._shown(self._find(run))}
-        except NotFound:  # it was over for long enough to be forgotten meanwhile
-            return {"id": run}
+        run = self._find(text)
+        return {"id": run.id, "run": self._shown(run)}
 
 
 def _named(request: web.Request) -> str:
