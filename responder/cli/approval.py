@@ -18,7 +18,7 @@ from responder.cli.client import (
     url_options,
 )
 from responder.cli.runtext import run_lines
-from responder.errors import Refused
+from responder.errors import Refused, UsageError
 
 
 @click.command(
@@ -73,16 +73,16 @@ def cancel(run: str, reason: str, url: str | None, token: str, output: Literal["
     "A token that names a person is needed.",
 )
 @click.argument("run")
-@click.option(
-    "--applied/--not-applied", default=None, required=True, help="Whether what the step does was done."
-)
+@click.option("--applied/--not-applied", default=None, help="Whether what the step does was done.")
 @click.option("--reason", required=True, help="What was seen, and where.")
 @url_options
 @output_option
 def resolve(
-    run: str, applied: bool, reason: str, url: str | None, token: str, output: Literal["text", "json"]
+    run: str, applied: bool | None, reason: str, url: str | None, token: str, output: Literal["text", "json"]
 ) -> None:
     """Resolve a run of unknown outcome."""
+    if applied is None:
+        raise UsageError("say --applied or --not-applied: whether what the step does was done")
     body = {"applied": applied, "reason": reason}
     _decide(Client(url or DEFAULT_URL, token), run, "resolve", body, output)
 

@@ -17,7 +17,10 @@ def matchers_of(texts: Iterable[str]) -> list[Matcher]:
             found.append(Matcher("alertname", "=", text))
             continue
         try:
-            found += parse_matchers(text).matchers
+            parsed = parse_matchers(text).matchers
         except MatcherError as error:
             raise UsageError(str(error)) from None
+        if not parsed:
+            raise UsageError(f"{text!r} is no matcher such as LABEL=VALUE")
+        found += parsed
     return found
