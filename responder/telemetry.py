@@ -124,6 +124,12 @@ class Metrics:
         )
         self.alerts = Gauge("responder_alerts", "Alerts known, by state.", ["state"], registry=registry)
         self.silences = Gauge("responder_silences", "Silences kept, by state.", ["state"], registry=registry)
+        self.runs = Counter(
+            "responder_run_moves_total",
+            "Moves of runs, by new state and reason.",
+            ["state", "reason"],
+            registry=registry,
+        )
         self.groups = Gauge("responder_groups", "Groups that live.", registry=registry)
         self.lag = Gauge("responder_lag_seconds", "Age of the oldest undecided input.", registry=registry)
         self.backlog = Gauge("responder_backlog_bytes", "Bytes accepted and not decided.", registry=registry)

@@ -11,6 +11,7 @@ import msgspec
 
 from responder.core import (
     advance,
+    deadletters,
     flush,
     freezing,
     ledger,
