@@ -9,7 +9,7 @@ STEP: Final[dict[str, Any]] = {
     "target": "prod/shop/Deployment/checkout",
     "mutates": True,
     "calls": ["PATCH /apis/apps/v1/namespaces/shop/deployments/checkout: restartedAt"],
-    "intended": {"restartedAt": "r1-695b0180"},
+    "intended": {"restartedAt": "r1-695aff00"},
     "observed": {"generation": 3},
     "arguments": {},
     "bounds": "",
@@ -19,7 +19,7 @@ STEP: Final[dict[str, Any]] = {
 }
 
 RUN: Final[dict[str, Any]] = {
-    "id": "r1-695b0180",
+    "id": "r1-695aff00",
     "runbook": "pod-restarts",
     "runbook_hash": "a" * 64,
     "state": "awaiting_approval",
@@ -41,7 +41,7 @@ RUN: Final[dict[str, Any]] = {
     "why": "",
     "trigger": "alertmanager",
     "alerts": [{"fingerprint": "0123456789abcdef", "startsAt": "2026-01-05T00:00:00Z"}],
-    "incidents": ["1-695b0180"],
+    "incidents": ["1-695aff00"],
     "plan": {"hash": HASH, "risk": "medium", "steps": [STEP], "on_failure": []},
     "facts": None,
     "verdicts": [
@@ -80,19 +80,19 @@ RUN: Final[dict[str, Any]] = {
 }
 
 TEXT: Final = [
-    "r1-695b0180  pod-restarts  awaiting_approval",
+    "r1-695aff00  pod-restarts  awaiting_approval",
     "  target prod/shop/Deployment/checkout, uid u-1",
     "  asked for by an alert of alertmanager at 2026-01-05T00:00:00Z",
     "  risk medium, mode approve",
     "  parameters deployment=checkout namespace=shop",
-    "  incidents 1-695b0180",
+    "  incidents 1-695aff00",
     "  persons needed in all: 1; nobody has approved yet; expires 2026-01-05T00:15:00Z",
     f"plan {HASH}",
     "  1. kubernetes.rollout_restart prod/shop/Deployment/checkout"
     " (risk medium, at most 5m, undone by kubernetes.rollout_undo)",
     "       PATCH /apis/apps/v1/namespaces/shop/deployments/checkout: restartedAt",
     "       observed generation: 3",
-    "       intended restartedAt: r1-695b0180",
+    "       intended restartedAt: r1-695aff00",
     "guards",
     "  ask   approval: 1 person",
     "  allow freeze: nothing is frozen",

@@ -8,15 +8,15 @@ from tests.cli.runsamples import HASH, RUN, TEXT
 from tests.cli.service import Service
 from tests.cli.story import run
 
-PATH = "/api/v1/runs/r1-695b0180"
+PATH = "/api/v1/runs/r1-695aff00"
 
 
 def test_what_is_approved_is_the_plan_that_was_shown() -> None:
-    answer = {"status": "done", "detail": "r1-695b0180 approved", "run": {}}
+    answer = {"status": "done", "detail": "r1-695aff00 approved", "run": {}}
     with Service(answer, others={("GET", PATH): RUN}) as service:
-        result = run("approve", "r1-695b0180", "--url", service.url, "--token", "s3cret")
-        document = run("approve", "r1-695b0180", "--url", service.url, "--output", "json")
-    assert (result.exit_code, result.output.splitlines()) == (0, [*TEXT, "r1-695b0180 approved"])
+        result = run("approve", "r1-695aff00", "--url", service.url, "--token", "s3cret")
+        document = run("approve", "r1-695aff00", "--url", service.url, "--output", "json")
+    assert (result.exit_code, result.output.splitlines()) == (0, [*TEXT, "r1-695aff00 approved"])
     assert service.asked[:2] == [
         ("GET", PATH, "Bearer s3cret"),
         ("POST", f"{PATH}/approve", "Bearer s3cret"),
@@ -27,10 +27,10 @@ def test_what_is_approved_is_the_plan_that_was_shown() -> None:
 
 def test_what_has_no_plan_cannot_be_approved() -> None:
     with Service({**RUN, "plan": None, "state": "proposed"}) as service:
-        result = run("approve", "r1-695b0180", "--url", service.url)
+        result = run("approve", "r1-695aff00", "--url", service.url)
     assert (result.exit_code, result.stderr) == (
         1,
-        "r1-695b0180 is proposed: there is no plan that could be approved\n",
+        "r1-695aff00 is proposed: there is no plan that could be approved\n",
     )
     assert [method for method, _, _ in service.asked] == ["GET"]
 

@@ -9,7 +9,7 @@ from tests.cli.service import Service
 from tests.cli.story import run
 
 INCIDENT: dict[str, Any] = {
-    "id": "12-695b0180",
+    "id": "12-695aff00",
     "group": 12,
     "receiver": "team",
     "labels": {"alertname": "HighCPU"},
@@ -23,7 +23,7 @@ INCIDENT: dict[str, Any] = {
 }
 TAKEN = {"by": "alice", "at": "2026-01-05T00:01:00Z", "until": None, "note": ""}
 RUN = {
-    "id": "r1-695b0180",
+    "id": "r1-695aff00",
     "runbook": "pod-restarts",
     "state": "denied",
     "reason": "cooldown",
@@ -35,7 +35,7 @@ RUN = {
 def test_incidents_are_listed() -> None:
     other = {
         **INCIDENT,
-        "id": "7-695b0180",
+        "id": "7-695aff00",
         "severity": "warning",
         "alertnames": ["A", "B"],
         "alerts": {"firing": 1, "resolved": 0, "stale": 0, "hidden": 0},
@@ -51,12 +51,12 @@ def test_incidents_are_listed() -> None:
         [part.strip() for part in line.split("  ") if part] for line in result.output.splitlines()[1:]
     ] == [
         [
-            *("12-695b0180", "critical", "HighCPU", "3 (1 resolved, 2 hidden)", "team"),
+            *("12-695aff00", "critical", "HighCPU", "3 (1 resolved, 2 hidden)", "team"),
             *("2026-01-05T00:00:00Z", '{alertname="HighCPU"}'),
         ],
         [
-            *("7-695b0180", "warning", "A, B", "1", "team", "2026-01-05T00:00:00Z"),
-            *("alice", "r1-695b0180 denied", "{}"),
+            *("7-695aff00", "warning", "A, B", "1", "team", "2026-01-05T00:00:00Z"),
+            *("alice", "r1-695aff00 denied", "{}"),
         ],
     ]
     assert json.loads(document.output) == [INCIDENT, other]
@@ -100,10 +100,10 @@ def test_an_incident_in_full() -> None:
         ],
     }
     with Service(whole) as service:
-        result = run("incidents", "12-695b0180", "--url", service.url)
-        document = run("incidents", "12-695b0180", "--url", service.url, "--output", "json")
+        result = run("incidents", "12-695aff00", "--url", service.url)
+        document = run("incidents", "12-695aff00", "--url", service.url, "--output", "json")
     assert result.output.splitlines() == [
-        "12-695b0180  firing  critical",
+        "12-695aff00  firing  critical",
         '  {alertname="HighCPU"} for team, since 2026-01-05T00:00:00Z',
         "  taken on by alice at 2026-01-05T00:01:00Z until 2026-01-05T02:00:00Z: mine",
         "  next look 2026-01-05T00:05:00Z",
@@ -114,16 +114,16 @@ def test_an_incident_in_full() -> None:
         "  slack:1: last told 2026-01-05T00:00:30Z, more is on its way",
         "  mail:1: was told nothing yet",
         "runs",
-        "  r1-695b0180  pod-restarts  denied (cooldown)  prod/shop/Deployment/checkout",
+        "  r1-695aff00  pod-restarts  denied (cooldown)  prod/shop/Deployment/checkout",
     ]
     assert json.loads(document.output) == whole
-    assert service.asked[0][:2] == ("GET", "/api/v1/incidents/12-695b0180")
+    assert service.asked[0][:2] == ("GET", "/api/v1/incidents/12-695aff00")
 
 
 def test_an_incident_that_is_nobodys_and_of_which_nobody_was_told() -> None:
     whole = {**INCIDENT, "next_look": "2026-01-05T00:05:00Z", "members": [], "told": []}
     with Service(whole) as service:
-        lines = run("incidents", "12-695b0180", "--url", service.url).output.splitlines()
+        lines = run("incidents", "12-695aff00", "--url", service.url).output.splitlines()
     assert lines[2:] == [
         "  nobody has taken it on",
         "  next look 2026-01-05T00:05:00Z",
@@ -136,7 +136,7 @@ def test_an_incident_that_is_nobodys_and_of_which_nobody_was_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "path", "body"),
     [
-        (["ack", "12-695b0180", "7-695b0180"], "ack", {"incidents": ["12-695b0180", "7-695b0180"]}),
+        (["ack", "12-695aff00", "7-695aff00"], "ack", {"incidents": ["12-695aff00", "7-695aff00"]}),
         (["ack", "HighCPU"], "ack", {"matchers": ['alertname="HighCPU"']}),
         (
             ["ack", "HighCPU", 'job=~"a|b"', "--for", "2h", "--note", "mine"],
@@ -144,27 +144,27 @@ def test_an_incident_that_is_nobodys_and_of_which_nobody_was_told() -> None:
             {"matchers": ['alertname="HighCPU"', 'job=~"a|b"'], "for": "2h", "note": "mine"},
         ),
         (["unack", "service=shop"], "unack", {"matchers": ['service="shop"']}),
-        (["unack", "12-695b0180"], "unack", {"incidents": ["12-695b0180"]}),
+        (["unack", "12-695aff00"], "unack", {"incidents": ["12-695aff00"]}),
     ],
 )
 def test_incidents_are_taken_on_and_given_back(
     arguments: list[str], path: str, body: dict[str, object]
 ) -> None:
-    with Service({"status": "done", "detail": "12-695b0180 so now"}) as service:
+    with Service({"status": "done", "detail": "12-695aff00 so now"}) as service:
         result = run(*arguments, "--url", service.url, "--token", "s3cret")
         document = run(*arguments, "--url", service.url, "--output", "json")
-    assert (result.exit_code, result.output) == (0, "12-695b0180 so now\n")
+    assert (result.exit_code, result.output) == (0, "12-695aff00 so now\n")
     assert service.asked[0] == ("POST", f"/api/v1/{path}", "Bearer s3cret")
     assert service.bodies == [body, body]
-    assert json.loads(document.output) == {"status": "done", "detail": "12-695b0180 so now"}
+    assert json.loads(document.output) == {"status": "done", "detail": "12-695aff00 so now"}
 
 
 @pytest.mark.parametrize(
     ("which", "says"),
     [
         (
-            ["12-695b0180", "a=b"],
-            "12-695b0180 is an incident and the others are matchers: give one or the other\n",
+            ["12-695aff00", "a=b"],
+            "12-695aff00 is an incident and the others are matchers: give one or the other\n",
         ),
         (["a=b", "c"], "'c', column 2: expected one of the operators =, !=, =~, !~, found the end\n"),
     ],

@@ -10,7 +10,7 @@ from tests.cli.runsamples import RUN, TEXT
 from tests.cli.service import Service, Steps
 from tests.cli.story import run
 
-PATH = "/api/v1/runs/r1-695b0180"
+PATH = "/api/v1/runs/r1-695aff00"
 PAGE = "/api/v1/runbooks/pod-restarts"
 
 
@@ -24,7 +24,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_runs_are_listed() -> None:
     denied = {
         **RUN,
-        "id": "r2-695b0180",
+        "id": "r2-695aff00",
         "state": "denied",
         "reason": "cooldown",
         "target": None,
@@ -50,9 +50,9 @@ def test_runs_are_listed() -> None:
     assert result.output.splitlines() == [
         "RUN          RUNBOOK       STATE              WHY       TARGET"
         "                         ASKED BY  SINCE",
-        "r2-695b0180  pod-restarts  denied             cooldown"
+        "r2-695aff00  pod-restarts  denied             cooldown"
         "                                 alice     2026-01-05T00:00:00Z",
-        "r1-695b0180  pod-restarts  awaiting_approval            prod/shop/Deployment/checkout"
+        "r1-695aff00  pod-restarts  awaiting_approval            prod/shop/Deployment/checkout"
         "  alert     2026-01-05T00:00:00Z",
     ]
     assert json.loads(document.output) == [denied, RUN]
@@ -71,9 +71,9 @@ def test_no_run() -> None:
 
 def test_a_run_in_full() -> None:
     with Service(RUN) as service:
-        result = run("runs", "r1-695b0180", "--url", service.url)
-        document = run("runs", "r1-695b0180", "--url", service.url, "--output", "json")
-        wrong = run("runs", "r1-695b0180", "--state", "denied", "--url", service.url)
+        result = run("runs", "r1-695aff00", "--url", service.url)
+        document = run("runs", "r1-695aff00", "--url", service.url, "--output", "json")
+        wrong = run("runs", "r1-695aff00", "--state", "denied", "--url", service.url)
     assert result.output.splitlines() == TEXT
     assert json.loads(document.output) == RUN
     assert (wrong.exit_code, wrong.stderr) == (
@@ -87,7 +87,7 @@ def fresh(**changed: Any) -> dict[str, Any]:
     return {**RUN, "state": "proposed", "verdicts": [], "plan": None, **changed}
 
 
-DONE = {"status": "done", "detail": "r1-695b0180", "id": "r1-695b0180"}
+DONE = {"status": "done", "detail": "r1-695aff00", "id": "r1-695aff00"}
 
 
 def test_a_plan_is_printed_once_it_is_judged() -> None:
@@ -97,7 +97,7 @@ def test_a_plan_is_printed_once_it_is_judged() -> None:
         result = run(
             "runbook", "plan", "pod-restarts", "namespace=shop", "deployment=a=b", "--url", service.url
         )
-    assert (result.exit_code, result.output.splitlines()[0]) == (0, "r1-695b0180  pod-restarts  cancelled")
+    assert (result.exit_code, result.output.splitlines()[0]) == (0, "r1-695aff00  pod-restarts  cancelled")
     assert service.bodies == [
         {
             "runbook": "pod-restarts",
@@ -126,7 +126,7 @@ def test_a_run_is_asked_for(state: str, exit_code: int) -> None:
         )
     assert (result.exit_code, result.output.splitlines()[0]) == (
         exit_code,
-        f"r1-695b0180  pod-restarts  {state}",
+        f"r1-695aff00  pod-restarts  {state}",
     )
     assert service.bodies == [
         {"runbook": "pod-restarts", "parameters": {"namespace": "shop"}, "why": "it is slow"}
@@ -136,7 +136,7 @@ def test_a_run_is_asked_for(state: str, exit_code: int) -> None:
 def test_who_asks_is_told_how_it_is_approved() -> None:
     with Service(DONE, others={("GET", PATH): RUN}) as service:
         result = run("runbook", "run", "pod-restarts", "--url", service.url)
-    assert result.output.splitlines() == [*TEXT, "it waits for an approval: responder approve r1-695b0180"]
+    assert result.output.splitlines() == [*TEXT, "it waits for an approval: responder approve r1-695aff00"]
 
 
 def test_a_run_is_looked_at_until_it_is_over() -> None:
@@ -144,7 +144,7 @@ def test_a_run_is_looked_at_until_it_is_over() -> None:
     over = {**RUN, "state": "failed", "open": False}
     with Service(DONE, others={("GET", PATH): Steps([fresh(), *going, over])}) as service:
         result = run("runbook", "run", "pod-restarts", "--wait", "--url", service.url)
-    assert (result.exit_code, result.output.splitlines()[0]) == (1, "r1-695b0180  pod-restarts  failed")
+    assert (result.exit_code, result.output.splitlines()[0]) == (1, "r1-695aff00  pod-restarts  failed")
     assert len(service.asked) == 7
 
 
@@ -153,7 +153,7 @@ def test_a_run_that_nobody_judges_is_left_to_itself() -> None:
         result = run("runbook", "run", "pod-restarts", "--url", service.url)
     assert (result.exit_code, result.stderr) == (
         1,
-        "r1-695b0180 is not judged yet; look later: responder runs r1-695b0180\n",
+        "r1-695aff00 is not judged yet; look later: responder runs r1-695aff00\n",
     )
 
 

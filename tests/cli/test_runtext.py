@@ -35,7 +35,7 @@ def test_a_run_that_could_not_be_planned() -> None:
         "ended_at": "2026-01-05T00:00:03Z",
     }
     assert list(run_lines(run)) == [
-        "r1-695b0180  pod-restarts  denied (target)",
+        "r1-695aff00  pod-restarts  denied (target)",
         "  asked for by an alert of alertmanager at 2026-01-05T00:00:00Z",
         "  risk medium, mode approve",
         "  could not look: no such Deployment",
@@ -77,7 +77,7 @@ def test_a_run_that_a_person_asked_for_and_others_approved() -> None:
         "  asked for by alice-laptop (alice) at 2026-01-05T00:00:00Z: it is slow",
         "  risk medium, mode approve",
         "  parameters deployment=checkout namespace=shop",
-        "  incidents 1-695b0180",
+        "  incidents 1-695aff00",
         "  persons needed in all: 1 (who asked counts: alice); approved by bob at 2026-01-05T00:01:00Z, "
         "eve at 2026-01-05T00:00:30Z (to another plan); expires 2026-01-05T00:15:00Z",
         f"plan {HASH}",
