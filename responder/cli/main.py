@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "check": Entry("responder.cli.check:check", "Say what is wrong in rules and settings."),
     "route": Entry("responder.cli.route:route", "Show the route tree, or who would hear of an alert."),
     "simulate": Entry("responder.cli.simulate:simulate", "Say whom rules would tell of what and when."),
+    "test": Entry("responder.cli.ruletests:test", "Hold rules against their tests."),
     "explain": Entry("responder.cli.explain:explain", "Say why an alert is told or not."),
     "audit": Entry("responder.cli.audit:audit", "The journal: list, verify, export."),
     "ledger": Entry("responder.cli.ledger:ledger", "Say whether all that was owed was told or closed."),
