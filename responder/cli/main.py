@@ -24,6 +24,7 @@ class Entry(NamedTuple):
 COMMANDS: Final[Mapping[str, Entry]] = {
     "serve": Entry("responder.cli.serve:serve", "Run Responder."),
     "check": Entry("responder.cli.check:check", "Say what is wrong in rules and settings."),
+    "migrate": Entry("responder.cli.migrate:migrate", "Make rules of an alertmanager.yml."),
     "route": Entry("responder.cli.route:route", "Show the route tree, or who would hear of an alert."),
     "simulate": Entry("responder.cli.simulate:simulate", "Say whom rules would tell of what and when."),
     "test": Entry("responder.cli.ruletests:test", "Hold rules against their tests."),
