@@ -184,9 +184,7 @@ def _distinct(fields: Fields, tests: Sequence[RuleTest]) -> None:
 def _alert(fields: Fields, start: Nanoseconds, until: Nanoseconds) -> list[Entry]:
     """An alert that begins, and if the test says so ends: as its sender would say both."""
     at = fields.read("at", _offset, 0)
-    labels = _labels(fields, "labels") if fields.require("labels") else ()
-    if "labels" in fields and not labels:
-        fields.error("labels", "at least one label with a value is needed")
+    labels = _labels(fields, "labels", needed=True) if fields.require("labels") else ()
     annotations = _labels(fields, "annotations")
     ends = _end(fields, at)
     fields.close()
@@ -201,10 +199,9 @@ def _alert(fields: Fields, start: Nanoseconds, until: Nanoseconds) -> list[Entry
 
 def _silence(fields: Fields, start: Nanoseconds, until: Nanoseconds, called: str) -> Entry | None:
     at = fields.read("at", _offset, 0)
-    matchers: list[Triple] = []
-    for node in fields.items("matchers") or ():
-        found = decode_scalar(node, "matchers", _matchers, fields.problems)
-        matchers += found[0] if found else ()
+    nodes = fields.items("matchers") or ()
+    read = [decode_scalar(node, "matchers", _matchers, fields.problems) for node in nodes]
+    matchers = tuple(matcher for found in read if found for matcher in found[0])
     ends = _end(fields, at)
     comment = fields.read("comment", text, "a rule test")
     fields.close()
@@ -214,8 +211,8 @@ def _silence(fields: Fields, start: Nanoseconds, until: Nanoseconds, called: str
     if ends is None:
         fields.problems.error(fields.where, "a silence needs for or until: how long it lasts")
         return None
-    asked = CreateSilence(called, tuple(matchers), start + at, start + ends, "a rule test", comment)
-    if matchers and (wrong := fault(asked)):
+    asked = CreateSilence(called, matchers, start + at, start + ends, "a rule test", comment)
+    if all(read) and (wrong := fault(asked)):
         fields.problems.error(fields.where, f"a silence: {wrong.rpartition('invalid: ')[2]}")
     return Entry(start + at, asked, str(fields.where))
 
@@ -280,10 +277,7 @@ def _alerts(fields: Fields, key: str) -> tuple[Labels, ...]:
 
 def _alert_named(node: Node, key: str, fields: Fields) -> Labels:
     if isinstance(node, MappingNode):
-        labels = _labels_of(Fields(node, key, fields.problems), {each: each for each in node.entries})
-        if not labels:
-            fields.problems.error(node.place, f"{key}: at least one label with a value is needed")
-        return labels
+        return _labels_of(Fields(node, key, fields.problems), needed=True)
     found = decode_scalar(node, key, name, fields.problems)
     return (("alertname", found[0]),) if found else ()
 
@@ -330,16 +324,20 @@ def _not_after(fields: Fields, key: str, at: Nanoseconds, until: Nanoseconds) ->
         fields.error(key, f"lies after the end of the test, which goes on until {format_duration(until)}")
 
 
-def _labels(fields: Fields, key: str) -> Labels:
+def _labels(fields: Fields, key: str, *, needed: bool = False) -> Labels:
     below = fields.fields(key, key)
-    return _labels_of(below, below.written()) if below is not None else ()
+    return _labels_of(below, needed=needed) if below is not None else ()
 
 
-def _labels_of(fields: Fields, names: Iterable[str]) -> Labels:
-    found = {key: node.text for key in names if (node := fields.scalar(key)) is not None}
+def _labels_of(fields: Fields, *, needed: bool) -> Labels:
+    before = len(fields.problems.found)
+    found = {key: node.text for key in fields.written() if (node := fields.scalar(key)) is not None}
     if "" in found:
         fields.problems.error(fields.where, f"{fields.what}: a name is empty")
-    return labels_from(found)
+    labels = labels_from(found)
+    if needed and not labels and len(fields.problems.found) == before:
+        fields.problems.error(fields.where, f"{fields.what}: at least one label with a value is needed")
+    return labels
 
 
 def _time(node: ScalarNode) -> Nanoseconds:
