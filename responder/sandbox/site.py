@@ -5,7 +5,7 @@ load and run nothing but the one style sheet and the one script that lie beside 
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
