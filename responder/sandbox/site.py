@@ -5,15 +5,16 @@ load and run nothing but the one style sheet and the one script that lie beside 
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from responder.sandbox import page
 from responder.sandbox.loopback import listen, own_names_only
+from responder.sandbox.slackpeople import NotThere, Sent
 from responder.sandbox.standins import StandIns
 from responder.settings import Address
 
@@ -55,6 +56,8 @@ class Site:
         """Listen. Raises UsageError when the port is taken."""
         runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=1)
         self.address = await listen(runner, self.address)
+        if self._standins.people is not None:
+            self._standins.people.place = self.url
         self._runner = runner
 
     async def stop(self) -> None:
@@ -69,6 +72,10 @@ class Site:
         self._standins.slack.add_routes(app)
         self._standins.pagerduty.add_routes(app)
         self._standins.hooks.add_routes(app)
+        if self._standins.people is not None:
+            self._standins.people.add_routes(app)
+            app.router.add_post("/slack/type", self._type)
+            app.router.add_post("/slack/press", self._press)
         app.router.add_get("/received", self._received)
         for name in page.PAGES:
             app.router.add_get(name, self._page)
@@ -80,14 +87,61 @@ class Site:
         body = msgspec.json.encode([arrival.document() for arrival in self._standins.arrivals])
         return web.Response(body=body, content_type="application/json", headers=_HEADERS)
 
+    async def _type(self, request: web.Request) -> web.Response:
+        """Somebody types a command on the page."""
+        people, asked = self._standins.people, await _asked(request, _Typed)
+        assert people is not None
+        return await _done(people.type(asked.user, asked.channel, asked.text))
+
+    async def _press(self, request: web.Request) -> web.Response:
+        """Somebody presses a button on the page."""
+        people, asked = self._standins.people, await _asked(request, _Pressed)
+        assert people is not None
+        return await _done(people.press(asked.user, asked.channel, asked.ts, asked.action, asked.value))
+
     async def _page(self, request: web.Request) -> web.Response:
         tag = f'"{self._run}-{self._standins.count}"'
         headers = {**_HEADERS, "ETag": tag}
         # The script asks every second: nothing is rendered until something has arrived.
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers=headers)
-        text = page.render(request.path, self._standins, self._curl)
+        text = page.render(request.path, self._standins, self._curl, request.query.get("as", ""))
         return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    user: str
+    channel: str
+    text: str
+
+
+class _Pressed(msgspec.Struct, frozen=True):
+    user: str
+    channel: str
+    ts: str
+    action: str
+    value: str
+
+
+_T = TypeVar("_T")
+
+
+async def _asked(request: web.Request, kind: type[_T]) -> _T:
+    """What the page's script asks for. Another site's page cannot send this type without asking first."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="application/json, please\n")
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+
+
+async def _done(doing: Awaitable[Sent]) -> web.Response:
+    try:
+        sent = await doing
+    except NotThere as error:
+        return web.Response(status=404, text=f"{error}\n")
+    return web.json_response({"status": sent.status}, headers=_HEADERS)
 
 
 async def _file(request: web.Request) -> web.Response:

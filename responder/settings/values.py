@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from responder.core.guardrules import GuardRules
 from responder.core.model import DAY, HOUR, MILLISECOND, SECOND, Nanoseconds
 from responder.document.tree import Node, Place
 from responder.errors import Problem
@@ -276,6 +277,7 @@ class Settings:
     smtp: Smtp | None = None
     kubernetes: tuple[Cluster, ...] = ()
     prometheus: Prometheus | None = None
+    guards: GuardRules = field(default_factory=GuardRules)
     retention: Retention = field(default_factory=Retention)
     sandbox: bool = False
     overrides: Overrides | None = None

@@ -287,12 +287,10 @@ overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}}
 
 def test_settings_of_later_versions_are_checked_and_kept() -> None:
     settings = load("""
-guards: {allow: []}
 heartbeat: {url: "https://hc.example/x", every: 60s}
 """)
     assert [str(warning) for warning in settings.warnings] == [
-        "r.yaml:2:1: warning: guards: not used by this version",
-        "r.yaml:3:1: warning: heartbeat: not used by this version",
+        "r.yaml:2:1: warning: heartbeat: not used by this version",
     ]
     assert settings.unused["heartbeat"] == {"url": "https://hc.example/x", "every": "60s"}
 
@@ -325,13 +323,13 @@ def test_the_shipped_default_shows_every_key() -> None:
     Path("config/tokens.yaml").write_text("[]")
     settings = load(text)
     assert {field.name for field in dataclass_fields(settings)} - set(_top_level(text)) == {
-        "unused",  # guards, heartbeat
+        "unused",  # heartbeat
         "places",
         "warnings",
         "overrides",  # the sandbox's
         "sandbox",
     }
-    assert set(settings.unused) == {"guards", "heartbeat"}
+    assert set(settings.unused) == {"heartbeat"}
     # Every key of these is there: none has its default.
     sections = (settings.slack, settings.pagerduty, settings.smtp, settings.prometheus, *settings.kubernetes)
     assert len(sections) == 5
