@@ -27,6 +27,7 @@ from responder.sandbox.kubernetes.writes import Request, Writes, scale_of
 
 _KEPT: Final = 10_000
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_WHO_AM_I: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _VERSION: Final = {
     "major": "1",
     "minor": "37",
@@ -163,6 +164,8 @@ class Server:
             return 200, dict(_VERSION)
         if request.method == "POST" and request.path == _REVIEWS:
             return 201, _review(user, _read(asking.body))
+        if request.method == "POST" and request.path == _WHO_AM_I:
+            return 201, _self(user)
         named = asking.target = target(request.path)
         verb = asking.verb = _verb(request, named)
         self.access.check(user, verb, named)
@@ -309,6 +312,16 @@ def _review(user: User, document: Any) -> Object:
         "metadata": {"creationTimestamp": None},
         "spec": spec or {},
         "status": {"allowed": allowed},
+    }
+
+
+def _self(user: User) -> Object:
+    """Who is asking, as a SelfSubjectReview answers it."""
+    return {
+        "kind": "SelfSubjectReview",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"creationTimestamp": None},
+        "status": {"userInfo": {"username": user.name, "groups": ["system:authenticated"]}},
     }
 
 
