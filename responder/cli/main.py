@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "ledger": Entry("responder.cli.ledger:ledger", "Say whether all that was owed was told or closed."),
     "delivery": Entry("responder.cli.delivery:delivery", "Notifications: list, resend, dismiss."),
     "silence": Entry("responder.cli.silence:silence", "Silences: add, list, expire."),
+    "runbook": Entry("responder.cli.runbook:runbook", "Runbooks: list, lint, show."),
     "doctor": Entry("responder.cli.doctor:doctor", "Say whether Slack, PagerDuty and mail can be told."),
     "sandbox": Entry("responder.cli.sandbox:sandbox", "Run on loopback with stand-ins, and tell a story."),
 }
