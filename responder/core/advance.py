@@ -46,7 +46,7 @@ from responder.core.propose import (
 )
 from responder.core.run import Approval, Run, note
 from responder.core.runbook import Runbook
-from responder.core.state import Order
+from responder.core.state import Group
 
 PATIENCE: Final = 10 * MINUTE
 """How long a run waits for what time alone will mend (its alert is too young, another one just began)."""
@@ -102,8 +102,7 @@ def gathered(draft: Draft, body: FactsGathered) -> None:
         if _is_void(run, body.plan):
             _void(draft, run, runbook, body.plan)
             return
-        known = run.plan.hash if run.plan else ""
-        if body.plan.hash != known:
+        if run.plan != body.plan:
             draft.events.append(RunPlanned(run.id, body.plan.hash, body.plan))
         run = msgspec.structs.replace(run, plan=body.plan, target=body.plan.target)
     elif run.rolling:
@@ -148,11 +147,12 @@ def _judge_proposal(draft: Draft, run: Run, runbook: Runbook) -> None:
 def _ask(draft: Draft, run: Run, runbook: Runbook) -> None:
     """Wait for people. What they are shown carries a nonce that no other plan has."""
     assert run.plan is not None
+    digest = run.plan.hash
     expires = min(draft.ruleset.guards.expires, runbook.guards.expires or draft.ruleset.guards.expires)
     people = "a person" if run.needed <= 1 else f"{run.needed} persons in all"
     run = shift(draft, run, "awaiting_approval", f"waits for {people}")
     at = draft.at + expires
-    nonce = f"{run.lap}-{run.plan.hash[:12]}"
+    nonce = f"{run.lap}-{digest[:12]}"
     draft.put_run(msgspec.structs.replace(run, due_at=at, expires_at=at, nonce=nonce))
 
 
@@ -329,24 +329,21 @@ def _order(draft: Draft, run: Run, step: PlannedStep) -> None:
     text = f"step {run.step + 1} of {count}: {step.action}"
     run = note(run, at, text) if rolling else shift(draft, run, "executing", text)
     lap = run.lap + 1
-    run = msgspec.structs.replace(run, lap=lap, ordered_at=at, due_at=at + step.timeout + _GRACE)
+    key = f"{run.id}-{run.step}-{lap}"  # another lap has another: what was withdrawn stays withdrawn
+    due_at = at + step.timeout + _GRACE
+    run = msgspec.structs.replace(run, lap=lap, key=key, ordered_at=at, due_at=due_at)
     draft.put_run(run)
     effect = _execute(run, step)
-    assert run.target is not None
-    target = step.target or run.target
-    draft.changes.ordered.append(
-        Order(run.number, lap, effect.key, step.action, run.runbook, target, effect.not_after)
-    )
-    draft.events.append(
-        StepIntended(run.id, run.step, step.action, target.key, effect.key, format_time(effect.not_after))
-    )
+    draft.changes.ordered.append(effect)
+    target = step.target.key if step.target else run.target_key
+    not_after = format_time(effect.not_after)
+    draft.events.append(StepIntended(run.id, run.step, step.action, target, key, not_after))
     draft.effects.append(effect)
 
 
 def _execute(run: Run, step: PlannedStep) -> Execute:
-    key = f"{run.id}-{'undo-' if run.rolling else ''}{run.step}"
     at = run.ordered_at
-    return Execute(run.number, run.id, run.lap, step, key, at, at + NOT_AFTER, run.runbook)
+    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook)
 
 
 def _planned(run: Run) -> PlannedStep:
@@ -575,19 +572,23 @@ def _rolled(draft: Draft, run: Run, to: str, text: str) -> None:
 
 def escalate(draft: Draft, run: Run, receivers: tuple[str, ...], why: str) -> None:
     """People hear of the incidents of a run, whatever they were told before; `receivers` as well."""
-    for group_id in run.groups:
-        group = draft.group(group_id)
-        route = draft.ruleset.router.by_id.get(group.route) if group else None
-        if group is None or route is None:
-            continue
-        known = (route.receiver, *group.fallbacks)
-        more = tuple(name for name in receivers if name not in known and name in draft.ruleset.receivers)
-        everybody = (*known, *more)
-        draft.changes.groups[group_id] = msgspec.structs.replace(
+    groups = [group for key in run.groups if (group := draft.group(key)) is not None]
+    known = {group.id: _receivers(draft, group) for group in groups}
+    told = set[str]().union(*known.values())
+    more = tuple(name for name in receivers if name not in told and name in draft.ruleset.receivers)
+    for group in groups:
+        everybody = (*known[group.id], *more)
+        draft.changes.groups[group.id] = msgspec.structs.replace(
             group, fallbacks=(*group.fallbacks, *more), escalate=everybody
         )
-        draft.look_now(group_id)
-        draft.events.append(Escalated(group_id, list(everybody), why))
+        draft.look_now(group.id)
+        draft.events.append(Escalated(group.id, list(everybody), why))
+        more = ()  # one incident tells them
+
+
+def _receivers(draft: Draft, group: Group) -> tuple[str, ...]:
+    route = draft.ruleset.router.by_id.get(group.route)
+    return (route.receiver, *group.fallbacks) if route else group.fallbacks
 
 
 # -- what time brings -------------------------------------------------------------------------
@@ -625,14 +626,14 @@ def due(draft: Draft, number: int) -> None:
             draft.put_run(run)
 
 
-def restart(draft: Draft, begun: frozenset[int]) -> None:
+def restart(draft: Draft, begun: frozenset[str]) -> None:
     """After a start: what had not begun is asked about again, what may have begun is looked at."""
     for run in list(draft.state.runs.values()):
         runbook = draft.ruleset.runbooks.get(run.runbook)
         if not run.open or runbook is None:
             continue  # its time, or the next answer, ends it
         if run.ordered_at and run.state in ("executing", "rolling_back"):
-            if run.number not in begun:
+            if run.key not in begun:
                 draft.changes.withdrawn.append(run.number)
                 _ask_again(draft, run, "withdrawn at a restart: it had not begun")
             elif run.state == "executing":

@@ -73,7 +73,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     `heard_at`: when the last input before it was accepted (0: never).
     `attempted`: ledger rows that an earlier process may have sent.
     `restored`: the journal is older than the anchor beside it, so the database is a backup.
-    `begun`: runs of which an earlier process may have begun the step that was ordered.
+    `begun`: the keys of steps that an earlier process began, or may have.
     """
 
     rules: str
@@ -81,7 +81,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     attempted: tuple[int, ...] = ()
     restored: bool = False
     version: str = ""
-    begun: tuple[int, ...] = ()
+    begun: tuple[str, ...] = ()
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
@@ -788,7 +788,8 @@ class Execute:
     """Carry out one step, once. `key` is the same for every look at it, and for nothing else.
 
     `not_after`: it is not begun later. `at`: when the intent was recorded. `actions` and `runbook`:
-    what freezes are asked about once more, in the transaction that claims it.
+    what freezes are asked about once more, in the transaction that claims it. `rolling`: it takes back
+    what the run did, which only a hard freeze stops.
     """
 
     run: int
@@ -799,6 +800,7 @@ class Execute:
     at: Nanoseconds
     not_after: Nanoseconds
     runbook: str
+    rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ class Run(msgspec.Struct, frozen=True):
     `mode`, `risk`: the effective ones when it was judged last; `needed`: persons in all.
     `lap` counts what was asked of `actions`, so that a late answer to an earlier question is known as such.
     `step`: the index of the step that is under way or next; `ordered_at`: when its intent was recorded
-    (0: it was not). `acted_at`: when it first reached `executing` (0: never); budgets count from it.
+    (0: it was not), under `key`. `acted_at`: when it first reached `executing` (0: never); budgets count
+    from it.
     `applied`: steps that were carried out. `due_at`: the next thing that happens by time (0: nothing).
     `rolling`: what `on_failure` asks for is being done; `step` counts in that. `only_plan`: it ends when
     its plan is judged. `nonce`: of the card that is shown now; a button with another is out of date.
@@ -138,6 +139,7 @@ class Run(msgspec.Struct, frozen=True):
     lap: int = 0
     step: int = 0
     ordered_at: Nanoseconds = 0
+    key: str = ""
     acted_at: Nanoseconds = 0
     applied: int = 0
     rolling: bool = False
@@ -220,18 +222,11 @@ class RunIndex:
         elif self.open.get(place) == run.number:
             del self.open[place]
         for episode in run.episodes:
-            self.answered[run.runbook, episode.fingerprint, episode.starts_at] = run.number
-        if run.target is None:
-            self.refused[run.runbook, run.why] = run.number
-
-    def drop(self, run: Run) -> None:
-        """Forget a run that has ended."""
-        for episode in run.episodes:
             key = run.runbook, episode.fingerprint, episode.starts_at
-            if self.answered.get(key) == run.number:
-                del self.answered[key]
-        if self.refused.get((run.runbook, run.why)) == run.number:
-            del self.refused[run.runbook, run.why]
+            self.answered[key] = max(run.number, self.answered.get(key, 0))
+        if run.target is None:
+            refusal = run.runbook, run.why
+            self.refused[refusal] = max(run.number, self.refused.get(refusal, 0))
 
     def last(self, runbook: str, episode: Episode, why: str) -> int | None:
         """The number of the newest run that answered this, or was refused with the same words."""

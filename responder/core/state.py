@@ -14,9 +14,9 @@ import msgspec
 from responder.core.freeze import Freeze
 from responder.core.inhibition import Inhibitor
 from responder.core.ledger import FRESH, Told
+from responder.core.messages import Execute
 from responder.core.model import Alert, Labels, Nanoseconds, label
 from responder.core.notification import Acknowledgement, incident_id
-from responder.core.plan import TargetRef
 from responder.core.rules import Ruleset
 from responder.core.run import Run, RunIndex
 from responder.core.silence import Silence
@@ -114,18 +114,6 @@ class Signature(msgspec.Struct, frozen=True):
     reset_at: Nanoseconds = 0
 
 
-class Order(msgspec.Struct, frozen=True):
-    """A step that is to be carried out once: what is durable before anything is done."""
-
-    run: int
-    lap: int
-    key: str
-    action: str
-    runbook: str
-    target: TargetRef
-    not_after: Nanoseconds
-
-
 @dataclass(slots=True)
 class Changes:
     """What a decision changes; also its view of what it has already decided."""
@@ -144,7 +132,7 @@ class Changes:
     forgotten_silences: list[str] = field(default_factory=list)
     runs: dict[int, Run] = field(default_factory=dict)
     forgotten_runs: list[int] = field(default_factory=list)
-    ordered: list[Order] = field(default_factory=list)
+    ordered: list[Execute] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
     freezes: dict[str, Freeze] = field(default_factory=dict)
     lifted: list[str] = field(default_factory=list)
@@ -382,12 +370,14 @@ class State:
             if run.due_at:
                 heapq.heappush(self.timers, (run.due_at, -run.number))
         for number in changes.forgotten_runs:
-            gone = self.runs.pop(number)
-            self.index.drop(gone)
-            for group in gone.groups:
+            for group in self.runs.pop(number).groups:
                 self.runs_of_group[group].discard(number)
                 if not self.runs_of_group[group]:
                     del self.runs_of_group[group]
+        if changes.forgotten_runs:  # rarely
+            self.index = RunIndex()
+            for run in self.runs.values():
+                self.index.put(run)
         for freeze in changes.freezes.values():
             self.freezes[freeze.id] = freeze
             heapq.heappush(self.timers, (freeze.until, 0))

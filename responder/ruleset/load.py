@@ -72,7 +72,7 @@ def load_ruleset(
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     text = decode(data, str(path), reading.problems)
-    return _compile(path, text, pages, unread, settings, reading, allow_unsupported)
+    return compile_text(path, text, pages, unread, settings, reading, allow_unsupported)
 
 
 def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Ruleset | None = None) -> Loaded:
@@ -87,7 +87,7 @@ def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Rulese
     if SETTINGS in sources:
         settings, reading.missing = stored_settings(sources[SETTINGS], settings, reading.problems)
     pages = page_texts(sources)
-    loaded = _compile(Path(name), text, pages, Problems(), settings, reading, allow_unsupported=True)
+    loaded = compile_text(Path(name), text, pages, Problems(), settings, reading, allow_unsupported=True)
     if live is None:
         return loaded
     receivers = stored_secrets(loaded.ruleset.receivers, live.receivers)
@@ -110,7 +110,7 @@ def _look_around(directory: Path, problems: Problems) -> None:
 # -- compiling ----------------------------------------------------------------------------------
 
 
-def _compile(
+def compile_text(
     path: Path,
     text: str | None,
     pages: Mapping[str, str],
@@ -119,6 +119,10 @@ def _compile(
     reading: Reading,
     allow_unsupported: bool,
 ) -> Loaded:
+    """The Ruleset of a routing's text, None being one that could not be decoded.
+
+    `path` is where it stands: what its relative file names are read from. Raises ProblemsError.
+    """
     root = parse(text, str(path), reading.problems) if text is not None else None
     ruleset = None
     if isinstance(root, MappingNode):
@@ -181,6 +185,7 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         resolve_timeout=resolve_timeout,
         stale_after=settings.intake.stale_after,
         source=source,
+        guards=settings.guards,
     )
 
 
