@@ -204,6 +204,10 @@ class Service:
         loaded = load_ruleset(self.settings.rules, self.settings)
         for problem in (*loaded.warnings, *loaded.unsupported):
             log.warning("rules", problem=str(problem))
+        for problem in loaded.broken:
+            log.error("runbook_broken", problem=str(problem))
+        self.metrics.runbooks.labels("loaded").set(len(loaded.ruleset.runbooks))
+        self.metrics.runbooks.labels("broken").set(len({problem.file for problem in loaded.broken}))
         return loaded
 
     def _recompile(self, source: Mapping[str, str], live: Ruleset) -> Ruleset | None:
