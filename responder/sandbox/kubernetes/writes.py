@@ -109,7 +109,7 @@ class Writes:
         target, old = request.target, self.find(request.target)
         options = self._options(request.document)
         self._precondition(target, old, options.get("preconditions") or {})
-        if request.dry:
+        if request.dry or options.get("dryRun"):
             return 200, old
         if target.kind.gentle:
             grace = options.get("gracePeriodSeconds")
@@ -133,7 +133,7 @@ class Writes:
         self._precondition(target, pod, options.get("preconditions") or {})
         if pod["status"].get("phase") not in ("Pending", "Succeeded", "Failed"):
             self._disrupt(pod)
-        if not (request.dry or "All" in (options.get("dryRun") or ())):
+        if not (request.dry or options.get("dryRun")):
             self._workloads.end_pod(pod, options.get("gracePeriodSeconds"), Writer(request.manager))
         return 201, failure.success(code=201)
 
