@@ -4,17 +4,16 @@
 load and run nothing but the one style sheet and the one script that lie beside it.
 """
 
-import errno
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from responder.errors import UsageError
 from responder.sandbox import page
+from responder.sandbox.loopback import listen, own_names_only
 from responder.sandbox.slackpeople import NotThere, Sent
 from responder.sandbox.standins import StandIns
 from responder.settings import Address
@@ -28,8 +27,6 @@ POLICY: Final = (
 _BODY: Final = 64 << 20
 
 _STATIC: Final[Mapping[str, str]] = {"page.css": "text/css", "page.js": "text/javascript"}
-
-_OWN_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -58,20 +55,7 @@ class Site:
     async def start(self) -> None:
         """Listen. Raises UsageError when the port is taken."""
         runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self.address.host, self.address.port).start()
-        except OSError as error:
-            await runner.cleanup()
-            if error.errno == errno.EADDRINUSE:
-                raise UsageError(
-                    f"{self.address} is in use by another program; the sandbox's stand-ins need it"
-                ) from None
-            raise UsageError(
-                f"the sandbox's stand-ins cannot listen on {self.address}: {error.strerror}"
-            ) from None
-        host, port = runner.addresses[0][:2]
-        self.address = Address(host, port)
+        self.address = await listen(runner, self.address)
         if self._standins.people is not None:
             self._standins.people.place = self.url
         self._runner = runner
@@ -84,7 +68,7 @@ class Site:
             await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_BODY, middlewares=[_own_names_only])
+        app = web.Application(client_max_size=_BODY, middlewares=[own_names_only])
         self._standins.slack.add_routes(app)
         self._standins.pagerduty.add_routes(app)
         self._standins.hooks.add_routes(app)
@@ -164,15 +148,3 @@ async def _file(request: web.Request) -> web.Response:
     name = request.path.removeprefix("/")
     text = (Path(__file__).with_name("static") / name).read_text()
     return web.Response(text=text, content_type=_STATIC[name], headers=_HEADERS)
-
-
-_Serve: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@web.middleware
-async def _own_names_only(request: web.Request, handler: _Serve) -> web.StreamResponse:
-    """Another site's page that resolves its own name to loopback gets nothing (DNS rebinding)."""
-    name = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
-    if name.lower() not in _OWN_NAMES:
-        return web.Response(status=421, text="this is a stand-in on loopback; call it by that address\n")
-    return await handler(request)

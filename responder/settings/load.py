@@ -27,6 +27,8 @@ from responder.errors import FileError
 from responder.settings.access import read_people, read_tokens
 from responder.settings.destinations import read_destinations
 from responder.settings.environment import overlay
+from responder.settings.guards import check_triggers, read_guards
+from responder.settings.systems import read_clusters, read_prometheus
 from responder.settings.values import (
     PACES,
     Address,
@@ -46,9 +48,6 @@ from responder.settings.values import (
 T = TypeVar("T")
 
 LATER: Final[Mapping[str, tuple[str, ...] | None]] = {
-    "kubernetes": ("cluster", "kubeconfig", "context"),
-    "prometheus": ("url",),
-    "guards": None,
     "heartbeat": ("url", "every"),
 }
 """Settings that nothing reads yet, with their keys; None: not documented further."""
@@ -88,6 +87,9 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        guards=read_guards(fields),
+        kubernetes=read_clusters(fields),
+        prometheus=read_prometheus(fields),
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
         overrides=read_overrides(fields),
@@ -95,6 +97,8 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         places=destinations.places,
     )
     fields.close()
+    if settings.auth is not None and settings.auth.tokens:
+        check_triggers(fields, tuple(token.name for token in settings.auth.tokens))
     _check_reach(fields, settings, path)
     problems.raise_errors()
     return replace(settings, warnings=tuple(problems.listed()))
@@ -251,12 +255,11 @@ def _later(fields: Fields) -> dict[str, object]:
         if node is None:
             continue
         fields.problems.warning(fields.key_place(key), f"{key}: not used by this version")
-        parts = fields.each(key, key) if key == "kubernetes" else (Fields(node, key, fields.problems),)
         if names is not None:
-            for part in parts:
-                for name in names:
-                    part.read(name, _LATER_DECODERS.get(name, text), None)
-                part.close()
+            part = Fields(node, key, fields.problems)
+            for name in names:
+                part.read(name, _LATER_DECODERS.get(name, text), None)
+            part.close()
         found[key] = to_plain(node)
     return found
 
