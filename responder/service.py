@@ -12,11 +12,13 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 from aiohttp import web
 
 from responder import __version__
 from responder.clock import Clock, SystemClock
+from responder.core.catalogue import Secret
 from responder.core.messages import BreakerTurned, Declined
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
@@ -27,7 +29,7 @@ from responder.engine import Engine
 from responder.errors import ProblemsError, Refused, ResponderError, UsageError
 from responder.notify.integration import Senders
 from responder.ruleset import Loaded, compile_ruleset, load_ruleset
-from responder.settings.values import Settings
+from responder.settings.values import Settings, Slack
 from responder.store.database import Database, size_of
 from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
@@ -38,6 +40,7 @@ from responder.web.api import Api
 from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
 from responder.web.intake import Intake
+from responder.web.slack import SlackEntrance
 
 log = logger("service")
 
@@ -72,7 +75,12 @@ class Service:
             self.engine = Engine(
                 self.database, self.clock, loaded.ruleset, settings.limits, self.metrics, self._recompile
             )
-            senders = Senders(settings.external_url, loaded.ruleset.mends, self.clock)
+            senders = Senders(
+                settings.external_url,
+                loaded.ruleset.mends,
+                self.clock,
+                pressable=_hears_slack(settings) is not None,
+            )
             undo.push_async_callback(senders.close)
             self.delivery = Delivery(
                 _delivery_settings(settings),
@@ -128,6 +136,7 @@ class Service:
             AlertmanagerApi(self.engine, access, self.clock.now()),
             operations.stopping,
             self.metrics.answered,
+            self._slack(undo),
         )
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
@@ -153,6 +162,25 @@ class Service:
                 ) from None
             raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
         undo.callback(server.close)
+
+    def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
+        """What Slack may call, where a signing secret is configured."""
+        settings = self.settings
+        slack = _hears_slack(settings)
+        if slack is None or slack.signing_secret_file is None:
+            return None
+        secrets = _signing_secrets(slack.signing_secret_file)
+        entrance = SlackEntrance(
+            self.engine,
+            self.database,
+            self.clock,
+            self.metrics,
+            slack.api_url,
+            lambda: secrets,
+            lambda: settings.people,
+        )
+        undo.push_async_callback(entrance.stop)
+        return entrance
 
     # -- rules ----------------------------------------------------------------------------
 
@@ -269,6 +297,23 @@ def _tokens(settings: Settings) -> list[KnownToken] | None:
             roles |= {"acknowledge", "silence"}
         known.append(KnownToken(token.sha256, Identity(token.name, frozenset(roles), token.person or "")))
     return known
+
+
+def _hears_slack(settings: Settings) -> Slack | None:
+    """Slack's settings, if they say how to know that it is Slack who calls."""
+    return settings.slack if settings.slack and settings.slack.signing_secret_file else None
+
+
+def _signing_secrets(path: Path) -> tuple[Secret, ...]:
+    """One, or two while they are rotated, each on its line. Raises UsageError."""
+    try:
+        found = tuple(Secret(line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"slack.signing_secret_file: {path} cannot be read: {why}") from None
+    if not 0 < len(found) <= 2:
+        raise UsageError(f"slack.signing_secret_file: {path} must hold one secret, or two while they change")
+    return found
 
 
 def _delivery_settings(settings: Settings) -> DeliverySettings:

@@ -99,6 +99,12 @@ class Metrics:
         self.alerts_rejected = Counter(
             "responder_alerts_rejected", "Alerts that could not be used.", ["entrance"], registry=registry
         )
+        self.slack_requests = Counter(
+            "responder_slack_requests",
+            "Requests that came as from Slack: accepted, or why they were refused.",
+            ["outcome"],
+            registry=registry,
+        )
         self.commit_seconds = Histogram(
             "responder_commit_seconds", "Time a decision's commit took.", buckets=_SECONDS, registry=registry
         )

@@ -24,8 +24,11 @@ class Entry(NamedTuple):
 COMMANDS: Final[Mapping[str, Entry]] = {
     "serve": Entry("responder.cli.serve:serve", "Run Responder."),
     "check": Entry("responder.cli.check:check", "Say what is wrong in rules and settings."),
+    "migrate": Entry("responder.cli.migrate:migrate", "Make rules of an alertmanager.yml."),
     "route": Entry("responder.cli.route:route", "Show the route tree, or who would hear of an alert."),
     "simulate": Entry("responder.cli.simulate:simulate", "Say whom rules would tell of what and when."),
+    "backtest": Entry("responder.cli.backtest:backtest", "Play what was recorded under other rules."),
+    "test": Entry("responder.cli.ruletests:test", "Hold rules against their tests."),
     "explain": Entry("responder.cli.explain:explain", "Say why an alert is told or not."),
     "audit": Entry("responder.cli.audit:audit", "The journal: list, verify, export."),
     "ledger": Entry("responder.cli.ledger:ledger", "Say whether all that was owed was told or closed."),

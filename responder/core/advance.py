@@ -46,6 +46,7 @@ from responder.core.propose import (
 )
 from responder.core.run import Approval, Run, note
 from responder.core.runbook import Runbook
+from responder.core.state import Group
 
 PATIENCE: Final = 10 * MINUTE
 """How long a run waits for what time alone will mend (its alert is too young, another one just began)."""
@@ -571,19 +572,23 @@ def _rolled(draft: Draft, run: Run, to: str, text: str) -> None:
 
 def escalate(draft: Draft, run: Run, receivers: tuple[str, ...], why: str) -> None:
     """People hear of the incidents of a run, whatever they were told before; `receivers` as well."""
-    for group_id in run.groups:
-        group = draft.group(group_id)
-        route = draft.ruleset.router.by_id.get(group.route) if group else None
-        if group is None or route is None:
-            continue
-        known = (route.receiver, *group.fallbacks)
-        more = tuple(name for name in receivers if name not in known and name in draft.ruleset.receivers)
-        everybody = (*known, *more)
-        draft.changes.groups[group_id] = msgspec.structs.replace(
+    groups = [group for key in run.groups if (group := draft.group(key)) is not None]
+    known = {group.id: _receivers(draft, group) for group in groups}
+    told = set[str]().union(*known.values())
+    more = tuple(name for name in receivers if name not in told and name in draft.ruleset.receivers)
+    for group in groups:
+        everybody = (*known[group.id], *more)
+        draft.changes.groups[group.id] = msgspec.structs.replace(
             group, fallbacks=(*group.fallbacks, *more), escalate=everybody
         )
-        draft.look_now(group_id)
-        draft.events.append(Escalated(group_id, list(everybody), why))
+        draft.look_now(group.id)
+        draft.events.append(Escalated(group.id, list(everybody), why))
+        more = ()  # one incident tells them
+
+
+def _receivers(draft: Draft, group: Group) -> tuple[str, ...]:
+    route = draft.ruleset.router.by_id.get(group.route)
+    return (route.receiver, *group.fallbacks) if route else group.fallbacks
 
 
 # -- what time brings -------------------------------------------------------------------------

@@ -173,7 +173,8 @@ def holds(draft: Draft, group: int) -> list[tuple[tuple[str, ...], Verdict, set[
     found = []
     for run in draft.runs_of(group):
         runbook = draft.ruleset.runbooks.get(run.runbook)
-        if run.open and run.hold_until > draft.at and runbook is not None and runbook.hold is not None:
+        holds_on = run.hold_until > draft.at and (run.open or run.state == "succeeded")
+        if holds_on and runbook is not None and runbook.hold is not None:
             alerts = {episode.alert for episode in run.episodes}
             found.append((runbook.hold.receivers, Verdict("held", f"run {run.id}", run.hold_until), alerts))
     return found

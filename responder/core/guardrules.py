@@ -13,6 +13,13 @@ from responder.core.runbook import Mode, Risk
 MOST_TARGETS: Final = 1
 """Per run."""
 
+PATIENCE: Final = 10 * MINUTE
+"""How long a proposal waits for a guard that denies by time alone; a longer age or gap would let no
+alert start anything."""
+
+LONGEST_LOOK: Final = 30 * DAY
+"""How far back any guard looks, and so how long runs are remembered for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:

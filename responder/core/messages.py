@@ -788,7 +788,8 @@ class Execute:
     """Carry out one step, once. `key` is the same for every look at it, and for nothing else.
 
     `not_after`: it is not begun later. `at`: when the intent was recorded. `actions` and `runbook`:
-    what freezes are asked about once more, in the transaction that claims it.
+    what freezes are asked about once more, in the transaction that claims it. `rolling`: it takes back
+    what the run did, which only a hard freeze stops.
     """
 
     run: int
@@ -799,6 +800,7 @@ class Execute:
     at: Nanoseconds
     not_after: Nanoseconds
     runbook: str
+    rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class Facts(msgspec.Struct, frozen=True):
     `at`: when the oldest of it was asked. `object`: the target as it was, None if it could not be
     looked at, and then `problem` says why. `firing`: whether the alert fires, asked at `firing_asked`
     ("prometheus"; "" where there is nobody to ask). `probes`: the runbook's preconditions.
+    `notes`: what people should know of the target, and nothing is decided by.
     """
 
     at: Nanoseconds
@@ -121,3 +122,4 @@ class Facts(msgspec.Struct, frozen=True):
     firing_asked: str = ""
     probes: tuple[Probe, ...] = ()
     problem: str = ""
+    notes: tuple[str, ...] = ()

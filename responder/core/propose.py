@@ -241,11 +241,13 @@ def shift(
     ):
         run = msgspec.structs.replace(run, hold_until=0)
         for group in run.groups:
-            draft.look_now(group)
+            if draft.state.told.get(group):  # else its first look is still to come
+                draft.look_now(group)
     draft.put_run(run)
     draft.events.append(RunMoved(run.id, was, to, run.reason, text, by))
     draft.outdated.update(run.groups)
     if run.ended_at:
         for group in run.groups:
-            draft.look_now(group)  # it may have waited for the end of this run to close
+            if not draft.state.members.get(group):  # it waited for the end of this run to close
+                draft.look_now(group)
     return run

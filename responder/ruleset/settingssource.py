@@ -13,6 +13,7 @@ from responder.document.fields import Fields, choice, duration
 from responder.document.tree import Problems, parse, to_flow
 from responder.ruleset.secrets import Reading
 from responder.settings.destinations import read_destinations
+from responder.settings.guards import guards_flow, read_guards
 from responder.settings.load import read_overrides
 from responder.settings.values import Intake, Pagerduty, Settings, Slack, Smtp
 
@@ -33,6 +34,8 @@ def settings_source(settings: Settings, reading: Reading) -> str:
     ):
         if value is not None and value != Pagerduty():
             lines.append(f"{section}: {_flow(value)}")
+    if guards := guards_flow(settings.guards):
+        lines.append(f"guards: {guards}")
     if reading.missing:
         lines.append(f"missing: [{', '.join(sorted(reading.missing))}]")
     if settings.overrides is not None:
@@ -79,6 +82,7 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        guards=read_guards(fields),
         overrides=read_overrides(fields),
     )
     missing = set(fields.texts("missing"))

@@ -14,7 +14,6 @@ import msgspec
 from responder.core.freeze import Freeze
 from responder.core.messages import Execute
 from responder.core.model import Nanoseconds
-from responder.core.plan import TargetRef
 from responder.store.database import Database, Writer
 
 Refusal: TypeAlias = Literal["withdrawn", "too_late", "frozen", "taken"]
@@ -107,7 +106,7 @@ def claim(writer: Writer, step: Execute, now: Nanoseconds) -> Refusal | None:
     refusal: Refusal | None = None
     if now > min(not_after, step.not_after):
         refusal = "too_late"
-    elif _frozen(writer, step.runbook, step.step.action, step.step.target, now):
+    elif _frozen(writer, step, now):
         refusal = "frozen"
     writer.execute(
         "UPDATE executions SET state = ?, claimed_at = ? WHERE key = ?",
@@ -116,12 +115,14 @@ def claim(writer: Writer, step: Execute, now: Nanoseconds) -> Refusal | None:
     return refusal
 
 
-def _frozen(writer: Writer, runbook: str, action: str, target: TargetRef | None, now: Nanoseconds) -> bool:
+def _frozen(writer: Writer, step: Execute, now: Nanoseconds) -> bool:
     for (body,) in writer.query("SELECT body FROM freezes"):
         try:
             freeze = _FREEZE.decode(body)
         except msgspec.DecodeError:
             return True  # somebody forbade something, and it cannot be told what
-        if freeze.until > now and freeze.covers(runbook, frozenset({action}), target):
+        spared = step.rolling and not freeze.hard
+        covers = freeze.covers(step.runbook, frozenset({step.step.action}), step.step.target)
+        if freeze.until > now and covers and not spared:
             return True
     return False

@@ -70,4 +70,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Places where an incident was told that are to be brought up to date.
         "CREATE TABLE updates (id INTEGER PRIMARY KEY, group_id BIGINT NOT NULL, integration TEXT NOT NULL)",
     ),
+    (
+        # Signatures of what Slack has sent: each request counts once, across restarts too.
+        "CREATE TABLE slack_seen (signature TEXT PRIMARY KEY, at BIGINT NOT NULL) WITHOUT ROWID",
+    ),
 )

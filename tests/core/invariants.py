@@ -114,7 +114,9 @@ def consistent(state: State) -> None:
         key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
     }
     ends = {silence.ends_at for silence in lasting(state)} | ({state.collect_at} - {0})
-    assert len(timers_of(state)) == len(state.groups) + len(ends)
+    ends |= {freeze.until for freeze in state.freezes.values()}
+    runs = [run for run in state.runs.values() if run.due_at]
+    assert len(timers_of(state)) == len(state.groups) + len(ends) + len(runs)
     assert state.silences.lasting() == len(lasting(state))
     for alert in state.by_id.values():
         assert state.silences.of_labels(alert.labels) == sorted(

@@ -3,12 +3,10 @@
 Every guard makes its answer here. Texts are for a tired person: what, why, until when.
 """
 
+from responder.core.guardrules import PATIENCE
 from responder.core.guards.situation import Situation
-from responder.core.model import MINUTE, SECOND, Nanoseconds, format_duration, format_time
+from responder.core.model import SECOND, Nanoseconds, format_duration, format_time
 from responder.core.run import GuardResult
-
-PATIENCE = 10 * MINUTE
-"""A proposal waits so long at most for a guard that denies by time alone."""
 
 
 def allow(reason: str, **data: str | float | bool) -> GuardResult:

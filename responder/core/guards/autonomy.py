@@ -156,12 +156,8 @@ def approval(situation: Situation) -> GuardResult:
             f"the approval came too late: it was waited for until {moment(run.expires_at, now)}", **data
         )
     if len(said) >= needed:
-        return allow(
-            f"{found} risk: {_names(said)} said yes to this plan"
-            if said
-            else f"{found} risk: nobody has to be asked",
-            **data,
-        )
+        yes = f"{_names(said)} said yes to this plan" if said else "nobody has to be asked"
+        return allow(f"{found} risk: {yes}", **data)
     people = "one person" if needed == 1 else f"{needed} distinct persons"
     have = f"{len(said)} so far ({_names(said)})" if said else "none so far"
     return ask(

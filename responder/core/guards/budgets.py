@@ -76,8 +76,8 @@ def attempts(situation: Situation) -> GuardResult:
             **data,
         )
     return allow(
-        f"{tried} of {per_episode} for the alert, "
-        f"{len(on_target)} of {per_target} for the target in {window}",
+        f"{tried} of {per_episode} for the alert,"
+        f" {len(on_target)} of {per_target} for the target in {window}",
         **data,
     )
 
