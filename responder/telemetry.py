@@ -161,5 +161,8 @@ class Metrics:
         self.reload_ok = Gauge(
             "responder_config_last_reload_successful", "Whether the last reload worked.", registry=registry
         )
+        self.runbooks = Gauge(
+            "responder_runbooks", "Runbooks, loaded and broken ones.", ["state"], registry=registry
+        )
         build = Gauge("responder_build_info", "Always 1.", ["version"], registry=registry)
         build.labels(__version__).set(1)

@@ -37,7 +37,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "incidents": Entry("responder.cli.incidents:incidents", "What fires now, and who has taken it on."),
     "ack": Entry("responder.cli.incidents:ack", "Take incidents on."),
     "unack": Entry("responder.cli.incidents:unack", "Give incidents back."),
-    "runbook": Entry("responder.cli.runbook:runbook", "Runbooks: plan, run, sign, reset."),
+    "runbook": Entry("responder.cli.runbook:runbook", "Runbooks: list, lint, show; plan, run, sign, reset."),
     "runs": Entry("responder.cli.runs:runs", "Runs: what is, or was, done about alerts."),
     "approve": Entry("responder.cli.approval:approve", "Say yes to a run's plan."),
     "deny": Entry("responder.cli.approval:deny", "Say no to a run."),

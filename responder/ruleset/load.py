@@ -133,17 +133,15 @@ def compile_text(
             root.place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is"
         )
     floors = ruleset.guards if ruleset else GuardRules()
-    read = compile_pages(pages, Known(ruleset.receivers if ruleset else None, floors))
+    read = compile_pages(pages, Known(ruleset.receivers if ruleset else None, floors), unread)
     unsupported = reading.unsupported.listed()
     if not allow_unsupported:
         unsupported = [replace(problem, severity="error") for problem in unsupported]
     problems = reading.problems.listed() + unsupported
-    broken = [problem for problem in unread.listed() if problem.severity == "error"] + read.broken
-    read.warnings += [problem for problem in unread.listed() if problem.severity == "warning"]
     if ruleset is None or any(problem.severity == "error" for problem in problems):
-        raise ProblemsError(problems + read.warnings + broken)
+        raise ProblemsError(problems + read.warnings + read.broken)
     warnings = (*reading.problems.listed(), *read.warnings)
-    return Loaded(_with_pages(ruleset, read), warnings, tuple(unsupported), tuple(broken))
+    return Loaded(_with_pages(ruleset, read), warnings, tuple(unsupported), tuple(read.broken))
 
 
 def _with_pages(ruleset: Ruleset, pages: Pages) -> Ruleset:
@@ -188,6 +186,8 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         stale_after=settings.intake.stale_after,
         source=source,
         guards=settings.guards,
+        clusters=tuple(one.cluster for one in settings.kubernetes),
+        asks_prometheus=settings.prometheus is not None,
     )
 
 

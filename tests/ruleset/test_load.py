@@ -45,7 +45,6 @@ def test_a_directory_and_what_lies_beside_the_routing(tmp_path: Path) -> None:
             "other: warning: not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ "
             "and tests/"
         ),
-        "runbooks: warning: not read by this version",
         "suppression.yaml: warning: not read by this version",
     ]
 

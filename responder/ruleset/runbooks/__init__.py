@@ -4,6 +4,7 @@
 reported and left out; nothing in a page is ever evaluated, and prose never runs.
 """
 
+from responder.ruleset.runbooks.floors import risk_of
 from responder.ruleset.runbooks.pages import Known, Pages, compile_pages, read_texts
 
-__all__ = ["Known", "Pages", "compile_pages", "read_texts"]
+__all__ = ["Known", "Pages", "compile_pages", "read_texts", "risk_of"]

@@ -30,6 +30,7 @@ from responder.document.fields import (
     choice,
     duration,
     duration_above_zero,
+    name,
     percent,
     text,
     whole,
@@ -97,12 +98,14 @@ def _name(fields: Fields, file: str) -> str:
     """The runbook's name, which is its file's."""
     if not fields.require("runbook"):
         return ""
-    name, stem = fields.read("runbook", text, ""), PurePath(file).stem
-    if fault := _LABEL.fault(name):
+    called, stem = fields.read("runbook", name, ""), PurePath(file).stem
+    if not called:
+        return ""
+    if fault := _LABEL.fault(called):
         fields.error("runbook", fault)
-    elif name != stem:
-        fields.error("runbook", f'the file must have the same name: {name}.md, or "runbook: {stem[:64]}"')
-    return name
+    elif called != stem:
+        fields.error("runbook", f'the file must have the same name: {called}.md, or "runbook: {stem[:64]}"')
+    return called
 
 
 def _title(node: ScalarNode) -> str:
@@ -167,23 +170,23 @@ def _parameters(fields: Fields) -> dict[str, Parameter]:
     if not isinstance(node, MappingNode):
         return {}
     found: dict[str, Parameter] = {}
-    for name, entry in node.entries.items():
-        if not _PARAMETER.fullmatch(name):
+    for called, entry in node.entries.items():
+        if not _PARAMETER.fullmatch(called):
             fields.problems.error(
-                entry.key, f'parameters: "{name[:64]}" must be lower-case letters, digits and _'
+                entry.key, f'parameters: "{called[:64]}" must be lower-case letters, digits and _'
             )
-        elif name == CLUSTER:
+        elif called == CLUSTER:
             fields.problems.error(
                 entry.key, "parameters: leave cluster out; it is always there, from the label of that name"
             )
         elif parameter := _parameter(
-            name, Fields(entry.value, f"the parameter {name}", fields.problems), entry.key.short
+            called, Fields(entry.value, f"the parameter {called}", fields.problems), entry.key.short
         ):
-            found[name] = parameter
+            found[called] = parameter
     return found
 
 
-def _parameter(name: str, fields: Fields, place: str) -> Parameter | None:
+def _parameter(called: str, fields: Fields, place: str) -> Parameter | None:
     type_ = fields.read("type", lambda node: parse_type(node.text), None) if fields.require("type") else None
     label = fields.read("from", _label, "")
     default = fields.read("default", text, None)
@@ -192,7 +195,7 @@ def _parameter(name: str, fields: Fields, place: str) -> Parameter | None:
         return None
     if default is not None and (fault := type_.fault(default)):
         fields.error("default", fault)
-    return Parameter(name, type_, label, default, place)
+    return Parameter(called, type_, label, default, place)
 
 
 def _label(node: ScalarNode) -> str:
@@ -213,9 +216,9 @@ def _target(fields: Fields, names: Names) -> Target | None:
     missing = [key for key in ("kind", "namespace", "name") if not part.require(key)]
     kind = part.read("kind", choice(*kinds), "")
     namespace = names.name_of_object(part, "namespace", _LABEL)
-    name = names.name_of_object(part, "name", _SUBDOMAIN)
+    called = names.name_of_object(part, "name", _SUBDOMAIN)
     part.close()
-    return None if missing else Target(kind, name, namespace)
+    return None if missing else Target(kind, called, namespace)
 
 
 # -- how far ------------------------------------------------------------------------------------
@@ -274,4 +277,4 @@ def _receivers(part: Fields, names: Names) -> tuple[str, ...]:
             found.append(names.receiver(node, "receivers"))
         else:
             part.problems.error(node.place, "receivers: must be the name of a receiver")
-    return tuple(dict.fromkeys(name for name in found if name))
+    return tuple(dict.fromkeys(receiver for receiver in found if receiver))

@@ -49,7 +49,7 @@ def take_apart(text: str, file: str, problems: Problems) -> Anatomy | None:
         problems.error(Place(file, 1, 1), "the front matter has no end: a line with --- alone")
         return None
     body = ends[1] + 1
-    front = _yaml(lines, 1, ends[1], Place(file, 1, 1), problems)
+    front = _yaml(lines, 1, ends[1], Place(file, 1, 1), "the front matter is", problems)
     blocks = tuple(_blocks(lines, body, file, problems))
     return Anatomy(front, blocks, "\n".join(lines[body:]).strip("\n"))
 
@@ -59,8 +59,7 @@ def _blocks(lines: Sequence[str], body: int, file: str, problems: Problems) -> I
     # With HTML a comment hides a block from readers, without it the block is there: both must agree.
     seen = set(_fences(MarkdownIt("commonmark"), prose))
     for start, end, level, marks, info in _fences(MarkdownIt("commonmark", {"html": False}), prose):
-        line = lines[body + start]
-        place = Place(file, body + start + 1, len(line) - len(line.lstrip(" >")) + 1)
+        place = Place(file, body + start + 1, lines[body + start].find(marks) + 1)
         word, _, rest = info.strip().partition(" ")
         if word not in KINDS:
             if near := get_close_matches(word.lower(), KINDS, n=1, cutoff=0.8):
@@ -77,7 +76,7 @@ def _blocks(lines: Sequence[str], body: int, file: str, problems: Problems) -> I
             )
         elif end - start < 2 or last.strip(marks[0] + " ") or len(last.strip()) < len(marks):
             problems.error(place, f"{word}: the block has no end: a line with {marks} alone")
-        elif node := _yaml(lines, body + start + 1, body + end - 1, place, problems):
+        elif node := _yaml(lines, body + start + 1, body + end - 1, place, f"{word}: the block is", problems):
             yield Block(word, place, node)
 
 
@@ -94,7 +93,9 @@ def _lines(token: Token) -> tuple[int, int]:
     return token.map[0], token.map[1]
 
 
-def _yaml(lines: Sequence[str], start: int, end: int, place: Place, problems: Problems) -> Node | None:
+def _yaml(
+    lines: Sequence[str], start: int, end: int, place: Place, it_is: str, problems: Problems
+) -> Node | None:
     """The YAML in some lines of the page, placed as in the page; `place`: of what it belongs to."""
     fine = True
     for number in range(start, end):
@@ -106,6 +107,6 @@ def _yaml(lines: Sequence[str], start: int, end: int, place: Place, problems: Pr
     if not fine:
         return None
     if not any(line.strip() and not line.lstrip().startswith("#") for line in lines[start:end]):
-        problems.error(place, "it is empty")
+        problems.error(place, f"{it_is} empty")
         return None
     return parse("\n" * start + "\n".join(lines[start:end]) + "\n", place.file, problems)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from responder.core.guardrules import GuardRules
@@ -43,6 +43,11 @@ class Pages:
     warnings: list[Problem] = field(default_factory=list)
     broken: list[Problem] = field(default_factory=list)
 
+    def take(self, problems: Problems) -> None:
+        """What is wrong with one page, or with the directory."""
+        for problem in problems.listed():
+            (self.broken if problem.severity == "error" else self.warnings).append(problem)
+
 
 def read_texts(directory: Path, problems: Problems) -> dict[str, str]:
     """The text of each page in a directory, by the path of its file; what cannot be read is recorded."""
@@ -67,15 +72,17 @@ def read_texts(directory: Path, problems: Problems) -> dict[str, str]:
     return found
 
 
-def compile_pages(texts: Mapping[str, str], known: Known) -> Pages:
-    """A Runbook for each text that has no error. The keys are the names of their files."""
+def compile_pages(texts: Mapping[str, str], known: Known, unread: Problems | None = None) -> Pages:
+    """A Runbook for each text that has no error. The keys are the names of their files.
+
+    `unread`: what `read_texts` found wrong, which becomes part of the answer.
+    """
     pages, matched = Pages(), dict[str, Place]()
-    for file, text in sorted(texts.items()):
-        problems = Problems()
+    pages.take(unread or Problems())
+    for file in sorted(texts, key=lambda path: PurePath(path).stem):
+        problems, text = Problems(), texts[file]
         read = _read(file, text, known, problems)
-        found = problems.listed()
-        pages.warnings += [problem for problem in found if problem.severity == "warning"]
-        pages.broken += [problem for problem in found if problem.severity == "error"]
+        pages.take(problems)
         if read is not None and not problems.failed:
             runbook, front = read
             pages.runbooks[runbook.name], pages.texts[runbook.name] = runbook, text
@@ -136,7 +143,7 @@ def _rivals(runbooks: Mapping[str, Runbook], matched: Mapping[str, Place]) -> It
         if _what(one) == _what(other) and _together(one, other):
             yield Problem(
                 *matched[other.name],
-                f"match: {one.name} may match the same alerts, and has the same target",
+                f"match: {one.name} may match the same alerts, and has the same target: both would act",
                 "warning",
             )
 

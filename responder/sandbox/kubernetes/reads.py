@@ -45,7 +45,7 @@ class Reads:
     def collection(self, target: Target, query: Mapping[str, str]) -> Object:
         """A collection, or a page of it. Raises Failure (400, 410, 504)."""
         selects, kind = self.selector(target, query), target.kind
-        limit, start = _whole(query.get("limit", "0"), "limit"), ("", "")
+        limit, start = whole(query.get("limit", "0"), "limit"), ("", "")
         version = self._objects.version
         if token := query.get("continue"):
             asked, start = _continued(token)
@@ -53,7 +53,7 @@ class Reads:
                 raise failure.expired(_TOO_OLD, _continue(-1, start))
             version = asked if asked >= 0 else version
         else:
-            asked = _whole(query.get("resourceVersion") or "0", "resourceVersion")
+            asked = whole(query.get("resourceVersion") or "0", "resourceVersion")
             if asked > version:
                 raise failure.too_new(asked, version)
             exact = query.get("resourceVersionMatch") == "Exact"
@@ -103,14 +103,14 @@ class Reads:
         """What happens, event by event, until its time is over. Raises Failure at once, or later 410."""
         selects = self.selector(target, query)
         given = query.get("resourceVersion", "")
-        version = _whole(given or "0", "resourceVersion")
+        version = whole(given or "0", "resourceVersion")
         if version > self._objects.version:
             raise failure.too_new(version, self._objects.version)
         expired = version and version < self._objects.forgotten
         gone = failure.expired(f"too old resource version: {version} ({self._objects.forgotten})")
         if expired and not self.late:
             raise gone
-        seconds = _whole(query.get("timeoutSeconds", "0"), "timeoutSeconds")
+        seconds = whole(query.get("timeoutSeconds", "0"), "timeoutSeconds")
         marks = _true(query.get("allowWatchBookmarks"))
         past: list[Object] = []
         if expired:
@@ -191,7 +191,8 @@ def _event(change: Change, target: Target, selects: Selects) -> Object | None:
     return {"type": kind, "object": change.object}
 
 
-def _whole(text: str, name: str) -> int:
+def whole(text: str, name: str) -> int:
+    """The number that a query says. Raises Failure 400."""
     if not text.isdecimal():
         raise failure.bad_request(f'{name}: Invalid value: "{text}": must be a whole number')
     return int(text)

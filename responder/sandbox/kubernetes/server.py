@@ -21,7 +21,7 @@ from responder.sandbox.kubernetes.access import Access, User
 from responder.sandbox.kubernetes.failure import Failure, PlainFailure
 from responder.sandbox.kubernetes.faults import WRITING, Faults, raise_for
 from responder.sandbox.kubernetes.kinds import Object, Target, target
-from responder.sandbox.kubernetes.reads import Reads
+from responder.sandbox.kubernetes.reads import Reads, whole
 from responder.sandbox.kubernetes.workloads import Workloads
 from responder.sandbox.kubernetes.writes import Request, Writes, scale_of
 
@@ -159,7 +159,7 @@ class Server:
         """Status and body, or the events of a watch. Raises Failure, PlainFailure, _Silence."""
         request = asking.request
         user = asking.user = self.access.who(request.headers.get("Authorization", ""))
-        if request.method == "GET" and request.path == "/version":
+        if request.method == "GET" and request.path.rstrip("/") == "/version":
             return 200, dict(_VERSION)
         if request.method == "POST" and request.path == _REVIEWS:
             return 201, _review(user, _read(asking.body))
@@ -207,7 +207,11 @@ class Server:
             content_type = asking.request.content_type
             return self._writes.patch(replace(wanted, content_type=content_type, body=asking.body))
         if verb == "delete":
-            options = _read(asking.body) if asking.body else None
+            options = _read(asking.body) if asking.body else {}
+            if isinstance(options, dict) and "gracePeriodSeconds" in query:
+                options.setdefault(
+                    "gracePeriodSeconds", whole(query["gracePeriodSeconds"], "gracePeriodSeconds")
+                )
             return self._writes.delete(replace(wanted, document=options))
         wanted = replace(wanted, document=_read(asking.body))
         if verb == "update":
