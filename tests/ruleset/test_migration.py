@@ -119,7 +119,8 @@ def test_a_go_template_is_for_a_person(tmp_path: Path, text: str, expected: str)
 def test_details_and_headers_have_templates_too(tmp_path: Path) -> None:
     text = (
         f"{ROUTE}receivers:\n  - name: a\n    pagerduty_configs:\n      - routing_key_file: /k\n"
-        "        details:\n          firing: '{{ template \"pagerduty.default.instances\" .Alerts.Firing }}'\n"
+        "        details:\n"
+        "          firing: '{{ template \"pagerduty.default.instances\" .Alerts.Firing }}'\n"
         "          pods: '{{ .CommonLabels.pod }}'\n"
         "    email_configs:\n      - {to: a@b.c, from: a@b.c, smarthost: 'h:25', headers:\n"
         "          {Subject: '{{ .GroupLabels.x }}'}}\n"
