@@ -186,6 +186,8 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         stale_after=settings.intake.stale_after,
         source=source,
         guards=settings.guards,
+        clusters=tuple(one.cluster for one in settings.kubernetes),
+        asks_prometheus=settings.prometheus is not None,
     )
 
 
