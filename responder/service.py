@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -31,6 +32,7 @@ from responder.notify.integration import Senders
 from responder.ruleset import Loaded, compile_ruleset, load_ruleset
 from responder.settings.values import Settings, Slack
 from responder.store.database import Database, size_of
+from responder.store.executions import ExecutionStore
 from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
@@ -41,6 +43,9 @@ from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
 from responder.web.intake import Intake
 from responder.web.slack import SlackEntrance
+
+if TYPE_CHECKING:
+    from responder.actions.worker import Acts
 
 log = logger("service")
 
@@ -92,9 +97,12 @@ class Service:
                 self._breaker_turned,
                 settings.delivery.pace.get,
             )
-            await self.engine.start(self.delivery)
+            acts = self._acts()
+            await self.engine.start(self.delivery, acts)
             undo.push_async_callback(self.engine.stop)
             undo.push_async_callback(self.delivery.stop)
+            if acts is not None:
+                undo.push_async_callback(acts.stop)
             await self._listen(undo)
             housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
             undo.push_async_callback(_cancel, housekeeping)
@@ -162,6 +170,14 @@ class Service:
                 ) from None
             raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
         undo.callback(server.close)
+
+    def _acts(self) -> "Acts | None":
+        """Who carries runs out, where there are clusters; without one it is not even imported."""
+        if not self.settings.kubernetes:
+            return None
+        from responder.actions.worker import Acts
+
+        return Acts(self.settings, self.clock, ExecutionStore(self.database), self.engine.answer)
 
     def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
         """What Slack may call, where a signing secret is configured."""

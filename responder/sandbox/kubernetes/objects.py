@@ -144,15 +144,17 @@ class Objects:
     # -- managedFields ----------------------------------------------------------------------------
 
     def _managed(self, kind: Kind, new: Object, old: Object | None, by: Writer) -> list[Object]:
-        before, after = _leaves(old or {}), _leaves(new)
+        # Most writes touch one part: what is the same on both sides is nobody's news.
+        parts = {name for name in new.keys() | (old or {}).keys() if new.get(name) != (old or {}).get(name)}
+        before, after = _leaves(old or {}, parts), _leaves(new, parts)
         written = {path for path, value in after.items() if before.get(path, _ABSENT) != value}
-        taken = written | (before.keys() - after.keys())
+        gone = before.keys() - after.keys()
         entries = []
         own: set[_Path] = set(written)
         for entry in (old or {}).get("metadata", {}).get("managedFields") or ():
             if (entry["manager"], entry.get("subresource", "")) == by:
-                own |= _paths(entry["fieldsV1"]) & after.keys()
-            elif left := _paths(entry["fieldsV1"]) - taken:
+                own |= _paths(entry["fieldsV1"]) - gone
+            elif left := _paths(entry["fieldsV1"]) - written - gone:
                 entries.append({**entry, "fieldsV1": _fields(left)})
         entry = {
             "manager": by.manager,
@@ -176,8 +178,8 @@ _ABSENT: Final = object()
 _NOBODYS: Final = frozenset({"apiVersion", "kind"})
 
 
-def _leaves(document: Object) -> dict[_Path, Any]:
-    """Every field that somebody may own, under its path in the manner of fieldsV1."""
+def _leaves(document: Object, parts: set[str]) -> dict[_Path, Any]:
+    """Every field of these parts that somebody may own, under its path in the manner of fieldsV1."""
     found: dict[_Path, Any] = {}
 
     def walk(path: _Path, name: str, value: Any) -> None:
@@ -192,7 +194,8 @@ def _leaves(document: Object) -> dict[_Path, Any]:
         else:
             found[path] = value
 
-    for name, value in document.items():
+    for name in parts & document.keys():
+        value = document[name]
         if name == "metadata":
             for key, inner in value.items():
                 if key not in _UNOWNED and key not in ("name", "namespace"):

@@ -7,7 +7,7 @@ forgotten.
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from responder.clock import Clock
@@ -45,7 +45,7 @@ class Reads:
     def collection(self, target: Target, query: Mapping[str, str]) -> Object:
         """A collection, or a page of it. Raises Failure (400, 410, 504)."""
         selects, kind = self.selector(target, query), target.kind
-        limit, start = _whole(query.get("limit", "0"), "limit"), ("", "")
+        limit, start = whole(query.get("limit", "0"), "limit"), ("", "")
         version = self._objects.version
         if token := query.get("continue"):
             asked, start = _continued(token)
@@ -53,7 +53,7 @@ class Reads:
                 raise failure.expired(_TOO_OLD, _continue(-1, start))
             version = asked if asked >= 0 else version
         else:
-            asked = _whole(query.get("resourceVersion") or "0", "resourceVersion")
+            asked = whole(query.get("resourceVersion") or "0", "resourceVersion")
             if asked > version:
                 raise failure.too_new(asked, version)
             exact = query.get("resourceVersionMatch") == "Exact"
@@ -99,18 +99,18 @@ class Reads:
 
     # -- watches ----------------------------------------------------------------------------------
 
-    def watch(self, target: Target, query: Mapping[str, str]) -> AsyncIterator[Object]:
+    def watch(self, target: Target, query: Mapping[str, str]) -> AsyncGenerator[Object, None]:
         """What happens, event by event, until its time is over. Raises Failure at once, or later 410."""
         selects = self.selector(target, query)
         given = query.get("resourceVersion", "")
-        version = _whole(given or "0", "resourceVersion")
+        version = whole(given or "0", "resourceVersion")
         if version > self._objects.version:
             raise failure.too_new(version, self._objects.version)
         expired = version and version < self._objects.forgotten
         gone = failure.expired(f"too old resource version: {version} ({self._objects.forgotten})")
         if expired and not self.late:
             raise gone
-        seconds = _whole(query.get("timeoutSeconds", "0"), "timeoutSeconds")
+        seconds = whole(query.get("timeoutSeconds", "0"), "timeoutSeconds")
         marks = _true(query.get("allowWatchBookmarks"))
         past: list[Object] = []
         if expired:
@@ -135,7 +135,7 @@ class Reads:
         queue: asyncio.Queue[Change | str],
         lasts: Nanoseconds,
         marks: bool,
-    ) -> AsyncIterator[Object]:
+    ) -> AsyncGenerator[Object, None]:
         timers = [asyncio.create_task(self._later(queue, lasts, "end"))]
         if marks:
             timers.append(asyncio.create_task(self._every(queue, _BOOKMARKS, "bookmark")))
@@ -191,7 +191,8 @@ def _event(change: Change, target: Target, selects: Selects) -> Object | None:
     return {"type": kind, "object": change.object}
 
 
-def _whole(text: str, name: str) -> int:
+def whole(text: str, name: str) -> int:
+    """The number that a query says. Raises Failure 400."""
     if not text.isdecimal():
         raise failure.bad_request(f'{name}: Invalid value: "{text}": must be a whole number')
     return int(text)

@@ -1,4 +1,4 @@
-"""The controllers of Deployments and ReplicaSets: what a rollout does, step by step.
+"""The controller of Deployments: what a rollout does, step by step.
 
 `workloads` lets them step until they rest. They follow the real ones' arithmetic and reasons; they
 know nothing of what a pod does but whether it is ready.
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from responder.core.model import SECOND, Nanoseconds
-from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, EVENTS, PODS, REPLICASETS, Object
-from responder.sandbox.kubernetes.objects import Objects, Writer, letters, stamp
-from responder.sandbox.kubernetes.pods import Pods
+from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, EVENTS, REPLICASETS, Object
+from responder.sandbox.kubernetes.objects import Objects, letters, stamp
+from responder.sandbox.kubernetes.replicasets import BY, STATUS, ReplicaSets, owner, without_zeros
 from responder.sandbox.kubernetes.scaling import bounds
 
 REVISION: Final = "deployment.kubernetes.io/revision"
@@ -23,109 +23,37 @@ HASH: Final = "pod-template-hash"
 _NOT_COPIED: Final = frozenset(
     {"kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED, MOST}
 )
-_BY: Final = Writer("kube-controller-manager")
-_STATUS: Final = Writer("kube-controller-manager", "status")
 _NO_DEADLINE: Final = 2_147_483_647
 
 
 @dataclass(slots=True)
 class Rollouts:
-    """Both controllers. Times are monotonic."""
+    """The controller of Deployments. Times are monotonic."""
 
     objects: Objects
-    pods: Pods
+    sets: ReplicaSets
     _progress: dict[str, Nanoseconds] = field(default_factory=dict)
     _events: int = 0
 
     def newest(self, namespace: str, name: str) -> Object:
         """The ReplicaSet of a Deployment's present template. Raises KeyError."""
         deployment = self.objects.get(DEPLOYMENTS, namespace, name)
-        new = deployment and _same(self._sets(deployment), deployment)
+        new = deployment and _same(self.sets_of(deployment), deployment)
         if not new:
             raise KeyError(f"{namespace}/{name}")
         return new
 
     def due(self) -> Nanoseconds | None:
-        """When a deadline passes, or pods have been ready for long enough."""
-        times = []
-        for deployment in self.objects.all(DEPLOYMENTS):
-            deadline = self._deadline(deployment)
-            if deadline is not None:
-                times.append(deadline)
-        for one in self.objects.all(REPLICASETS):
-            needed = one["spec"].get("minReadySeconds", 0) * SECOND
-            ready = [since for pod in self._active(one) if (since := self.pods.ready_since(pod)) is not None]
-            missing = len(ready) - (one.get("status") or {}).get("availableReplicas", 0)
-            times += [since + needed for since in sorted(ready)[-missing:]] if needed and missing > 0 else []
-        return min(times, default=None)
+        """When a deadline passes."""
+        deadlines = [self.deadline(deployment) for deployment in self.objects.all(DEPLOYMENTS)]
+        return min((at for at in deadlines if at is not None), default=None)
 
     def step(self, at: Nanoseconds, wall: Nanoseconds) -> None:
         """Do what can be done now."""
-        for one in self.objects.all(REPLICASETS):
-            self._keep_pods(one, at, wall)
         for deployment in self.objects.all(DEPLOYMENTS):
             _Step(self, deployment, at, wall).run()
 
-    # -- ReplicaSets ------------------------------------------------------------------------------
-
-    def _active(self, one: Object) -> list[Object]:
-        uid = one["metadata"]["uid"]
-        return [
-            pod
-            for pod in self.objects.all(PODS, one["metadata"]["namespace"])
-            if "deletionTimestamp" not in pod["metadata"]
-            and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-            and any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences") or ())
-        ]
-
-    def _keep_pods(self, one: Object, at: Nanoseconds, wall: Nanoseconds) -> None:
-        spec, metadata = one["spec"], one["metadata"]
-        active = self._active(one)
-        for _ in range(spec["replicas"] - len(active)):
-            self._make_pod(one)
-        # Those that serve nobody go first, then the youngest.
-        ranked = sorted(
-            active,
-            key=lambda pod: (
-                self.pods.ready_since(pod) is not None,
-                -int(pod["metadata"]["resourceVersion"]),
-            ),
-        )
-        for pod in ranked[: max(len(active) - spec["replicas"], 0)]:
-            self.pods.end(pod, at, wall, None, _BY)
-        active = self._active(one)
-        ready = [since for pod in active if (since := self.pods.ready_since(pod)) is not None]
-        needed = spec.get("minReadySeconds", 0) * SECOND
-        status = {
-            "replicas": len(active),
-            "fullyLabeledReplicas": len(active),
-            "readyReplicas": len(ready),
-            "availableReplicas": sum(since + needed <= at for since in ready),
-            "observedGeneration": metadata["generation"],
-        }
-        self.objects.put(REPLICASETS, {**one, "status": _without_zeros(status)}, _STATUS)
-
-    def _make_pod(self, one: Object) -> None:
-        template, metadata = one["spec"]["template"], one["metadata"]
-        name = self.objects.name(f"{metadata['name']}-")
-        made = {
-            "name": name,
-            "generateName": f"{metadata['name']}-",
-            "namespace": metadata["namespace"],
-            "ownerReferences": [_owner(one)],
-        }
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {**(template.get("metadata") or {}), **made},
-            "spec": template["spec"],
-            "status": {"phase": "Pending"},
-        }
-        self.objects.put(PODS, pod, _BY)
-
-    # -- Deployments ------------------------------------------------------------------------------
-
-    def _sets(self, deployment: Object) -> list[Object]:
+    def sets_of(self, deployment: Object) -> list[Object]:
         """Its ReplicaSets, those with the lowest revision first."""
         uid = deployment["metadata"]["uid"]
         owned = [
@@ -135,7 +63,7 @@ class Rollouts:
         ]
         return sorted(owned, key=revision)
 
-    def _deadline(self, deployment: Object) -> Nanoseconds | None:
+    def deadline(self, deployment: Object) -> Nanoseconds | None:
         """When it will have taken too long; None: nothing is under way."""
         spec = deployment["spec"]
         seconds = spec.get("progressDeadlineSeconds", _NO_DEADLINE)
@@ -179,7 +107,7 @@ class Rollouts:
             "reportingComponent": "deployment-controller",
             "reportingInstance": "",
         }
-        self.objects.put(EVENTS, event, _BY)
+        self.objects.put(EVENTS, event, BY)
 
 
 class _Step:
@@ -191,7 +119,7 @@ class _Step:
         self._old_status = deployment.get("status") or {}
         self._conditions: list[dict[str, Any]] = list(self._old_status.get("conditions") or ())
         self._at, self._wall = at, wall
-        self._sets = rollouts._sets(deployment)
+        self._sets = rollouts.sets_of(deployment)
         self._new = _same(self._sets, deployment)
 
     def run(self) -> None:
@@ -246,7 +174,7 @@ class _Step:
         if there != (wanted := str(revision(self._new))):
             annotations = {**(metadata.get("annotations") or {}), REVISION: wanted}
             changed = {**self._deployment, "metadata": {**metadata, "annotations": annotations}}
-            self._deployment = self._objects.put(DEPLOYMENTS, changed, _BY)
+            self._deployment = self._objects.put(DEPLOYMENTS, changed, BY)
 
     def _make(self, number: int) -> Object:
         metadata, template = self._deployment["metadata"], self._spec["template"]
@@ -268,7 +196,7 @@ class _Step:
                 "namespace": metadata["namespace"],
                 "labels": labels,
                 "annotations": {**kept, REVISION: str(number), **self._sizes()},
-                "ownerReferences": [_owner(self._deployment)],
+                "ownerReferences": [owner(self._deployment)],
             },
             "spec": {
                 "replicas": replicas,
@@ -277,7 +205,7 @@ class _Step:
                 **({"minReadySeconds": least} if (least := self._spec.get("minReadySeconds")) else {}),
             },
         }
-        return self._objects.put(REPLICASETS, document, _BY)
+        return self._objects.put(REPLICASETS, document, BY)
 
     def _sizes(self) -> dict[str, str]:
         replicas = self._spec["replicas"]
@@ -294,9 +222,8 @@ class _Step:
         return [one for one in self._sets if one is not self._new]
 
     def _pods_left(self) -> bool:
-        return any(
-            (one.get("status") or {}).get("replicas") or one["spec"]["replicas"] for one in self._old()
-        )
+        """Whether pods of other templates still run; those that are being stopped do."""
+        return any(self._rollouts.sets.pods_of(one) for one in self._old())
 
     def _is_scaling(self) -> bool:
         """Whether the number asked for is another than the one that the active sets know."""
@@ -315,20 +242,21 @@ class _Step:
         if len(active) == 1:
             self._scale(active[0], self._spec["replicas"])
             return
-        total = sum(one["spec"]["replicas"] for one in active)
         allowed = self._spec["replicas"] + self._bounds()[0] if self._spec["replicas"] else 0
-        adding = allowed - total
-        left = adding
-        largest_first = sorted(active, key=lambda one: -one["spec"]["replicas"])
-        shares = {}
-        for one in largest_first:
-            share = round(one["spec"]["replicas"] * adding / total)
-            share = min(share, left) if adding > 0 else max(share, left)
-            shares[one["metadata"]["name"]] = share
-            left -= share
-        shares[largest_first[0]["metadata"]["name"]] += left
+        left = allowed - sum(one["spec"]["replicas"] for one in active)
+        # Among equals the newest grows first, and the oldest shrinks first.
+        newest = -1 if left > 0 else 1
+        active.sort(key=lambda one: (-one["spec"]["replicas"], newest * revision(one)))
+        wanted = {}
         for one in active:
-            self._scale(one, max(one["spec"]["replicas"] + shares[one["metadata"]["name"]], 0))
+            has, most = one["spec"]["replicas"], int(one["metadata"]["annotations"][MOST])
+            share = int(has * allowed / most + 0.5) - has
+            share = min(share, left) if left > 0 else max(share, left)
+            wanted[one["metadata"]["name"]] = has + share
+            left -= share
+        wanted[active[0]["metadata"]["name"]] += left
+        for one in active:
+            self._scale(one, max(wanted[one["metadata"]["name"]], 0))
 
     def _recreate(self) -> None:
         for one in self._old():
@@ -341,14 +269,8 @@ class _Step:
         replicas, (surge, unavailable) = self._spec["replicas"], self._bounds()
         total = sum(one["spec"]["replicas"] for one in self._sets)
         has = self._new["spec"]["replicas"]
-        if has > replicas:
-            self._scale(self._new, replicas)
-        elif has < replicas and total < replicas + surge:
-            self._scale(self._new, has + min(replicas + surge - total, replicas - has))
-        elif any(
-            (one["metadata"].get("annotations") or {}).get(DESIRED) != str(replicas) for one in [self._new]
-        ):
-            self._scale(self._new, has)
+        room = max(replicas + surge - total, 0)
+        self._scale(self._new, min(has + room, replicas))
         total = sum(one["spec"]["replicas"] for one in self._sets)
         unready = self._new["spec"]["replicas"] - _available(self._new)
         spare = total - (replicas - unavailable) - unready
@@ -374,7 +296,7 @@ class _Step:
                 "metadata": {**metadata, "annotations": annotations},
                 "spec": {**one["spec"], "replicas": replicas},
             },
-            _BY,
+            BY,
         )
         self._sets[self._sets.index(one)] = changed
         if one is self._new:
@@ -386,7 +308,7 @@ class _Step:
 
     def _put_new(self, changed: Object) -> None:
         assert self._new is not None
-        stored = self._objects.put(REPLICASETS, changed, _BY)
+        stored = self._objects.put(REPLICASETS, changed, BY)
         self._sets[self._sets.index(self._new)] = stored
         self._new = stored
 
@@ -427,8 +349,8 @@ class _Step:
         )
         if not self._spec.get("paused"):
             self._judge(status, old)
-        document = {**_without_zeros(status), "conditions": self._conditions}
-        self._objects.put(DEPLOYMENTS, {**self._deployment, "status": document}, _STATUS)
+        document = {**without_zeros(status), "conditions": self._conditions}
+        self._objects.put(DEPLOYMENTS, {**self._deployment, "status": document}, STATUS)
 
     def _judge(self, status: dict[str, int], old: dict[str, Any]) -> None:
         """The condition Progressing."""
@@ -455,7 +377,7 @@ class _Step:
             or status["availableReplicas"] > old.get("availableReplicas", 0)
         ):
             self._set("Progressing", "True", "ReplicaSetUpdated", f"{what} is progressing.", again=True)
-        elif (deadline := self._rollouts._deadline(self._deployment)) is not None and deadline <= self._at:
+        elif (deadline := self._rollouts.deadline(self._deployment)) is not None and deadline <= self._at:
             said = f"{what} has timed out progressing."
             self._set("Progressing", "False", "ProgressDeadlineExceeded", said)
 
@@ -500,24 +422,9 @@ def _same(sets: list[Object], deployment: Object) -> Object | None:
     return None
 
 
-def _owner(document: Object) -> dict[str, Any]:
-    return {
-        "apiVersion": document["apiVersion"],
-        "kind": document["kind"],
-        "name": document["metadata"]["name"],
-        "uid": document["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
 def _condition(status: dict[str, Any], kind: str) -> dict[str, Any] | None:
     return next((one for one in status.get("conditions") or () if one["type"] == kind), None)
 
 
 def _available(one: Object) -> int:
     return int((one.get("status") or {}).get("availableReplicas", 0))
-
-
-def _without_zeros(status: dict[str, int]) -> dict[str, int]:
-    return {name: value for name, value in status.items() if value or name == "replicas"}

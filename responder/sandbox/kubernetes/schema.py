@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from responder.sandbox.kubernetes.failure import Cause, Failure, bad_request, invalid
-from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, PODS, REPLICASETS, Kind, Object
+from responder.sandbox.kubernetes.failure import Cause, bad_request, invalid
+from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, NAMESPACES, PODS, REPLICASETS, Kind, Object
 from responder.sandbox.kubernetes.selectors import object_selector
 
 VERSION: Final = "1.37.0"
@@ -32,17 +32,19 @@ def _validator(kind: str, api_version: str) -> Any:
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
-    place = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{VERSION}-local-strict"
     group, _, version = api_version.rpartition("/")
     stem = f"{group.partition('.')[0]}-{version}" if group else version
-    contents = [
-        json.loads((place / name).read_text())
-        for name in (f"{kind.lower()}-{stem}.json", "_definitions.json")
-    ]
+    schema = _content(f"{kind.lower()}-{stem}.json")
     registry: Any = Registry()
-    for content in contents:
+    for content in (schema, _content("_definitions.json")):
         registry = Resource.from_contents(content) @ registry
-    return Draft202012Validator(contents[0], registry=registry)
+    return Draft202012Validator(schema, registry=registry)
+
+
+@cache
+def _content(name: str) -> Any:
+    place = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{VERSION}-local-strict"
+    return json.loads((place / name).read_text())
 
 
 def check_form(kind: str, api_version: str, document: Object, *, patched: bool = False) -> None:
@@ -160,6 +162,8 @@ def fill_in(kind: Kind, document: Object) -> None:
     if kind is PODS:
         _fill_pod(spec)
         document.setdefault("status", {"phase": "Pending"})
+    if kind is NAMESPACES:
+        document.setdefault("status", {"phase": "Active"})
 
 
 def _fill_pod(spec: dict[str, Any]) -> None:
@@ -179,14 +183,11 @@ def check_document(kind: Kind, document: Any) -> None:
     """It is an object of this kind at all. Raises Failure 400."""
     if not isinstance(document, dict) or not isinstance(document.get("metadata", {}), dict):
         raise bad_request("the object provided is unrecognized (must be of type " + kind.name + ")")
-    # Clients leave these out of a typed request now and then; the server takes them from the path.
-    said = (document.setdefault("apiVersion", kind.api_version), document.setdefault("kind", kind.name))
-    if said != (kind.api_version, kind.name):
-        group, _, version = said[0].rpartition("/")
-        raise Failure(
-            400,
-            "BadRequest",
-            f"{said[1]} in version {version!r} cannot be handled as a {kind.name}: no kind "
-            f"{said[1]!r} is registered for version {said[0]!r}" + (f" of {group}" if group else ""),
-        )
+    # A typed request may leave these out: the path says them.
+    version, name = (
+        document.setdefault("apiVersion", kind.api_version),
+        document.setdefault("kind", kind.name),
+    )
+    if (version, name) != (kind.api_version, kind.name):
+        raise bad_request(f"{name} in version {version!r} cannot be handled as a {kind.name}")
     document.setdefault("metadata", {})

@@ -14,9 +14,9 @@ from responder.sandbox.kubernetes.kinds import Kind, Object
 _PART: Final = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _KEY: Final = rf"({_PART}/)?{_PART}"
 _VALUE: Final = rf"({_PART})?"
-_EQUAL: Final = re.compile(rf"\s*({_KEY})\s*(==|=|!=)\s*({_VALUE})\s*")
-_SET: Final = re.compile(rf"\s*({_KEY})\s+(in|notin)\s*\(([^()]*)\)\s*")
-_EXISTS: Final = re.compile(rf"\s*(!?)\s*({_KEY})\s*")
+_EQUAL: Final = re.compile(rf"\s*(?P<key>{_KEY})\s*(?P<how>==|=|!=)\s*(?P<value>{_VALUE})\s*")
+_SET: Final = re.compile(rf"\s*(?P<key>{_KEY})\s+(?P<how>in|notin)\s*\((?P<values>[^()]*)\)\s*")
+_EXISTS: Final = re.compile(rf"\s*(?P<absent>!?)\s*(?P<key>{_KEY})\s*")
 _COMMA: Final = re.compile(r",(?![^()]*\))")
 
 Selects = Callable[[Object], bool]
@@ -36,14 +36,14 @@ def query_selector(kind: Kind, labels: str, fields: str) -> Selects:
 
 def _label_test(part: str) -> Selects:
     if found := _EQUAL.fullmatch(part):
-        key, operator, value = found[1], found[4], found[5]
+        key, operator, value = found["key"], found["how"], found["value"]
         return lambda document: (labels_of(document).get(key) == value) == (operator != "!=")
     if found := _SET.fullmatch(part):
-        key, wanted = found[1], {value.strip() for value in found[5].split(",")}
-        within = found[4] == "in"
+        key, wanted = found["key"], {value.strip() for value in found["values"].split(",")}
+        within = found["how"] == "in"
         return lambda document: (labels_of(document).get(key) in wanted) == within
     if found := _EXISTS.fullmatch(part):
-        key, there = found[2], not found[1]
+        key, there = found["key"], not found["absent"]
         return lambda document: (key in labels_of(document)) == there
     raise bad_request(f'unable to parse requirement: found "{part}"')
 

@@ -16,6 +16,7 @@ from responder.sandbox.kubernetes.fights import Fights
 from responder.sandbox.kubernetes.kinds import PODS, REPLICASETS, Object
 from responder.sandbox.kubernetes.objects import Objects, Writer
 from responder.sandbox.kubernetes.pods import Pods
+from responder.sandbox.kubernetes.replicasets import ReplicaSets
 from responder.sandbox.kubernetes.rollout import Rollouts
 
 _STEPS: Final = 1_000
@@ -31,7 +32,8 @@ class Workloads:
         self._at = clock.monotonic()
         self.objects = Objects(self.wall, seed)
         self.pods = Pods(self.objects, ready_after)
-        self.rollouts = Rollouts(self.objects, self.pods)
+        self.sets = ReplicaSets(self.objects, self.pods)
+        self.rollouts = Rollouts(self.objects, self.sets)
         self.autoscalers = Autoscalers(self.objects)
         self.fights = Fights(self.objects)
         self.budgets_lag = False
@@ -45,6 +47,7 @@ class Workloads:
         """When something happens next by itself, on the monotonic clock."""
         asked: list[Callable[[], Nanoseconds | None]] = [
             self.pods.due,
+            self.sets.due,
             self.rollouts.due,
             self.autoscalers.due,
             self.fights.due,
@@ -89,6 +92,7 @@ class Workloads:
             self._rested = self.objects.version
             self._collect()
             self.pods.step(self._at, self.wall())
+            self.sets.step(self._at, self.wall())
             self.rollouts.step(self._at, self.wall())
             self.autoscalers.step(self._at, self.wall())
             self.fights.step(self._at)

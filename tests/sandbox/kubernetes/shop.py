@@ -1,21 +1,22 @@
 """The stand-in for Kubernetes with a shop in it, and the real client: for every test that needs one."""
 
-from collections.abc import AsyncIterator, Awaitable
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import pytest
 from kubernetes_asyncio import client
 
 from responder.core.model import SECOND
+from responder.sandbox.kubernetes.access import EVERYTHING
 from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.kubernetes.platform import furnish
 from tests.clock import ManualClock
+from tests.notify.mails import TLS
 
 RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
-
-
-class Refusal(Exception):
-    """What the client was told: status, body and headers."""
 
 
 class Shop:
@@ -29,6 +30,13 @@ class Shop:
         self.apps = client.AppsV1Api(api)
         self.policy = client.PolicyV1Api(api)
         self.autoscaling = client.AutoscalingV2Api(api)
+
+    @asynccontextmanager
+    async def as_admin(self) -> AsyncIterator["Shop"]:
+        """The same, under an account that may do everything."""
+        self.cluster.add_user("admin-token", "admin", *EVERYTHING)
+        async with connected(self.cluster, "admin-token") as api:
+            yield Shop(self.cluster, self.clock, api)
 
     async def restart(self, name: str = "checkout", value: str = "2026-01-05T00:00:00Z") -> Any:
         patch = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: value}}}}}
@@ -60,16 +68,49 @@ async def open_shop(clock: ManualClock, *, token: str = "", **kind: Any) -> Asyn
         furnish(cluster)
         await clock.advance(2 * SECOND)
         cluster.tick()
-        settings = client.Configuration(host=cluster.url)
-        settings.api_key = {"BearerToken": f"Bearer {token or cluster.token}"}
-        async with client.ApiClient(settings) as api:
+        async with connected(cluster, token) as api:
             yield Shop(cluster, clock, api)
 
 
-async def refused(call: Awaitable[Any]) -> client.ApiException:
-    """How the call was refused."""
-    try:
-        answer = await call
-    except client.ApiException as refusal:
-        return refusal
-    raise AssertionError(f"it went well: {answer}")
+@asynccontextmanager
+async def connected(cluster: Cluster, token: str = "") -> AsyncIterator[client.ApiClient]:
+    settings = client.Configuration(host=cluster.url)
+    settings.api_key = {"BearerToken": f"Bearer {token or cluster.token}"}
+    # Not used over HTTP; one certificate is read in no time, the machine's own take 50 ms.
+    settings.ssl_ca_cert = str(TLS / "ca.pem")
+    async with client.ApiClient(settings) as api:
+        yield api
+
+
+async def refused(call: Awaitable[Any]) -> dict[str, Any]:
+    """The Status by which a call was refused, without what all have in common."""
+    refusal = await told(call)
+    status = json.loads(refusal.body)
+    assert (status.pop("kind"), status.pop("apiVersion"), status.pop("status")) == ("Status", "v1", "Failure")
+    assert status["code"] == refusal.status
+    if not status["metadata"]:
+        del status["metadata"]
+    assert isinstance(status, dict)
+    return status
+
+
+class Told(NamedTuple):
+    """What a client's exception says."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+async def told(call: Awaitable[Any]) -> Told:
+    """How a call was refused, whatever the body is."""
+    with pytest.raises(client.ApiException) as caught:
+        await call
+    body = caught.value.body
+    return Told(caught.value.status, str(body), dict(caught.value.headers or {}))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    while not holds():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
