@@ -106,16 +106,21 @@ def _yaml(
     lines: Sequence[str], start: int, end: int, place: Place, it_is: str, problems: Problems
 ) -> Node | None:
     """The YAML in some lines of the page, placed as in the page; `place`: of what it belongs to."""
-    fine = True
-    for number in range(start, end):
-        for column, char in enumerate(lines[number], start=1):
-            if not char.isprintable() and char != "\t":
-                hidden = f"a character that cannot be seen (U+{ord(char):04X}): leave it out"
-                problems.error(Place(place.file, number + 1, column), hidden)
-                fine = False
-    if not fine:
+    hidden = [found for number in range(start, end) if (found := _hidden(lines[number], number, place))]
+    for where, what in hidden:
+        problems.error(where, what)
+    if hidden:
         return None
     if not any(line.strip() and not line.lstrip().startswith("#") for line in lines[start:end]):
         problems.error(place, f"{it_is} empty")
         return None
     return parse("\n" * start + "\n".join(lines[start:end]) + "\n", place.file, problems)
+
+
+def _hidden(line: str, number: int, page: Place) -> tuple[Place, str] | None:
+    """The first character that nobody sees, and that might end a line or turn it round."""
+    for column, char in enumerate(line, start=1):
+        if not char.isprintable() and char != "\t":
+            what = f"a character that cannot be seen (U+{ord(char):04X}): leave it out"
+            return Place(page.file, number + 1, column), what
+    return None
