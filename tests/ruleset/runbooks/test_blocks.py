@@ -156,10 +156,12 @@ def test_what_is_no_step_if_it_did_not_help(text: str, problem: str) -> None:
     assert found == problem
 
 
-def test_actions_need_a_target() -> None:
-    verify = block("verify", "prometheus: vector(1)")
-    assert wrong(f"---\nrunbook: page\ntitle: T\n---\n{STEP}{verify}") == [
-        "2:1: it has actions, and so needs a target"
+@pytest.mark.parametrize(
+    "body", [block("wait", "for: 1m"), block("verify", "prometheus: up"), block("notify", "receiver: chat")]
+)
+def test_steps_need_a_target(body: str) -> None:
+    assert wrong(f"---\nrunbook: page\ntitle: T\n---\n{body}") == [
+        "2:1: it has steps, and so needs a target: a run is about one object"
     ]
 
 
