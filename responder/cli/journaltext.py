@@ -28,7 +28,16 @@ _SAID_BY_EVENTS: Final = frozenset(
     {
         *("started", "resumed", "rules_loaded", "delivery_ended", "create_silence", "expire_silence"),
         *("acknowledge", "unacknowledge", "put_freeze", "lift_freeze", "sign_runbook", "reset_runbook"),
-        *("start_run", "approve", "facts_gathered", "step_finished", "verified", "probed"),
+        *(
+            "start_run",
+            "approve",
+            "deny_run",
+            "cancel_run",
+            "facts_gathered",
+            "step_finished",
+            "verified",
+            "probed",
+        ),
     }
 )
 """Inputs of which the events repeat all that people want to know."""

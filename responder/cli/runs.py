@@ -154,7 +154,7 @@ def plan(
 )
 @click.argument("name")
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--why", default="", help="Why it is to be run; who approves reads it.")
+@click.option("--reason", "why", default="", help="Why it is to be run; who approves reads it.")
 @click.option("--wait", is_flag=True, help="Look on until it is over, or waits for a person.")
 @click.option(
     "--rules",

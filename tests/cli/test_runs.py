@@ -122,7 +122,9 @@ def test_a_plan_that_a_guard_denies_is_a_no() -> None:
 def test_a_run_is_asked_for(state: str, exit_code: int) -> None:
     with Service(DONE, others={("GET", PATH): {**RUN, "state": state}}) as service:
         result = run(
-            *("runbook", "run", "pod-restarts", "namespace=shop", "--why", "it is slow"), "--url", service.url
+            *("runbook", "run", "pod-restarts", "namespace=shop", "--reason", "it is slow"),
+            "--url",
+            service.url,
         )
     assert (result.exit_code, result.output.splitlines()[0]) == (
         exit_code,
