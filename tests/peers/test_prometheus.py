@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ ODD = 'a"b\\c.d|e'
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory, exposition: Exposition) -> Iterator[Prometheus]:
     """One with an alert that fires and one that does not. It scrapes nothing yet: nobody waits for that."""
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"alert": "Boom", "expr": "vector(1)", "labels": {"severity": "page", "odd": ODD}},
         {"alert": "Quiet", "expr": "vector(1) > 2"},
     ]
