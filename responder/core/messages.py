@@ -73,6 +73,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     `heard_at`: when the last input before it was accepted (0: never).
     `attempted`: ledger rows that an earlier process may have sent.
     `restored`: the journal is older than the anchor beside it, so the database is a backup.
+    `begun`: the keys of steps that an earlier process began, or may have.
     """
 
     rules: str
@@ -80,6 +81,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     attempted: tuple[int, ...] = ()
     restored: bool = False
     version: str = ""
+    begun: tuple[str, ...] = ()
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
@@ -186,14 +188,10 @@ class Unacknowledge(msgspec.Struct, frozen=True, tag="unacknowledge"):
 
 
 class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
-    """A person asks for a runbook to be run. `nonce` is for the approval card.
-
-    `only_plan`: nothing is to be done but the plan made and judged.
-    """
+    """A person asks for a runbook to be run. `only_plan`: nothing is done but the plan made and judged."""
 
     runbook: str
     parameters: dict[str, str]
-    nonce: str
     person: str = ""
     why: str = ""
     via: str = ""
@@ -316,15 +314,6 @@ class Probed(msgspec.Struct, frozen=True, tag="probed"):
     detail: str = ""
 
 
-class UpdateEnded(msgspec.Struct, frozen=True, tag="update_ended"):
-    """An incident's places were brought up to date, or could not be."""
-
-    row: int
-    ok: bool
-    receipt: str = ""
-    detail: str = ""
-
-
 class LimitReached(msgspec.Struct, frozen=True, tag="limit_reached"):
     """An entrance refused new alerts because there are too many."""
 
@@ -339,17 +328,8 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     error: str
 
 
-Command: TypeAlias = (
-    BadRequest
-    | LimitReached
-    | Unreadable
-    | Started
-    | Resumed
-    | Lagging
-    | RulesLoaded
-    | DeliveryEnded
-    | BreakerTurned
-    | ResendDelivery
+Asked: TypeAlias = (
+    ResendDelivery
     | DismissDelivery
     | CreateSilence
     | ExpireSilence
@@ -364,11 +344,24 @@ Command: TypeAlias = (
     | LiftFreeze
     | SignRunbook
     | ResetRunbook
+)
+"""What somebody asks for and waits for the answer to."""
+
+Command: TypeAlias = (
+    BadRequest
+    | LimitReached
+    | Unreadable
+    | Started
+    | Resumed
+    | Lagging
+    | RulesLoaded
+    | DeliveryEnded
+    | BreakerTurned
+    | Asked
     | FactsGathered
     | StepFinished
     | Verified
     | Probed
-    | UpdateEnded
 )
 """Every Input body that is stored as its own JSON, told apart by its `type`."""
 
@@ -795,7 +788,8 @@ class Execute:
     """Carry out one step, once. `key` is the same for every look at it, and for nothing else.
 
     `not_after`: it is not begun later. `at`: when the intent was recorded. `actions` and `runbook`:
-    what freezes are asked about once more, in the transaction that claims it.
+    what freezes are asked about once more, in the transaction that claims it. `rolling`: it takes back
+    what the run did, which only a hard freeze stops.
     """
 
     run: int
@@ -806,6 +800,7 @@ class Execute:
     at: Nanoseconds
     not_after: Nanoseconds
     runbook: str
+    rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

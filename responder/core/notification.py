@@ -40,6 +40,11 @@ FailureReason: TypeAlias = Literal[
 """Why a delivery did not succeed (yet)."""
 
 
+def incident_id(group: int, opened_at: Nanoseconds) -> str:
+    """What people call one life of a group, from its opening to its close."""
+    return f"{group}-{opened_at // 1_000_000_000:x}"
+
+
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     """Who took an incident on, and when. `until` 0: until it resolves."""
 
@@ -97,7 +102,7 @@ class Notification:
 
         Unique in one database, and across databases as far as the moment of opening tells.
         """
-        return f"{self.group}-{self.opened_at // 1_000_000_000:x}"
+        return incident_id(self.group, self.opened_at)
 
     @property
     def status(self) -> Literal["firing", "resolved"]:

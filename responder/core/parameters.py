@@ -6,7 +6,7 @@ language, and nothing is evaluated.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -24,11 +24,13 @@ _PATTERNS: Final[Mapping[str, tuple[str, int, str]]] = {
         "lower-case letters, digits, - and ., as a Deployment's name",
     ),
     "uid": ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", 36, "a UID such as 6f1c...-...-..."),
-    "text": ("[^\\x00-\\x1f\\x7f]+", 1024, "printable text"),
+    # Nothing that cannot be seen or that reorders what is: no control, format or line characters.
+    "text": (r"[^\pC\p{Zl}\p{Zp}]+", 1024, "printable text"),
 }
 _COMPILED: Final = {name: re2.compile(pattern) for name, (pattern, _, _) in _PATTERNS.items()}
-_DIGITS: Final = re2.compile("-?[0-9]{1,18}")
+_DIGITS: Final = re2.compile("0|-?[1-9][0-9]{0,17}")
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
+_NEVER: Final = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class ParameterType:
     def fault(self, text: str) -> str:
         """Why `text` is no value of this type, "" if it is one. The value is shown cut and quoted."""
         shown = ascii(text if len(text) <= 64 else text[:61] + "...")
-        if text in (".", ".."):
+        if text in _NEVER or not _encodable(text):
             return f"{shown} is never a value"
         match self.kind:
             case "int":
@@ -81,7 +83,7 @@ def parse_type(text: str) -> ParameterType:
             least, most = int(parts[0]), int(parts[1])
             if least <= most:
                 return ParameterType("int", least, most)
-        case "enum" if parts and all(parts) and len(set(parts)) == len(parts):
+        case "enum" if parts and len(set(parts)) == len(parts) and _NEVER.isdisjoint(parts):
             return ParameterType("enum", values=tuple(parts))
         case _:
             pass
@@ -100,17 +102,89 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda found: values[found.group(1)], text)
 
 
-def fill_query(text: str, values: Mapping[str, str]) -> str:
+# -- queries ------------------------------------------------------------------------------------
+
+_TOKEN: Final = re.compile(
+    r"""(?P<space>\s+|\#[^\n]*)
+      | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*`)
+      | (?P<quote>["'`])
+      | (?P<reference>\$\{)
+      | (?P<matcher>=~|!~|!=|=(?!=))
+      | (?P<open>[(\[{])
+      | (?P<close>[)\]}])
+      | (?P<other>==|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_WHOLE: Final = re.compile(r'"\$\{([^}"]*)\}"')
+_PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A piece of PromQL. `after`: the matcher operator just before a string, "" where there is none."""
+
+    kind: str
+    text: str
+    after: str = ""
+
+
+def _tokens(query: str) -> Iterator[_Token]:
+    """Every piece, in order; together they are the text."""
+    after = ""
+    for found in _TOKEN.finditer(query):
+        kind = found.lastgroup or "other"
+        yield _Token(kind, found.group(), after if kind == "string" else "")
+        if kind != "space":
+            after = found.group() if kind == "matcher" else ""
+
+
+def query_fault(query: str) -> str:
+    """Why PromQL with `"${name}"` is not one whose references can be filled safely; "" if it is.
+
+    A reference must be the whole value of a label's matcher, in double quotes. Of the language itself
+    only quotes and brackets are looked at.
+    """
+    opened: list[str] = []
+    for token in _tokens(query):
+        match token.kind:
+            case "quote":
+                return f"a string that begins with {token.text} has no end"
+            case "open":
+                opened.append(_PAIRS[token.text])
+            case "close" if not opened or opened.pop() != token.text:
+                return f"a {token.text} closes nothing"
+            case "reference":
+                return 'a ${...} stands outside of quotes; write label="${name}"'
+            case "space" | "string" if "${" in token.text:
+                if not (_WHOLE.fullmatch(token.text) and token.after):
+                    return (
+                        "a ${...} must be the whole value of a label's matcher, in double quotes, "
+                        'as in {namespace="${namespace}"}'
+                    )
+    return f"a {opened[-1]} is missing" if opened else ""
+
+
+def fill_query(query: str, values: Mapping[str, str]) -> str:
     """PromQL with each `"${name}"` replaced by the value as a quoted string; RE2-quoted after `=~` or `!~`.
 
-    A reference must be the whole of a double-quoted string, which `ruleset.runbooks` has checked.
+    Raises ValueError where `query_fault` finds one, and KeyError for a name that is not bound.
     """
-
-    def quoted(found: "re.Match[str]") -> str:
-        value = values[found.group(2)]
-        return found.group(1) + go_quote(re2.escape(value) if found.group(1).strip() else value)
-
-    return _IN_QUERY.sub(quoted, text)
+    if fault := query_fault(query):
+        raise ValueError(fault)
+    return "".join(_filled(token, values) for token in _tokens(query))
 
 
-_IN_QUERY: Final = re.compile(r'((?:[=!]~\s*)?)"\$\{([^}]*)\}"')
+def _filled(token: _Token, values: Mapping[str, str]) -> str:
+    found = _WHOLE.fullmatch(token.text) if token.kind == "string" else None
+    if found is None:
+        return token.text
+    value = values[found.group(1)]
+    return go_quote(re2.escape(value) if token.after in ("=~", "!~") else value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

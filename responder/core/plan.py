@@ -37,8 +37,10 @@ class PlannedStep(msgspec.Struct, frozen=True):
     """One step as it would be carried out.
 
     `calls` are for people, one line each, and exact (`PATCH .../deployments/checkout: ...`).
-    `intended` are absolute values, `observed` the values that the intent depends on; neither holds a
-    resourceVersion, a status or a time. `mutates` False: it only waits or tells.
+    A Plan has one for each step of its runbook, in order. A step that only waits has the action `wait` and
+    intends {"nanoseconds": N}, one that only tells has `notify` and intends {"receiver": NAME}; these do
+    not mutate. `intended` are absolute values, `observed` the values that the intent depends on; neither
+    holds a resourceVersion, a status or a time.
     `undo`: the action that takes it back, "" if there is none.
     `bounds`: what it may do, where its facts do not exist yet.
     """
@@ -111,6 +113,7 @@ class Facts(msgspec.Struct, frozen=True):
     `at`: when the oldest of it was asked. `object`: the target as it was, None if it could not be
     looked at, and then `problem` says why. `firing`: whether the alert fires, asked at `firing_asked`
     ("prometheus"; "" where there is nobody to ask). `probes`: the runbook's preconditions.
+    `notes`: what people should know of the target, and nothing is decided by.
     """
 
     at: Nanoseconds
@@ -119,3 +122,4 @@ class Facts(msgspec.Struct, frozen=True):
     firing_asked: str = ""
     probes: tuple[Probe, ...] = ()
     problem: str = ""
+    notes: tuple[str, ...] = ()

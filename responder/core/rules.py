@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from responder.core.guardrules import GuardRules
 from responder.core.inhibition import InhibitRule
-from responder.core.model import HOUR, MINUTE, Nanoseconds
+from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, label
 from responder.core.routing import Router
 from responder.core.runbook import Runbook
 from responder.core.timeintervals import TimeInterval
@@ -75,6 +75,18 @@ class Ruleset:
     guards: GuardRules = field(default_factory=GuardRules)
     clusters: tuple[str, ...] = ()
     asks_prometheus: bool = False
+    _by_name: dict[str, list[Runbook]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for runbook in self.runbooks.values():
+            for name in runbook.alert_names:
+                self._by_name.setdefault(name, []).append(runbook)
+
+    def runbooks_for(self, labels: Labels) -> list[Runbook]:
+        """The runbooks that match an alert, in the order of their names."""
+        named = self._by_name.get(label(labels, "alertname"), ())
+        found = [one for one in (*named, *self._by_name.get("", ())) if one.matches(labels)]
+        return sorted(found, key=lambda one: one.name) if len(found) > 1 else found
 
     @property
     def mends(self) -> bool:

@@ -36,7 +36,7 @@ MOVES: Final[Mapping[RunState, frozenset[RunState]]] = {
     "awaiting_approval": frozenset({"approved", "denied", "expired", "cancelled"}),
     "approved": frozenset({"executing", "denied", "expired", "cancelled"}),
     "executing": frozenset({"executing", "waiting", "verifying", "failed", "unknown", "cancelled"}),
-    "waiting": frozenset({"executing", "verifying", "expired", "cancelled", "failed"}),
+    "waiting": frozenset({"executing", "expired", "cancelled"}),
     "unknown": frozenset({"executing", "verifying", "failed"}),
     "verifying": frozenset({"succeeded", "failed", "unknown"}),
     "failed": frozenset({"rolling_back"}),
@@ -107,9 +107,11 @@ class Run(msgspec.Struct, frozen=True):
     `mode`, `risk`: the effective ones when it was judged last; `needed`: persons in all.
     `lap` counts what was asked of `actions`, so that a late answer to an earlier question is known as such.
     `step`: the index of the step that is under way or next; `ordered_at`: when its intent was recorded
-    (0: it was not). `acted_at`: when it first reached `executing` (0: never); budgets count from it.
+    (0: it was not), under `key`. `acted_at`: when it first reached `executing` (0: never); budgets count
+    from it.
     `applied`: steps that were carried out. `due_at`: the next thing that happens by time (0: nothing).
-    `nonce`: of the card that is shown now; a button with another is out of date.
+    `rolling`: what `on_failure` asks for is being done; `step` counts in that. `only_plan`: it ends when
+    its plan is judged. `nonce`: of the card that is shown now; a button with another is out of date.
     """
 
     number: int
@@ -137,9 +139,11 @@ class Run(msgspec.Struct, frozen=True):
     lap: int = 0
     step: int = 0
     ordered_at: Nanoseconds = 0
+    key: str = ""
     acted_at: Nanoseconds = 0
     applied: int = 0
     rolling: bool = False
+    only_plan: bool = False
     due_at: Nanoseconds = 0
     expires_at: Nanoseconds = 0
     hold_until: Nanoseconds = 0
@@ -197,3 +201,34 @@ def end(run: Run, at: Nanoseconds) -> Run:
     if run.state != "failed":
         raise IllegalMove(f"run {run.id} is {run.state}: only a failed run ends like this")
     return msgspec.structs.replace(run, ended_at=at, due_at=0)
+
+
+class RunIndex:
+    """Which run is open for a target, and which answered a life of an alert last."""
+
+    __slots__ = ("answered", "open", "refused")
+
+    def __init__(self) -> None:
+        """Of no run."""
+        self.open: dict[tuple[str, str], int] = {}
+        self.answered: dict[tuple[str, str, Nanoseconds], int] = {}
+        self.refused: dict[tuple[str, str], int] = {}
+
+    def put(self, run: Run) -> None:
+        """Take a run's new value in."""
+        place = run.runbook, run.target_key
+        if run.open:
+            self.open[place] = run.number
+        elif self.open.get(place) == run.number:
+            del self.open[place]
+        for episode in run.episodes:
+            key = run.runbook, episode.fingerprint, episode.starts_at
+            self.answered[key] = max(run.number, self.answered.get(key, 0))
+        if run.target is None:
+            refusal = run.runbook, run.why
+            self.refused[refusal] = max(run.number, self.refused.get(refusal, 0))
+
+    def last(self, runbook: str, episode: Episode, why: str) -> int | None:
+        """The number of the newest run that answered this, or was refused with the same words."""
+        number = self.answered.get((runbook, episode.fingerprint, episode.starts_at))
+        return number or (self.refused.get((runbook, why)) if why else None)

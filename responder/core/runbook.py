@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from responder.core.matching import Matcher, all_match
 from responder.core.model import Labels, Nanoseconds, label
-from responder.core.parameters import ParameterType, fill
+from responder.core.parameters import Kind, ParameterType, fill
 
 Mode: TypeAlias = Literal["observe", "suggest", "approve", "auto"]
 MODES: Final[tuple[Mode, ...]] = ("observe", "suggest", "approve", "auto")
@@ -153,6 +153,15 @@ class Runbook:
     prose: str = ""
     place: str = ""
 
+    @property
+    def alert_names(self) -> frozenset[str]:
+        """The values of `alertname` that can match; "" among them stands for any."""
+        names: set[str] = set()
+        for matchers in self.matchers:
+            exact = [matcher.accepts for matcher in matchers if matcher.name == "alertname"]
+            names |= next((values for values in exact if values is not None), frozenset({""}))
+        return frozenset(names)
+
     def matches(self, labels: Labels) -> bool:
         """Whether an alert with these labels has this runbook."""
         given = dict(labels)
@@ -196,6 +205,8 @@ def bind(
             values[parameter.name] = text
     if runbook.target is not None and CLUSTER not in values:
         _bind_cluster(labels, given, clusters, values, problems)
+    if runbook.target is not None and not problems:
+        problems.extend(_target_faults(runbook.target, values))
     known = {parameter.name for parameter in runbook.parameters} | {CLUSTER}
     problems.extend(f"{name}: the runbook has no such parameter" for name in sorted(set(given) - known))
     return Bound(values, tuple(problems))
@@ -226,6 +237,15 @@ def _bind_cluster(
         values[CLUSTER] = clusters[0]
     else:
         problems.append(f"cluster: not named, and {len(clusters) or 'no'} clusters are configured")
+
+
+def _target_faults(target: Target, values: Mapping[str, str]) -> list[str]:
+    """What of the target is no name of an object, once the values are put together."""
+    parts: tuple[tuple[str, Kind, str], ...] = (("target's name", "dns_subdomain", target.name),)
+    if target.namespace:
+        parts += (("target's namespace", "dns_label", target.namespace),)
+    found = ((what, ParameterType(kind).fault(fill(text, values))) for what, kind, text in parts)
+    return [f"{what}: {fault}" for what, fault in found if fault]
 
 
 def lower(one: Mode, other: Mode) -> Mode:

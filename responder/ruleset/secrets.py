@@ -30,6 +30,7 @@ class Reading:
     written down in its place. `withheld` counts secrets that were asked for and are not there:
     not read, or masked when these rules were stored; `lacking` what was found unsupported.
     `places`: where the settings name files with secrets; `missing`: those that are not there.
+    `files`: each scalar that names a file, and that file.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -41,6 +42,7 @@ class Reading:
     lacking: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    files: dict[ScalarNode, Path] = field(default_factory=dict)
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""
@@ -179,6 +181,7 @@ class Reading:
     def path(self, node: ScalarNode, key: str) -> Path | None:
         """The absolute path that a node names, from its own file's directory; None if not allowed."""
         path = (Path(node.place.file).parent / node.text).absolute()
+        self.files[node] = path
         if self.secrets_dir is None or path.resolve().is_relative_to(self.secrets_dir.resolve()):
             return path
         self.problems.error(node.place, f"{key}: {path} does not lie in secrets_dir {self.secrets_dir}")

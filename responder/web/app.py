@@ -22,6 +22,7 @@ from responder.web.alertmanager import AlertmanagerApi
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
 from responder.web.intake import Intake
+from responder.web.slack import SlackEntrance
 
 log = logger("web")
 
@@ -119,6 +120,7 @@ def build(
     alertmanager: AlertmanagerApi,
     stopping: Callable[[], bool],
     answered: Tally,
+    slack: SlackEntrance | None = None,
 ) -> web.Application:
     """The application with every route of this version."""
 
@@ -165,6 +167,8 @@ def build(
     app.router.add_get("/", management.front)
     alertmanager.add_routes(app)
     api.add_routes(app)
+    if slack is not None:
+        slack.add_routes(app)
     return app
 
 
@@ -177,4 +181,6 @@ def _entrance(path: str) -> str:
         return "alertmanager_api"
     if path.startswith("/api/v1/"):
         return "own_api"
+    if path.startswith("/slack/"):
+        return "slack"
     return "management" if path.startswith("/-/") or path in ("/", "/metrics") else "other"

@@ -165,7 +165,6 @@ kubernetes: [{cluster: a, konfig: b}]
         "r.yaml:11:18: error: url: not a URL such as https://example.com/path",
         "r.yaml:11:34: error: every: cannot be zero",
         'r.yaml:11:38: error: unknown key "host" in heartbeat; it may have every, url',
-        "r.yaml:12:1: warning: kubernetes: not used by this version",
         'r.yaml:12:27: error: unknown key "konfig" in kubernetes; did you mean "kubeconfig"?',
     ]
 
@@ -288,19 +287,12 @@ overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}}
 
 def test_settings_of_later_versions_are_checked_and_kept() -> None:
     settings = load("""
-kubernetes: [{cluster: prod}, {cluster: lab, kubeconfig: k, context: c}]
-prometheus: {url: "http://prometheus:9090"}
 heartbeat: {url: "https://hc.example/x", every: 60s}
 """)
     assert [str(warning) for warning in settings.warnings] == [
-        "r.yaml:2:1: warning: kubernetes: not used by this version",
-        "r.yaml:3:1: warning: prometheus: not used by this version",
-        "r.yaml:4:1: warning: heartbeat: not used by this version",
+        "r.yaml:2:1: warning: heartbeat: not used by this version",
     ]
-    assert settings.unused["kubernetes"] == [
-        {"cluster": "prod"},
-        {"cluster": "lab", "kubeconfig": "k", "context": "c"},
-    ]
+    assert settings.unused["heartbeat"] == {"url": "https://hc.example/x", "every": "60s"}
 
 
 def test_a_repr_shows_no_capability_url() -> None:
@@ -331,15 +323,17 @@ def test_the_shipped_default_shows_every_key() -> None:
     Path("config/tokens.yaml").write_text("[]")
     settings = load(text)
     assert {field.name for field in dataclass_fields(settings)} - set(_top_level(text)) == {
-        "unused",  # kubernetes, prometheus, heartbeat
+        "unused",  # heartbeat
         "places",
         "warnings",
         "overrides",  # the sandbox's
         "sandbox",
     }
-    assert set(settings.unused) == {"kubernetes", "prometheus", "heartbeat"}
-    # Every key of the three is there: none has its default.
-    for section in (settings.slack, settings.pagerduty, settings.smtp):
+    assert set(settings.unused) == {"heartbeat"}
+    # Every key of these is there: none has its default.
+    sections = (settings.slack, settings.pagerduty, settings.smtp, settings.prometheus, *settings.kubernetes)
+    assert len(sections) == 5
+    for section in sections:
         assert section is not None
         shown = {field.name for field in dataclass_fields(section) if getattr(section, field.name) is None}
         assert shown == set()
