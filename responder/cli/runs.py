@@ -22,10 +22,11 @@ from responder.cli.client import (
     seconds,
     url_options,
 )
+from responder.cli.intent import intent_lines, intent_of, page_of
 from responder.cli.runtext import run_lines, run_target
 from responder.cli.table import print_table
 from responder.core.run import RunState
-from responder.errors import NotFound, Refused, UsageError
+from responder.errors import Refused, UsageError
 
 _LOOK_AGAIN: Final = 0.2
 _LOOKS: Final = 300
@@ -122,11 +123,13 @@ _PAIRS: Final = (
 
 @click.command(
     "plan",
-    help="Say what the runbook NAME would do, exactly, and what every guard says; nothing is done.\n\n"
+    help="Say what the runbook NAME would do, exactly, and what every guard says; nothing is done. With "
+    "--rules only what the page in DIR says: no service is asked, no target looked at.\n\n"
     f"{_PAIRS}\n\nExit status 1: a guard denies it.",
 )
 @click.argument("name")
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--rules", type=click.Path(path_type=Path), metavar="DIR", help="A rules directory.")
 @url_options
 @output_option
 @click.pass_context
@@ -134,11 +137,22 @@ def plan(
     context: click.Context,
     name: str,
     parameters: tuple[str, ...],
+    rules: Path | None,
     url: str | None,
     token: str,
     output: Literal["text", "json"],
 ) -> None:
-    """Have a plan made and judged."""
+    """Have a plan made and judged, or say what the page intends."""
+    if rules is not None:
+        if url and context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError("--rules reads files and --url asks a service: give one of them")
+        intent = intent_of(page_of(rules, name), _pairs(parameters))
+        if output == "json":
+            print_json(intent)
+            return
+        for line in intent_lines(intent):
+            click.echo(printable(line))
+        return
     client = Client(url or DEFAULT_URL, token)
     asked = {"runbook": name, "parameters": _pairs(parameters), "plan_only": True}
     run = _asked(client, asked)
@@ -277,12 +291,7 @@ def _page(name: str) -> str:
 
 def _same_text(client: Client, name: str, rules: Path) -> str:
     """The hash of the page in `rules`, which is the one in force. Raises Refused if it is not."""
-    from responder.ruleset import load_ruleset
-    from responder.settings import Settings
-
-    read = load_ruleset(rules, Settings(), read_files=False).ruleset.runbooks.get(name)
-    if read is None:
-        raise NotFound(f"{rules} has no runbook {name!r}")
+    read = page_of(rules, name)
     in_force = client.get(_page(name))["hash"]
     if in_force != read.hash:
         raise Refused(

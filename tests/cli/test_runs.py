@@ -1,6 +1,7 @@
 """`responder runs`, and what people ask of a runbook."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,3 +199,18 @@ def test_a_runbook_is_reset() -> None:
         [("POST", f"{PAGE}/reset")],
         [{"reason": "mended"}],
     )
+
+
+def test_a_page_that_is_not_the_one_in_force_is_neither_signed_nor_run() -> None:
+    rules = Path(__file__).parents[2] / "rules"
+    with Service({"hash": "a" * 64}) as service:
+        signed = run(
+            *("runbook", "sign", "pod-restarts", "--reason", "x", "--rules", rules), "--url", service.url
+        )
+        asked = run("runbook", "run", "pod-restarts", "--rules", rules, "--url", service.url)
+    for result in (signed, asked):
+        assert (result.exit_code, result.stderr.partition(" than ")[0]) == (
+            1,
+            f"{service.url} has another text of pod-restarts in force (aaaaaaaaaaaa...)",
+        )
+    assert [asked[:2] for asked in service.asked] == [("GET", PAGE)] * 2

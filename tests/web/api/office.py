@@ -108,6 +108,14 @@ class Office:
             assert response.status == 200
         await self.service.engine.caught_up()
 
+    async def asked_for(self) -> str:
+        """The id of the first run, once somebody has asked for it."""
+        runs = self.service.engine.state.runs
+        async with asyncio.timeout(10):
+            while not runs:  # noqa: ASYNC110 # the engine has no event for that
+                await asyncio.sleep(0.01)
+        return runs[1].id
+
     def run(self, run_id: str) -> Run:
         return next(run for run in self.service.engine.state.runs.values() if run.id == run_id)
 
