@@ -96,6 +96,11 @@ class Acts:
         self._under_way: dict[int, list[_Task]] = {}
         self._waiting = 0
         self._stopped = False
+        self._warming: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Import what is slow to import, beside the event loop, where there is a cluster to talk to."""
+        self._warming = asyncio.create_task(self._clusters.warm(), name="actions warm up")
 
     def take(self, acts: Sequence[Act]) -> None:
         """Begin. What was taken before, by run and lap, is ignored; a later lap ends earlier looks."""
@@ -119,6 +124,7 @@ class Acts:
         """Drop what is under way. A step that was begun stays claimed, and is looked at after a start."""
         self._stopped = True
         tasks = [one.task for each in self._under_way.values() for one in each]
+        tasks += [self._warming] if self._warming else []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

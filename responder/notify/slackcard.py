@@ -7,7 +7,7 @@ incident. It stays within Slack's limits, and nothing in it that came from elsew
 from collections.abc import Iterator
 from typing import Final
 
-from responder.core.model import Nanoseconds
+from responder.core.model import SECOND, Nanoseconds, format_duration
 from responder.core.plan import PlannedStep
 from responder.core.run import GuardResult, Moment, Run, RunState, Verdict
 from responder.core.truncation import truncate_runes
@@ -136,16 +136,22 @@ def _plan(page: Page, run: Run) -> None:
                 section(mrkdwn(code("\n".join(_exactly(step)) or "nothing is called", _CALLS // len(steps)))),
             )
         else:
-            page.add(section(mrkdwn(cut_mrkdwn(f"*{number}.* {MRKDWN.text(_calls(step))}", _NAME))))
+            page.add(section(mrkdwn(cut_mrkdwn(f"*{number}.* {MRKDWN.text(_does(step))}", _NAME))))
     if len(steps) > _STEPS:
         page.add(context(plain(f"And {len(steps) - _STEPS} more steps")))
     if run.plan.on_failure:
-        last = ", ".join(step.action if step.mutates else _calls(step) for step in run.plan.on_failure)
+        last = ", ".join(step.action if step.mutates else _does(step) for step in run.plan.on_failure)
         page.add(context(plain(truncate_runes(f"If it does not help: {content.one_line(last)}", _LINE))))
 
 
-def _calls(step: PlannedStep) -> str:
-    return "; ".join(step.calls) or step.action
+def _does(step: PlannedStep) -> str:
+    """A step that changes nothing, in words."""
+    intended = step.intended
+    if step.action == "wait" and isinstance(intended.get("nanoseconds"), int):
+        return f"wait {format_duration(intended['nanoseconds'])}"
+    if step.action == "notify" and "receiver" in intended:
+        return f"tell {intended['receiver']}"
+    return step.action
 
 
 def _exactly(step: PlannedStep) -> Iterator[str]:
@@ -208,4 +214,4 @@ def _story(story: tuple[Moment, ...]) -> str:
 def time_of(at: Nanoseconds) -> str:
     """The time of day to the second, in each reader's own zone; elsewhere it reads as UTC."""
     utc = runs.utc(at).split()[1]
-    return f"<!date^{at // 1_000_000_000}^{{time_secs}}|{utc}>"
+    return f"<!date^{at // SECOND}^{{time_secs}}|{utc}>"

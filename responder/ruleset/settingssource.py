@@ -87,6 +87,9 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        kubernetes=tuple(map(Cluster, fields.texts("clusters"))),
+        # Which one it was, no rule depends on.
+        prometheus=Prometheus("") if fields.read("asks_prometheus", flag, False) else None,
         guards=read_guards(fields),
         kubernetes=tuple(Cluster(name) for name in fields.texts("clusters")),
         prometheus=(settings.prometheus or Prometheus("")) if asks else None,

@@ -48,6 +48,17 @@ def test_every_problem_and_1() -> None:
     assert result.stderr == "rules: 3 errors, no warnings\n"
 
 
+def test_a_broken_runbook_is_an_error_here_too() -> None:
+    write(GOOD)
+    Path("rules/runbooks").mkdir()
+    write("---\nrunbook: a\n---\n", "rules/runbooks/a.md")
+    result = check("--rules", "rules/")
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "rules/runbooks/a.md:2:1: error: the front matter needs title\n",
+    )
+
+
 def test_what_this_version_lacks() -> None:
     write(LACKING, "alertmanager.yml")
     result = check("--rules", "alertmanager.yml")

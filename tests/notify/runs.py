@@ -24,14 +24,15 @@ RESTART: Final = PlannedStep(
     undo="kubernetes.rollout_undo",
 )
 UNDO: Final = PlannedStep(action="kubernetes.rollout_undo", target=TARGET, bounds="to the revision before")
-TELL: Final = PlannedStep(action="notify", calls=("tell pagerduty-critical",), mutates=False)
+TELL: Final = PlannedStep(action="notify", intended={"receiver": "pagerduty-critical"}, mutates=False)
+WAIT: Final = PlannedStep(action="wait", intended={"nanoseconds": 5 * MINUTE}, mutates=False)
 
 PLAN: Final = Plan(
     "pod-restarts",
     "a" * 64,
     {"namespace": "shop", "deployment": "checkout"},
     TARGET,
-    (RESTART,),
+    (RESTART, WAIT),
     (UNDO, TELL),
 )
 

@@ -193,7 +193,7 @@ class Api:
         return True
 
     async def _configuration(self, subject: Subject) -> "Configuration":
-        await asyncio.to_thread(importlib.import_module, "kubernetes_asyncio.client")
+        await _imported()
         from kubernetes_asyncio import config
         from kubernetes_asyncio.client import Configuration
 
@@ -258,6 +258,10 @@ class Api:
         return client
 
 
+async def _imported() -> None:
+    await asyncio.to_thread(importlib.import_module, "kubernetes_asyncio.client")
+
+
 async def _no_redirects(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -288,6 +292,11 @@ class Clusters:
     def asking(self) -> bool:
         """Whether a request is on its way."""
         return any(api.asking for api in self._apis.values())
+
+    async def warm(self) -> None:
+        """Import the client library: it takes a second or more, which a decision should not wait for."""
+        if self._apis:
+            await _imported()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -242,20 +242,21 @@ class _Step:
         if len(active) == 1:
             self._scale(active[0], self._spec["replicas"])
             return
-        total = sum(one["spec"]["replicas"] for one in active)
         allowed = self._spec["replicas"] + self._bounds()[0] if self._spec["replicas"] else 0
-        adding = allowed - total
-        left = adding
-        largest_first = sorted(active, key=lambda one: -one["spec"]["replicas"])
-        shares = {}
-        for one in largest_first:
-            share = round(one["spec"]["replicas"] * adding / total)
-            share = min(share, left) if adding > 0 else max(share, left)
-            shares[one["metadata"]["name"]] = share
-            left -= share
-        shares[largest_first[0]["metadata"]["name"]] += left
+        left = allowed - sum(one["spec"]["replicas"] for one in active)
+        # Among equals the newest grows first, and the oldest shrinks first.
+        newest = -1 if left > 0 else 1
+        active.sort(key=lambda one: (-one["spec"]["replicas"], newest * revision(one)))
+        wanted = {}
         for one in active:
-            self._scale(one, max(one["spec"]["replicas"] + shares[one["metadata"]["name"]], 0))
+            has, most = one["spec"]["replicas"], int(one["metadata"]["annotations"][MOST])
+            share = int(has * allowed / most + 0.5) - has
+            share = min(share, left) if left > 0 else max(share, left)
+            wanted[one["metadata"]["name"]] = has + share
+            left -= share
+        wanted[active[0]["metadata"]["name"]] += left
+        for one in active:
+            self._scale(one, max(wanted[one["metadata"]["name"]], 0))
 
     def _recreate(self) -> None:
         for one in self._old():
@@ -268,14 +269,8 @@ class _Step:
         replicas, (surge, unavailable) = self._spec["replicas"], self._bounds()
         total = sum(one["spec"]["replicas"] for one in self._sets)
         has = self._new["spec"]["replicas"]
-        if has > replicas:
-            self._scale(self._new, replicas)
-        elif has < replicas and total < replicas + surge:
-            self._scale(self._new, has + min(replicas + surge - total, replicas - has))
-        elif any(
-            (one["metadata"].get("annotations") or {}).get(DESIRED) != str(replicas) for one in [self._new]
-        ):
-            self._scale(self._new, has)
+        room = max(replicas + surge - total, 0)
+        self._scale(self._new, min(has + room, replicas))
         total = sum(one["spec"]["replicas"] for one in self._sets)
         unready = self._new["spec"]["replicas"] - _available(self._new)
         spare = total - (replicas - unavailable) - unready

@@ -109,7 +109,7 @@ class SlackEntrance:
         try:
             payload = msgspec.json.decode(form.get("payload", ""), type=Payload)
         except msgspec.DecodeError:
-            raise self._refused("unreadable", UsageError("the payload cannot be read")) from None
+            raise UsageError("the payload cannot be read") from None
         who = self._caller(payload.user.id)
         if payload.type == "block_actions":
             for action in payload.actions[:1]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from responder.core.matcherparse import MatcherError, Triple, parse_classic_one
+from responder.core.matching import Matcher
 from responder.errors import UsageError
 
 _MOST: Final = 64
@@ -49,7 +50,9 @@ def matchers(given: Iterable[str]) -> tuple[Triple, ...]:
             found.append(("alertname", "=", word))
             continue
         try:
-            found.append(parse_classic_one(word))
+            triple = parse_classic_one(word)
+            Matcher(*triple)  # a bad regular expression is refused here, before it is accepted
+            found.append(triple)
         except MatcherError as error:
             raise UsageError(str(error)) from None
     return tuple(found)
