@@ -17,7 +17,7 @@ from responder.web.access import Identity
 from responder.web.api.body import read_body
 from responder.web.api.corridor import Corridor, answer, done
 from responder.web.api.query import known, number, some_of
-from responder.web.api.runview import run_order, whole_run
+from responder.web.api.runview import journaled, run_order, whole_run
 
 _LOOK: Final = "/api/v1/runs"
 _STATES: Final[tuple[str, ...]] = get_args(RunState)
@@ -65,8 +65,7 @@ class Runs:
         rows = await self._corridor.rows(
             lambda c: journal.naming(c, run.id, since=run.created_at, until=run.ended_at, limit=_ROWS)
         )
-        told = [{"n": row.n, "at": row.at, "body": row.decoded(), "hash": row.hash} for row in rows]
-        return answer({**self._shown(run), "journal": told})
+        return answer({**self._shown(run), "journal": [journaled(row, run.id) for row in rows]})
 
     def _shown(self, run: Run) -> dict[str, object]:
         groups = self._corridor.state.groups
