@@ -59,7 +59,6 @@ _GOOD: Final = frozenset(
 )
 @click.option("--runbook", "runbooks", multiple=True, metavar="NAME", help="Only this runbook's.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most so many.")
-@click.option("--before", metavar="RUN", help="Those older than this one.")
 @url_options
 @output_option
 def runs(
@@ -67,7 +66,6 @@ def runs(
     states: tuple[str, ...],
     runbooks: tuple[str, ...],
     limit: int,
-    before: str | None,
     url: str | None,
     token: str,
     output: Literal["text", "json"],
@@ -75,19 +73,19 @@ def runs(
     """Print runs as a table, or one in full."""
     client = Client(url or DEFAULT_URL, token)
     if run is not None:
-        if states or runbooks or before:
-            raise UsageError("--state, --runbook and --before are for the list: leave RUN out")
+        if states or runbooks:
+            raise UsageError("--state and --runbook are for the list: leave RUN out")
         _print(client.get(path_of(run)), output)
         return
-    query = [("limit", str(limit)), *([("before", before)] if before else [])]
-    query += [("state", state) for state in states] + [("runbook", name) for name in runbooks]
+    query = [("limit", str(limit)), *(("state", state) for state in states)]
+    query += [("runbook", name) for name in runbooks]
     found = client.get("/api/v1/runs", query)
     if output == "json":
         print_json(found)
     elif found:
         print_table(_HEADINGS, map(_cells, found))
     else:
-        click.echo("no run" if states or runbooks or before else "nothing was run lately")
+        click.echo("no run" if states or runbooks else "nothing was run lately")
 
 
 _HEADINGS: Final = ("RUN", "RUNBOOK", "STATE", "WHY", "TARGET", "ASKED BY", "SINCE")

@@ -41,8 +41,6 @@ def test_runs_are_listed() -> None:
             "denied",
             "--runbook",
             "a",
-            "--before",
-            "r9",
             "--limit",
             "5",
             "--url",
@@ -60,7 +58,7 @@ def test_runs_are_listed() -> None:
     assert [path for _, path, _ in service.asked] == [
         "/api/v1/runs?limit=50",
         "/api/v1/runs?limit=50",
-        "/api/v1/runs?limit=5&before=r9&state=denied&runbook=a",
+        "/api/v1/runs?limit=5&state=denied&runbook=a",
     ]
 
 
@@ -79,7 +77,7 @@ def test_a_run_in_full() -> None:
     assert json.loads(document.output) == RUN
     assert (wrong.exit_code, wrong.stderr) == (
         2,
-        "--state, --runbook and --before are for the list: leave RUN out\n",
+        "--state and --runbook are for the list: leave RUN out\n",
     )
     assert [path for _, path, _ in service.asked] == [PATH, PATH]
 
