@@ -79,7 +79,6 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
     fields = Fields(parse(text, SETTINGS, problems), "the stored settings", problems)
     compatibility = fields.read("compatibility", choice("responder", "alertmanager"), "responder")
     destinations = read_destinations(fields)
-    asks = fields.read("asks_prometheus", flag, False)
     stored = replace(
         settings,
         compatibility="alertmanager" if compatibility == "alertmanager" else "responder",
@@ -91,8 +90,6 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
         # Which one it was, no rule depends on.
         prometheus=Prometheus("") if fields.read("asks_prometheus", flag, False) else None,
         guards=read_guards(fields),
-        kubernetes=tuple(Cluster(name) for name in fields.texts("clusters")),
-        prometheus=(settings.prometheus or Prometheus("")) if asks else None,
         overrides=read_overrides(fields),
     )
     missing = set(fields.texts("missing"))
