@@ -1,7 +1,7 @@
 """Inputs: what is asked or observed, imperative or past, with everything random that its decision will need.
 
-`web`, `engine`, `delivery` and `actions` make them, `store.inputs` keeps them, `core.decide` answers them. They
-have no behaviour.
+`web`, `engine`, `delivery` and `actions` make them, `store.inputs` keeps them, `core.decide` answers
+them. They have no behaviour.
 """
 
 from dataclasses import dataclass
