@@ -6,6 +6,7 @@ step is claimed before it is carried out, and carried out once: what is not cert
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -172,7 +173,7 @@ class Acts:
         try:
             return await work
         except Exception as error:
-            log.error("action_failed", what=type(otherwise).__name__, error=type(error).__name__)
+            log.error("action_failed", what=type(otherwise).__name__, error=_where(error))
             return otherwise
 
     def _unseen(self, act: Inspect) -> FactsGathered:
@@ -234,7 +235,7 @@ class Acts:
             ended = await action.apply(act, begin_by)
             return await action.settle(act, until) if ended.result == "applied" else ended
         except Exception as error:
-            log.error("action_failed", what="step", run=act.id, error=type(error).__name__)
+            log.error("action_failed", what="step", run=act.id, error=_where(error))
             return Ended("unknown", _BUG)
 
     @contextlib.contextmanager
@@ -259,6 +260,12 @@ class Acts:
                 log.warning("report_failed", what=type(answer).__name__, error=str(error))
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _where(error: Exception) -> str:
+    """A bug's kind and place; its words may hold anything."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name} ({frame.filename}:{frame.lineno})"
 
 
 _BUG: Final = "an error in Responder itself; its log has more"

@@ -77,6 +77,7 @@ class Api:
         self._settings = settings
         self._timeout = timeout
         self._client: ApiClient | None = None
+        self._retired: list[ApiClient] = []
         self._making = asyncio.Lock()
         self.asking = 0
 
@@ -108,9 +109,10 @@ class Api:
 
     async def close(self) -> None:
         """Close every connection."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        clients, self._client, self._retired = [self._client, *self._retired], None, []
+        for client in clients:
+            if client is not None:
+                await client.close()
 
     # -- one request ----------------------------------------------------------------------
 
@@ -140,6 +142,8 @@ class Api:
             return await self._request(client, subject, method, place, query, body, content_type)
         finally:
             self.asking -= 1
+            while self._retired and not self.asking:
+                await self._retired.pop().close()
 
     async def _request(
         self,
@@ -188,8 +192,8 @@ class Api:
             if configuration.api_key == refused.configuration.api_key:
                 return False
             self._client = await self._connect(configuration)
-        # Others may be in the middle of an answer on the old connections: they end by themselves.
-        await refused.close()
+            # Others may wait for an answer on the old connections: they are closed when nobody does.
+            self._retired.append(refused)
         return True
 
     async def _configuration(self, subject: Subject) -> "Configuration":

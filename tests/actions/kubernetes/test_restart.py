@@ -107,6 +107,7 @@ async def test_pods_that_break_after_a_rollout_do_not_make_it_busy(yard: Yard) -
             'deployments.apps "nowhere" not found',
         ),
         ({"cluster": "lab"}, "no cluster 'lab' is configured"),
+        ({"kind": "StatefulSet"}, "sandbox/shop/StatefulSet/checkout is no Deployment"),
     ],
 )
 async def test_a_target_that_is_not_there_is_said_to_be_so(
