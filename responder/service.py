@@ -103,6 +103,7 @@ class Service:
             undo.push_async_callback(self.delivery.stop)
             if acts is not None:
                 undo.push_async_callback(acts.stop)
+                acts.start()
             await self._listen(undo)
             housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
             undo.push_async_callback(_cancel, housekeeping)

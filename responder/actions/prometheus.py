@@ -182,7 +182,7 @@ def _read(status: int, body: bytes, token: str) -> Answer:
     if not isinstance(said, dict) or said.get("status") != "success" or status != 200:
         error = said.get("error") if isinstance(said, dict) else None
         words = _clean(error, token) if isinstance(error, str) else ""
-        return Answer(problem=f"HTTP {status}" + (f": {words}" if words else ""))
+        return Answer(problem=f"HTTP {status}: {words or 'not what Prometheus answers'}")
     if warnings := said.get("warnings"):
         first = _clean(str(warnings[0]), token) if isinstance(warnings, list) else ""
         return Answer(problem=f"a partial answer: {first}")
@@ -192,7 +192,7 @@ def _read(status: int, body: bytes, token: str) -> Answer:
         return Answer(problem=f"the expression gives {_clean(str(kind), token)}, and not a list of samples")
     try:
         return Answer(tuple(_sample(one) for one in data["result"]))
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return Answer(problem="an answer that cannot be understood")
 
 

@@ -6,6 +6,7 @@ step is claimed before it is carried out, and carried out once: what is not cert
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -96,6 +97,11 @@ class Acts:
         self._under_way: dict[int, list[_Task]] = {}
         self._waiting = 0
         self._stopped = False
+        self._warming: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Import what is slow to import, beside the event loop, where there is a cluster to talk to."""
+        self._warming = asyncio.create_task(self._clusters.warm(), name="actions warm up")
 
     def take(self, acts: Sequence[Act]) -> None:
         """Begin. What was taken before, by run and lap, is ignored; a later lap ends earlier looks."""
@@ -119,6 +125,7 @@ class Acts:
         """Drop what is under way. A step that was begun stays claimed, and is looked at after a start."""
         self._stopped = True
         tasks = [one.task for each in self._under_way.values() for one in each]
+        tasks += [self._warming] if self._warming else []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -166,7 +173,7 @@ class Acts:
         try:
             return await work
         except Exception as error:
-            log.error("action_failed", what=type(otherwise).__name__, error=type(error).__name__)
+            log.error("action_failed", what=type(otherwise).__name__, error=_where(error))
             return otherwise
 
     def _unseen(self, act: Inspect) -> FactsGathered:
@@ -228,7 +235,7 @@ class Acts:
             ended = await action.apply(act, begin_by)
             return await action.settle(act, until) if ended.result == "applied" else ended
         except Exception as error:
-            log.error("action_failed", what="step", run=act.id, error=type(error).__name__)
+            log.error("action_failed", what="step", run=act.id, error=_where(error))
             return Ended("unknown", _BUG)
 
     @contextlib.contextmanager
@@ -253,6 +260,12 @@ class Acts:
                 log.warning("report_failed", what=type(answer).__name__, error=str(error))
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _where(error: Exception) -> str:
+    """A bug's kind and place; its words may hold anything."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name} ({frame.filename}:{frame.lineno})"
 
 
 _BUG: Final = "an error in Responder itself; its log has more"

@@ -98,8 +98,8 @@ def backtest(
             connection, settings, Limits(limits.labels, limits.label_value, limits.annotations)
         )
         end = min(until or recording.ends, recording.ends)
-        start = max(end - last if last is not None else since or recording.begins, 1)
-        if start > end:
+        start = max(end - last if last is not None else since or 1, 1)
+        if start > end or end < recording.begins:
             span = f"{_short(recording.begins)} to {_short(recording.ends)}"
             raise UsageError(f"there is nothing between --from and --to: the record goes from {span}")
         beginning = recording.beginning(start - _SETTLING)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from responder.cli.client import output_option, print_json, printable
+from responder.cli.table import print_table
 from responder.core.guardrules import GuardRules
 from responder.core.model import format_duration
 from responder.core.runbook import ActionStep, NotifyStep, Query, Runbook, Step, Verify, WaitStep
@@ -50,11 +51,10 @@ def list_(rules: Path, output: Literal["text", "json"]) -> None:
     if output == "json":
         print_json([_summary(runbook) for runbook in found])
     else:
-        wide = max((len(runbook.name) for runbook in found), default=0)
-        for runbook in found:
-            line = f"{runbook.name:<{wide}}  {runbook.mode:<7}  {risk_of(runbook):<6}  {runbook.title}"
-            click.echo(printable(line))
-        if not found:
+        if found:
+            rows = [(one.name, one.mode, risk_of(one), one.title) for one in found]
+            print_table(("NAME", "MODE", "RISK", "TITLE"), rows)
+        else:
             click.echo("no runbooks", err=True)
     if broken := {problem.file for problem in pages.broken}:
         click.echo(f"left out: {', '.join(sorted(broken))} (responder runbook lint says why)", err=True)

@@ -22,6 +22,7 @@ from responder.replay import ENDLESS, Line, reachable
 from responder.replay.ruletest import Expected, TestFile, check_names, read_tests
 from responder.replay.trial import Result, Wanted, run
 from responder.ruleset import load_ruleset
+from responder.ruleset.load import ROUTING
 from responder.settings import Settings
 
 _RULES: Final = Path("rules")
@@ -57,9 +58,9 @@ def test(
 ) -> None:
     """Hold rules against their tests: who is told what and when, what is hidden and why.
 
-    FILE is a file of tests or a directory with some; without one, those in tests/ of the rules. Whatever
-    a test does not expect fails it, unless it says `exact: false`. Every notification counts as
-    delivered at once. docs/rule-tests.md has the format.
+    FILE is a file of tests, a directory with some, or rules with tests/ in them; without it, those in
+    tests/ of the rules. Whatever a test does not expect fails it, unless it says `exact: false`. Every
+    notification counts as delivered at once. docs/rule-tests.md has the format.
 
     Exit status: 0 all passed, 1 one failed or a file is wrong, 2 there is nothing to read.
     """
@@ -114,6 +115,10 @@ def _found(given: tuple[Path, ...], rules: Path | None) -> list[Path]:
         if not path.is_dir():
             found[path] = None
             continue
+        if path.name != "tests" and (path / ROUTING).is_file():
+            path /= "tests"
+            if not path.is_dir():
+                raise FileError(f"{path} is not here: these rules have no tests beside them")
         inside = sorted(each for each in path.iterdir() if each.suffix in _ENDINGS and each.name[0] != ".")
         if not inside:
             raise FileError(f"{path} has no file of tests (*.yaml)")
@@ -124,7 +129,7 @@ def _found(given: tuple[Path, ...], rules: Path | None) -> list[Path]:
 def _beside(path: Path) -> Path:
     """The rules that a file's tests are about, where nobody says so."""
     directory = path.absolute().parent
-    if directory.name == "tests" and (directory.parent / "routing.yaml").is_file():
+    if directory.name == "tests" and (directory.parent / ROUTING).is_file():
         return path.parent.parent if path.parent.name == "tests" else directory.parent
     return _RULES
 

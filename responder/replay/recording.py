@@ -120,7 +120,9 @@ class Recording:
         if digest not in self._rulesets:
             row = self._connection.execute("SELECT source FROM rulesets WHERE hash = ?", (digest,)).fetchone()
             if row is None:
-                which = f"the rules {digest[:12]}" if digest else "which rules were in force at first"
+                which = (
+                    f"what the rules {digest[:12]} said" if digest else "which rules were in force at first"
+                )
                 raise FileError(f"{which} is not in the record: compare with a file instead")
             source = msgspec.json.decode(row[0], type=dict[str, str])
             self._rulesets[digest] = compile_ruleset(source, self._settings).ruleset

@@ -105,7 +105,7 @@ def read_tests(path: Path, problems: Problems) -> TestFile:
     fields = Fields(root, "a file of rule tests", problems)
     rules = fields.read("rules", name, None)
     tests = tuple(_test(each) for each in fields.each("tests", "a test"))
-    if fields.require("tests") and not tests:
+    if fields.require("tests") and fields.items("tests") == ():
         fields.error("tests", "there is no test in it")
     _distinct(fields, tests)
     fields.close()
@@ -158,7 +158,7 @@ def _test(fields: Fields) -> RuleTest:
         for number, each in enumerate(fields.each("silences", "a silence"), 1)
         if (entry := _silence(each, start, until, f"silence-{number}"))
     ]
-    if fields.require("alerts") and not alerts and fields.items("alerts") == ():
+    if fields.require("alerts") and fields.items("alerts") == ():
         fields.error("alerts", "a test without alerts tests nothing")
     fields.require("expect")
     expected = [_expected(each, until) for each in fields.each("expect", "an expectation")]

@@ -79,7 +79,6 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
     fields = Fields(parse(text, SETTINGS, problems), "the stored settings", problems)
     compatibility = fields.read("compatibility", choice("responder", "alertmanager"), "responder")
     destinations = read_destinations(fields)
-    asks = fields.read("asks_prometheus", flag, False)
     stored = replace(
         settings,
         compatibility="alertmanager" if compatibility == "alertmanager" else "responder",
@@ -87,9 +86,10 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        kubernetes=tuple(map(Cluster, fields.texts("clusters"))),
+        # Which one it was, no rule depends on.
+        prometheus=Prometheus("") if fields.read("asks_prometheus", flag, False) else None,
         guards=read_guards(fields),
-        kubernetes=tuple(Cluster(name) for name in fields.texts("clusters")),
-        prometheus=(settings.prometheus or Prometheus("")) if asks else None,
         overrides=read_overrides(fields),
     )
     missing = set(fields.texts("missing"))

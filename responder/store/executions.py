@@ -86,11 +86,12 @@ class ExecutionStore:
 
     async def end(self, key: str) -> None:
         """The end of a claimed step is on record elsewhere. Raises StorageError."""
+        await self._database.submit(lambda writer: end(writer, key))
 
-        def job(writer: Writer) -> None:
-            writer.execute("UPDATE executions SET state = 'ended' WHERE key = ?", (key,))
 
-        await self._database.submit(job)
+def end(writer: Writer, key: str) -> None:
+    """A step that was claimed is over, within a transaction."""
+    writer.execute("UPDATE executions SET state = 'ended' WHERE key = ?", (key,))
 
 
 def claim(writer: Writer, step: Execute, now: Nanoseconds) -> Refusal | None:

@@ -56,11 +56,11 @@ class Yard:
     async def until(self, work: Awaitable[T], within: int = 20 * MINUTE) -> T:
         """What some work comes to, while virtual time passes as it needs."""
         task = asyncio.ensure_future(work)
-        for _ in range(within // SECOND):
+        for _ in range(within // (2 * SECOND)):
             await self.clock.settle()
             if task.done():
                 return task.result()
-            await self.clock.advance(SECOND)
+            await self.clock.advance(2 * SECOND)
         task.cancel()
         raise AssertionError(f"not done within {within // SECOND} virtual seconds")
 
@@ -114,13 +114,13 @@ def looking(order: Execute) -> LookAgain:
 
 @asynccontextmanager
 async def open_yard(
-    directory: Path, *, timeout: int = 10 * SECOND, clock: ManualClock | None = None
+    directory: Path, *, patience: int = 10 * SECOND, clock: ManualClock | None = None
 ) -> AsyncIterator[Yard]:
     clock = clock or ManualClock()
     async with StandIn(clock) as standin:
         furnish(standin)
         path = kubeconfig.write(directory / "kubeconfig", standin)
-        clusters = Clusters((Cluster("sandbox", path),), timeout)
+        clusters = Clusters((Cluster("sandbox", path),), patience)
         clock.busy += [lambda: standin.busy, lambda: clusters.asking]
         await clock.advance(2 * SECOND)
         standin.tick()

@@ -77,6 +77,7 @@ class Api:
         self._settings = settings
         self._timeout = timeout
         self._client: ApiClient | None = None
+        self._retired: list[ApiClient] = []
         self._making = asyncio.Lock()
         self.asking = 0
 
@@ -108,9 +109,10 @@ class Api:
 
     async def close(self) -> None:
         """Close every connection."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        clients, self._client, self._retired = [self._client, *self._retired], None, []
+        for client in clients:
+            if client is not None:
+                await client.close()
 
     # -- one request ----------------------------------------------------------------------
 
@@ -140,6 +142,8 @@ class Api:
             return await self._request(client, subject, method, place, query, body, content_type)
         finally:
             self.asking -= 1
+            while self._retired and not self.asking:
+                await self._retired.pop().close()
 
     async def _request(
         self,
@@ -188,12 +192,12 @@ class Api:
             if configuration.api_key == refused.configuration.api_key:
                 return False
             self._client = await self._connect(configuration)
-        # Others may be in the middle of an answer on the old connections: they end by themselves.
-        await refused.close()
+            # Others may wait for an answer on the old connections: they are closed when nobody does.
+            self._retired.append(refused)
         return True
 
     async def _configuration(self, subject: Subject) -> "Configuration":
-        await asyncio.to_thread(importlib.import_module, "kubernetes_asyncio.client")
+        await _imported()
         from kubernetes_asyncio import config
         from kubernetes_asyncio.client import Configuration
 
@@ -258,6 +262,10 @@ class Api:
         return client
 
 
+async def _imported() -> None:
+    await asyncio.to_thread(importlib.import_module, "kubernetes_asyncio.client")
+
+
 async def _no_redirects(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -288,6 +296,11 @@ class Clusters:
     def asking(self) -> bool:
         """Whether a request is on its way."""
         return any(api.asking for api in self._apis.values())
+
+    async def warm(self) -> None:
+        """Import the client library: it takes a second or more, which a decision should not wait for."""
+        if self._apis:
+            await _imported()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -12,9 +12,6 @@ import yaml
 
 from responder.core.guardrules import Allowed
 
-NAMED: Final = frozenset({"get", "patch"})
-"""Verbs that can be granted for single objects; `list` cannot."""
-
 _NAME: Final = "responder"
 
 
@@ -28,22 +25,9 @@ class Permission:
     optional: bool = False
 
 
-def needed(actions: Iterable[str], needs: Mapping[str, tuple[Permission, ...]]) -> tuple[Permission, ...]:
-    """What these actions need together, each verb once."""
-    verbs: dict[tuple[str, str], dict[str, bool]] = {}
-    for action in sorted(set(actions)):
-        for one in needs.get(action, ()):
-            known = verbs.setdefault((one.group, one.resource), {})
-            for verb in one.verbs:
-                known[verb] = known.get(verb, True) and one.optional
-    return tuple(
-        Permission(
-            group, resource, tuple(verb for verb in sorted(known) if known[verb] is optional), optional
-        )
-        for (group, resource), known in verbs.items()
-        for optional in (False, True)
-        if optional in known.values()
-    )
+def single(permission: Permission, verb: str) -> bool:
+    """Whether it can be granted for one object by its name."""
+    return permission.resource == "deployments" and verb in ("get", "patch")
 
 
 def roles(
@@ -67,8 +51,8 @@ def _rules(lines: list[Allowed], needs: Mapping[str, tuple[Permission, ...]]) ->
     for line in lines:
         for one in needs[line.action]:
             for verb in one.verbs:
-                single = one.resource == "deployments" and verb in NAMED and line.name != "*"
-                names: tuple[str, ...] = (line.name,) if single else ()
+                named = line.name != "*" and single(one, verb)
+                names: tuple[str, ...] = (line.name,) if named else ()
                 found.setdefault((one.group, one.resource, names), set()).add(verb)
     rules = []
     for (group, resource, names), verbs in sorted(found.items()):

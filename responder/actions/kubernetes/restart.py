@@ -67,7 +67,7 @@ class RolloutRestart:
             if read.status(found).paused:
                 return Ended("failed", "it is paused")
             at = format_time(order.at // SECOND * SECOND)
-            return Write(_patch(at, order.key, found["metadata"].get("resourceVersion")), STRATEGIC_MERGE)
+            return Write(_patch(at, order.key, found["metadata"]["resourceVersion"]), STRATEGIC_MERGE)
 
         return await self._rollouts.write(order, until, prepare, read.mark)
 

@@ -57,7 +57,7 @@ def observed(found: Object) -> dict[str, Any]:
     return {
         "generation": counts.generation,
         "replicas": counts.desired,
-        "uid": str(found["metadata"].get("uid") or ""),
+        "uid": str(found["metadata"]["uid"]),
     }
 
 
@@ -78,9 +78,13 @@ class Rollouts:
 
     async def fetch(self, target: TargetRef) -> Object:
         """The Deployment. Raises CallFailed, CannotTell."""
+        if target.kind != "Deployment":
+            raise CannotTell(f"{target.key} is no Deployment")
         found = await self.api(target).get(place(target))
-        if not isinstance(found.get("metadata"), dict) or not isinstance(found.get("spec"), dict):
-            raise CannotTell(f"what {target.cluster} answers for {target.key} is no Deployment")
+        metadata = found.get("metadata")
+        whole = isinstance(metadata, dict) and isinstance(found.get("spec"), dict)
+        if not whole or not metadata or not metadata.get("uid") or not metadata.get("resourceVersion"):
+            raise CannotTell(f"what cluster {target.cluster} answers for {target.key} is no Deployment")
         return found
 
     async def history(self, of: Object, target: TargetRef) -> list[Object]:

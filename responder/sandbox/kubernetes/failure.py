@@ -201,8 +201,10 @@ def budget_lags(budget: str) -> Failure:
 
 def two_budgets() -> Failure:
     """500 without a reason: it will never go well."""
-    return Failure(500, "", "This pod has more than one PodDisruptionBudget, which the eviction "
-                   "subresource does not support.")  # fmt: skip
+    message = (
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+    )
+    return Failure(500, "", message)
 
 
 def internal_error(why: str) -> Failure:

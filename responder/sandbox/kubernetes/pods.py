@@ -4,6 +4,7 @@
 no process; what a pod does is what a test or the story said it would.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from responder.sandbox.kubernetes.kinds import NODES, PODS, Object
 from responder.sandbox.kubernetes.objects import Objects, Writer, letters, stamp
 
 KUBELET: Final = Writer("kubelet", "status")
+
+_KEPT: Final = 10_000
+"""Crashes that are remembered."""
 
 _WAITING: Final = {
     "ImagePullBackOff": "Back-off pulling image",
@@ -65,7 +69,7 @@ class Pods:
     ready_after: Nanoseconds
     gone_after: Nanoseconds = 0
     conducts: dict[tuple[str, str], Conduct] = field(default_factory=dict)
-    crashes: list[Crash] = field(default_factory=list)
+    crashes: deque[Crash] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _lives: dict[str, _Life] = field(default_factory=dict)
 
     def conduct(self, namespace: str, workload: str) -> Conduct:

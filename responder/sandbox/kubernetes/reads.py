@@ -7,7 +7,7 @@ forgotten.
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from responder.clock import Clock
@@ -99,7 +99,7 @@ class Reads:
 
     # -- watches ----------------------------------------------------------------------------------
 
-    def watch(self, target: Target, query: Mapping[str, str]) -> AsyncIterator[Object]:
+    def watch(self, target: Target, query: Mapping[str, str]) -> AsyncGenerator[Object, None]:
         """What happens, event by event, until its time is over. Raises Failure at once, or later 410."""
         selects = self.selector(target, query)
         given = query.get("resourceVersion", "")
@@ -135,7 +135,7 @@ class Reads:
         queue: asyncio.Queue[Change | str],
         lasts: Nanoseconds,
         marks: bool,
-    ) -> AsyncIterator[Object]:
+    ) -> AsyncGenerator[Object, None]:
         timers = [asyncio.create_task(self._later(queue, lasts, "end"))]
         if marks:
             timers.append(asyncio.create_task(self._every(queue, _BOOKMARKS, "bookmark")))

@@ -35,14 +35,6 @@ class Rollouts:
     _progress: dict[str, Nanoseconds] = field(default_factory=dict)
     _events: int = 0
 
-    def newest(self, namespace: str, name: str) -> Object:
-        """The ReplicaSet of a Deployment's present template. Raises KeyError."""
-        deployment = self.objects.get(DEPLOYMENTS, namespace, name)
-        new = deployment and _same(self.sets_of(deployment), deployment)
-        if not new:
-            raise KeyError(f"{namespace}/{name}")
-        return new
-
     def due(self) -> Nanoseconds | None:
         """When a deadline passes."""
         deadlines = [self.deadline(deployment) for deployment in self.objects.all(DEPLOYMENTS)]
@@ -187,7 +179,6 @@ class _Step:
         }
         selector = self._spec["selector"]
         matched = {**(selector.get("matchLabels") or {}), HASH: digest}
-        replicas = 0
         document = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -199,7 +190,7 @@ class _Step:
                 "ownerReferences": [owner(self._deployment)],
             },
             "spec": {
-                "replicas": replicas,
+                "replicas": 0,
                 "selector": {**selector, "matchLabels": matched},
                 "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
                 **({"minReadySeconds": least} if (least := self._spec.get("minReadySeconds")) else {}),
@@ -239,23 +230,25 @@ class _Step:
         active = [one for one in self._sets if one["spec"]["replicas"]] or [
             one for one in self._sets if one is self._new
         ]
-        if len(active) == 1:
-            self._scale(active[0], self._spec["replicas"])
+        if len(active) < 2:
+            for one in active:
+                self._scale(one, self._spec["replicas"])
             return
-        total = sum(one["spec"]["replicas"] for one in active)
         allowed = self._spec["replicas"] + self._bounds()[0] if self._spec["replicas"] else 0
-        adding = allowed - total
-        left = adding
-        largest_first = sorted(active, key=lambda one: -one["spec"]["replicas"])
-        shares = {}
-        for one in largest_first:
-            share = round(one["spec"]["replicas"] * adding / total)
-            share = min(share, left) if adding > 0 else max(share, left)
-            shares[one["metadata"]["name"]] = share
-            left -= share
-        shares[largest_first[0]["metadata"]["name"]] += left
+        left = allowed - sum(one["spec"]["replicas"] for one in active)
+        # Among equals the newest grows first, and the oldest shrinks first.
+        newest = -1 if left > 0 else 1
+        active.sort(key=lambda one: (-one["spec"]["replicas"], newest * revision(one)))
+        wanted = {}
         for one in active:
-            self._scale(one, max(one["spec"]["replicas"] + shares[one["metadata"]["name"]], 0))
+            has, most = one["spec"]["replicas"], int(one["metadata"]["annotations"][MOST])
+            share = int(has * allowed / most + 0.5) - has
+            share = min(share, left) if left > 0 else max(share, left)
+            wanted[one["metadata"]["name"]] = has + share
+            left -= share
+        wanted[active[0]["metadata"]["name"]] += left
+        for one in active:
+            self._scale(one, max(wanted[one["metadata"]["name"]], 0))
 
     def _recreate(self) -> None:
         for one in self._old():
@@ -268,14 +261,8 @@ class _Step:
         replicas, (surge, unavailable) = self._spec["replicas"], self._bounds()
         total = sum(one["spec"]["replicas"] for one in self._sets)
         has = self._new["spec"]["replicas"]
-        if has > replicas:
-            self._scale(self._new, replicas)
-        elif has < replicas and total < replicas + surge:
-            self._scale(self._new, has + min(replicas + surge - total, replicas - has))
-        elif any(
-            (one["metadata"].get("annotations") or {}).get(DESIRED) != str(replicas) for one in [self._new]
-        ):
-            self._scale(self._new, has)
+        room = max(replicas + surge - total, 0)
+        self._scale(self._new, min(has + room, replicas))
         total = sum(one["spec"]["replicas"] for one in self._sets)
         unready = self._new["spec"]["replicas"] - _available(self._new)
         spare = total - (replicas - unavailable) - unready

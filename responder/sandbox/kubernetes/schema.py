@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from responder.sandbox.kubernetes.failure import Cause, bad_request, invalid
-from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, PODS, REPLICASETS, Kind, Object
+from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, NAMESPACES, PODS, REPLICASETS, Kind, Object
 from responder.sandbox.kubernetes.selectors import object_selector
 
 VERSION: Final = "1.37.0"
@@ -162,6 +162,8 @@ def fill_in(kind: Kind, document: Object) -> None:
     if kind is PODS:
         _fill_pod(spec)
         document.setdefault("status", {"phase": "Pending"})
+    if kind is NAMESPACES:
+        document.setdefault("status", {"phase": "Active"})
 
 
 def _fill_pod(spec: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ whole before the next one touches the store.
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ from responder.sandbox.kubernetes.writes import Request, Writes, scale_of
 
 _KEPT: Final = 10_000
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_WHO_AM_I: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_TOO_OLD: Final = "too old resource version: 1 (1000)"
 _VERSION: Final = {
     "major": "1",
     "minor": "37",
@@ -111,6 +113,7 @@ class Server:
         self._under_way = 0
         self._hanging: set[asyncio.Future[None]] = set()
         self.on_step: Callable[[], None] = lambda: None
+        self.on_call: Callable[[Call], None] = lambda call: None
 
     @property
     def busy(self) -> bool:
@@ -151,11 +154,11 @@ class Server:
                 asking.request.transport.abort()
             return web.Response(status=500)
         self._record(asking, status)
-        if isinstance(answer, AsyncIterator):
+        if isinstance(answer, AsyncGenerator):
             return await self._stream(asking, answer)
         return _json(status, answer)
 
-    async def _handle(self, asking: _Asking) -> tuple[int, Object | AsyncIterator[Object]]:
+    async def _handle(self, asking: _Asking) -> tuple[int, Object | AsyncGenerator[Object, None]]:
         """Status and body, or the events of a watch. Raises Failure, PlainFailure, _Silence."""
         request = asking.request
         user = asking.user = self.access.who(request.headers.get("Authorization", ""))
@@ -163,6 +166,8 @@ class Server:
             return 200, dict(_VERSION)
         if request.method == "POST" and request.path == _REVIEWS:
             return 201, _review(user, _read(asking.body))
+        if request.method == "POST" and request.path == _WHO_AM_I:
+            return 201, _self(user)
         named = asking.target = target(request.path)
         verb = asking.verb = _verb(request, named)
         self.access.check(user, verb, named)
@@ -173,9 +178,7 @@ class Server:
         if kind in ("hang", "reset"):
             raise _Silence(kind)
         if kind == "410_event":
-            return 200, _only(
-                {"type": "ERROR", "object": failure.expired("too old resource version").status()}
-            )
+            return 200, _only({"type": "ERROR", "object": failure.expired(_TOO_OLD).status()})
         raise_for(kind, user, verb, named)
         # What was due by now has happened; what the request brings about begins now.
         self._workloads.step()
@@ -190,7 +193,7 @@ class Server:
             raise _Silence(kind)
         return status, answer
 
-    def _run(self, asking: _Asking, named: Target) -> tuple[int, Object | AsyncIterator[Object]]:
+    def _run(self, asking: _Asking, named: Target) -> tuple[int, Object | AsyncGenerator[Object, None]]:
         query, verb = asking.request.query, asking.verb
         if verb == "get":
             found = self._writes.find(named)
@@ -208,27 +211,25 @@ class Server:
             return self._writes.patch(replace(wanted, content_type=content_type, body=asking.body))
         if verb == "delete":
             options = _read(asking.body) if asking.body else {}
-            if isinstance(options, dict) and "gracePeriodSeconds" in query:
-                options.setdefault(
-                    "gracePeriodSeconds", whole(query["gracePeriodSeconds"], "gracePeriodSeconds")
-                )
+            if isinstance(options, dict) and (grace := query.get("gracePeriodSeconds")):
+                options.setdefault("gracePeriodSeconds", whole(grace, "gracePeriodSeconds"))
             return self._writes.delete(replace(wanted, document=options))
         wanted = replace(wanted, document=_read(asking.body))
         if verb == "update":
             return self._writes.replace(wanted)
         return self._writes.evict(wanted) if named.subresource else self._writes.create(wanted)
 
-    async def _stream(self, asking: _Asking, events: AsyncIterator[Object]) -> web.StreamResponse:
+    async def _stream(self, asking: _Asking, events: AsyncGenerator[Object, None]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
         with self._idle():
             await response.prepare(asking.request)
-            try:
-                async for event in events:
-                    await response.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
+            # Who watched may have gone.
+            with suppress(ConnectionResetError):
+                async with aclosing(events):
+                    async for event in events:
+                        await response.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
                 await response.write_eof()
-            except ConnectionResetError:
-                pass  # who watched has gone
         return response
 
     async def _hang(self) -> None:
@@ -253,24 +254,24 @@ class Server:
             body = json.loads(asking.body) if asking.body else None
         except ValueError:
             body = asking.body.decode(errors="replace")
-        self.calls.append(
-            Call(
-                number=self._counted,
-                at=self._clock.now(),
-                verb=asking.verb,
-                resource=named.resource if named else "",
-                namespace=named.namespace if named else "",
-                name=named.name if named else "",
-                path=request.path,
-                query=dict(request.query),
-                content_type=request.content_type if asking.body else "",
-                body=body,
-                manager=asking.manager,
-                user=asking.user.name if asking.user else "",
-                status=status,
-                changed=asking.changed,
-            )
+        call = Call(
+            number=self._counted,
+            at=self._clock.now(),
+            verb=asking.verb,
+            resource=named.resource if named else "",
+            namespace=named.namespace if named else "",
+            name=named.name if named else "",
+            path=request.path,
+            query=dict(request.query),
+            content_type=request.content_type if asking.body else "",
+            body=body,
+            manager=asking.manager,
+            user=asking.user.name if asking.user else "",
+            status=status,
+            changed=asking.changed,
         )
+        self.calls.append(call)
+        self.on_call(call)
 
 
 def _verb(request: web.Request, named: Target) -> str:
@@ -316,7 +317,17 @@ def _review(user: User, document: Any) -> Object:
     }
 
 
-async def _only(event: Object) -> AsyncIterator[Object]:
+def _self(user: User) -> Object:
+    """Who is asking, as a SelfSubjectReview answers it."""
+    return {
+        "kind": "SelfSubjectReview",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"creationTimestamp": None},
+        "status": {"userInfo": {"username": user.name, "groups": ["system:authenticated"]}},
+    }
+
+
+async def _only(event: Object) -> AsyncGenerator[Object, None]:
     yield event
 
 

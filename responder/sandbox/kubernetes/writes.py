@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from responder.sandbox.kubernetes import failure, schema
 from responder.sandbox.kubernetes.failure import Cause
-from responder.sandbox.kubernetes.kinds import BUDGETS, EVENTS, NAMESPACES, PODS, Kind, Object, Target
+from responder.sandbox.kubernetes.kinds import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    EVENTS,
+    NAMESPACES,
+    REPLICASETS,
+    Kind,
+    Object,
+    Target,
+)
 from responder.sandbox.kubernetes.objects import Objects, Writer, place
 from responder.sandbox.kubernetes.patches import apply
 from responder.sandbox.kubernetes.pods import is_ready
@@ -18,6 +28,9 @@ from responder.sandbox.kubernetes.selectors import object_selector, spelled
 from responder.sandbox.kubernetes.workloads import Workloads
 
 SCALE: Final = "autoscaling/v1"
+
+_TOLD: Final = (DEPLOYMENTS, REPLICASETS, BUDGETS, AUTOSCALERS)
+"""Kinds whose status a controller tells: a new object's own is passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +82,7 @@ class Writes:
             raise failure.invalid(kind.name, "", metadata["name"], [cause])
         if self._objects.get(kind, target.namespace, metadata["name"]) is not None:
             raise failure.already_exists(kind.plural, kind.group, metadata["name"])
-        # Status is the controllers' own, but for objects that have none to tell it.
-        if kind not in (NAMESPACES, PODS) and kind.subresources:
+        if kind in _TOLD:
             document.pop("status", None)
         return 201, self._store(request, kind, document)
 
@@ -97,7 +109,7 @@ class Writes:
         target, old = request.target, self.find(request.target)
         options = self._options(request.document)
         self._precondition(target, old, options.get("preconditions") or {})
-        if request.dry:
+        if request.dry or options.get("dryRun"):
             return 200, old
         if target.kind.gentle:
             grace = options.get("gracePeriodSeconds")
@@ -121,7 +133,7 @@ class Writes:
         self._precondition(target, pod, options.get("preconditions") or {})
         if pod["status"].get("phase") not in ("Pending", "Succeeded", "Failed"):
             self._disrupt(pod)
-        if not (request.dry or "All" in (options.get("dryRun") or ())):
+        if not (request.dry or options.get("dryRun")):
             self._workloads.end_pod(pod, options.get("gracePeriodSeconds"), Writer(request.manager))
         return 201, failure.success(code=201)
 
