@@ -9,9 +9,7 @@ from typing import Final
 import msgspec
 
 from responder.core.draft import Draft
-from responder.core.freeze import Freeze
-from responder.core.freezing import active
-from responder.core.guardrules import VerifyRules
+from responder.core.guardrules import PATIENCE, VerifyRules
 from responder.core.judging import asks, denials, judge
 from responder.core.messages import (
     Accepted,
@@ -34,7 +32,7 @@ from responder.core.messages import (
     Verified,
     VerifyRun,
 )
-from responder.core.model import MINUTE, SECOND, Nanoseconds, format_time
+from responder.core.model import SECOND, Nanoseconds, format_time
 from responder.core.plan import Plan, PlannedStep
 from responder.core.propose import (
     ANSWER_WAIT,
@@ -47,9 +45,6 @@ from responder.core.propose import (
 from responder.core.run import Approval, Run, note
 from responder.core.runbook import Runbook
 from responder.core.state import Group
-
-PATIENCE: Final = 10 * MINUTE
-"""How long a run waits for what time alone will mend (its alert is too young, another one just began)."""
 
 NOT_AFTER: Final = 30 * SECOND
 """A step is not begun later than this after it was ordered."""
@@ -96,7 +91,7 @@ def gathered(draft: Draft, body: FactsGathered) -> None:
     if give_up_if_over(draft, run):
         return
     if body.plan is not None and run.rolling:
-        _roll(draft, run, body.plan)
+        _roll(draft, run, runbook, body.plan)
         return
     if body.plan is not None:
         if _is_void(run, body.plan):
@@ -259,13 +254,18 @@ def approve(draft: Draft, actor: str, asked: Approve) -> Accepted | Declined:
     run = msgspec.structs.replace(run, approvals=(*run.approvals, given))
     have = len({one.person for one in run.approvals} | ({run.person} if run.person else set()))
     draft.events.append(RunApproved(run.id, asked.person, plan.hash, have, run.needed, asked.via))
+    runbook = draft.ruleset.runbooks.get(run.runbook)
+    if runbook is not None:
+        run = judge(draft, run, runbook, "approval")
+        if not all(one.retry_at for one in denials(run)):
+            run = refuse(draft, run)
+            return Declined(409, f"run {run.id} is denied all the same: {run.story[-1].text}")
     if have < run.needed:
         run = note(run, draft.at, f"approved: {have} of {run.needed} persons", asked.person)
         draft.put_run(run)
         draft.outdated.update(run.groups)
         return Accepted(f"{run.id}: {have} of {run.needed} persons have approved")
     run = shift(draft, run, "approved", "approved", by=asked.person)
-    runbook = draft.ruleset.runbooks.get(run.runbook)
     if runbook is None:
         _stop(draft, run, "the runbook was taken away", "stale_plan")
         return Declined(409, f"run {run.id}: its runbook was taken away")
@@ -533,19 +533,15 @@ def _next_rolling(draft: Draft, run: Run) -> None:
         inspect(draft, msgspec.structs.replace(run, step=step), runbook)
 
 
-def _roll(draft: Draft, run: Run, plan: Plan) -> None:
-    """Taking back is exempt from every budget; a hard freeze stops it all the same."""
-    frozen = next((freeze for freeze in active(draft) if _stops(freeze, run)), None)
-    if frozen is not None:
-        _rolled(draft, run, "rollback_failed", f"frozen by {frozen.by}: {frozen.reason}")
-        return
+def _roll(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
+    """Take back what was done, unless that is frozen hard, is not allowed, or would make it worse."""
     assert run.plan is not None
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, on_failure=plan.on_failure))
-    _order(draft, run, _planned(run))
-
-
-def _stops(freeze: Freeze, run: Run) -> bool:
-    return freeze.hard and freeze.covers(run.runbook, frozenset({_planned(run).action}), run.target)
+    run = judge(draft, run, runbook, "step")
+    if said := denials(run):
+        _rolled(draft, run, "rollback_failed", f"{said[0].guard}: {said[0].reason}")
+    else:
+        _order(draft, run, _planned(run))
 
 
 def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:
