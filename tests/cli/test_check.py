@@ -82,12 +82,12 @@ def test_nothing_to_read_is_2() -> None:
 
 def test_settings_and_rules_at_once() -> None:
     write(BAD)
-    write("lisen: 127.0.0.1:1\nguards: {}\n", "responder.yaml")
+    write("lisen: 127.0.0.1:1\nheartbeat: {}\n", "responder.yaml")
     result = check("--config", "responder.yaml", "--allow-unsupported")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         'responder.yaml:1:1: error: unknown key "lisen" in the settings; did you mean "listen"?',
-        "responder.yaml:2:1: warning: guards: not used by this version",
+        "responder.yaml:2:1: warning: heartbeat: not used by this version",
         'rules/routing.yaml:1:22: error: unknown key "group_wiat" in a route; did you mean "group_wait"?',
         f"rules/routing.yaml:2:39: warning: {LACKS}",
         'rules/routing.yaml:2:40: error: unknown key "rom_id" in webex_configs; did you mean "room_id"?',

@@ -38,11 +38,6 @@ class Procedure:
     verified_at: list[Fields] = field(default_factory=list)
     on_failure: list[Step] = field(default_factory=list)
 
-    @property
-    def actions(self) -> list[ActionStep]:
-        """Every action, in `on_failure` too."""
-        return [step for step in (*self.steps, *self.on_failure) if isinstance(step, ActionStep)]
-
 
 def read_blocks(
     blocks: Sequence[Block], target: Target | None, names: Names, problems: Problems

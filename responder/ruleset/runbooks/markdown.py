@@ -17,6 +17,9 @@ from responder.document.tree import Node, Place, Problems, parse
 KINDS: Final = ("precondition", "step", "wait", "notify", "verify", "on_failure")
 """The first word of a fenced block that is more than prose, in the order in which they must come."""
 
+MOST: Final = 50
+"""Blocks that are more than prose."""
+
 _MARK: Final = "---"
 
 
@@ -57,8 +60,8 @@ def take_apart(text: str, file: str, problems: Problems) -> Anatomy | None:
 def _blocks(lines: Sequence[str], body: int, file: str, problems: Problems) -> Iterator[Block]:
     prose = "\n".join(lines[body:])
     # With HTML a comment hides a block from readers, without it the block is there: both must agree.
-    seen = set(_fences(MarkdownIt("commonmark"), prose))
-    for start, end, level, marks, info in _fences(MarkdownIt("commonmark", {"html": False}), prose):
+    seen, count = set(_fences(prose, html=True)), 0
+    for start, end, level, marks, info in _fences(prose, html=False):
         place = Place(file, body + start + 1, lines[body + start].find(marks) + 1)
         word, _, rest = info.strip().partition(" ")
         if word not in KINDS:
@@ -66,6 +69,10 @@ def _blocks(lines: Sequence[str], body: int, file: str, problems: Problems) -> I
                 problems.error(place, f'"{word[:64]}" is no kind of block; did you mean "{near[0]}"?')
             continue
         last = lines[body + end - 1]
+        count += 1
+        if count > MOST:
+            problems.error(place, f"more than {MOST} blocks that are not prose")
+            return
         if rest.strip():
             problems.error(place, f"{word}: nothing may follow it on its line")
         elif level:
@@ -80,8 +87,10 @@ def _blocks(lines: Sequence[str], body: int, file: str, problems: Problems) -> I
             yield Block(word, place, node)
 
 
-def _fences(parser: MarkdownIt, prose: str) -> Iterator[tuple[int, int, int, str, str]]:
+def _fences(prose: str, html: bool) -> Iterator[tuple[int, int, int, str, str]]:
     """(first line, line behind it, how deep in other blocks, marks, what follows them) of each."""
+    parser = MarkdownIt("commonmark", {"html": html})
+    parser.core.ruler.enableOnly(["normalize", "block"])  # what stands within lines is of no interest
     for token in parser.parse(prose):
         if token.type == "fence":
             start, end = _lines(token)
@@ -97,16 +106,21 @@ def _yaml(
     lines: Sequence[str], start: int, end: int, place: Place, it_is: str, problems: Problems
 ) -> Node | None:
     """The YAML in some lines of the page, placed as in the page; `place`: of what it belongs to."""
-    fine = True
-    for number in range(start, end):
-        for column, char in enumerate(lines[number], start=1):
-            if not char.isprintable() and char != "\t":
-                hidden = f"a character that cannot be seen (U+{ord(char):04X}): leave it out"
-                problems.error(Place(place.file, number + 1, column), hidden)
-                fine = False
-    if not fine:
+    hidden = [found for number in range(start, end) if (found := _hidden(lines[number], number, place))]
+    for where, what in hidden:
+        problems.error(where, what)
+    if hidden:
         return None
     if not any(line.strip() and not line.lstrip().startswith("#") for line in lines[start:end]):
         problems.error(place, f"{it_is} empty")
         return None
     return parse("\n" * start + "\n".join(lines[start:end]) + "\n", place.file, problems)
+
+
+def _hidden(line: str, number: int, page: Place) -> tuple[Place, str] | None:
+    """The first character that nobody sees, and that might end a line or turn it round."""
+    for column, char in enumerate(line, start=1):
+        if not char.isprintable() and char != "\t":
+            what = f"a character that cannot be seen (U+{ord(char):04X}): leave it out"
+            return Place(page.file, number + 1, column), what
+    return None

@@ -98,8 +98,8 @@ def _read(file: str, text: str, known: Known, problems: Problems) -> tuple[Runbo
         return None
     front = read_front(anatomy.front, file, known.receivers, problems)
     procedure = read_blocks(anatomy.blocks, front.target, front.names, problems)
-    if procedure.actions and front.target is None and "target" not in front.fields:
-        problems.error(front.fields.where, "it has actions, and so needs a target")
+    if anatomy.blocks and "target" not in front.fields:
+        problems.error(front.fields.where, "it has steps, and so needs a target: a run is about one object")
     if problems.failed:
         return None
     runbook = Runbook(

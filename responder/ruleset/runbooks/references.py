@@ -7,11 +7,15 @@ here needs no check at run time but that of the values themselves.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Final
 
 from responder.core.parameters import ParameterType, query_fault, references
 from responder.core.runbook import CLUSTER, Parameter, Query
 from responder.document.fields import Fields
 from responder.document.tree import Problems, ScalarNode
+
+_LONGEST: Final = 4_096
+"""Characters of a query: it stands in the journal, and people are to read it."""
 
 
 @dataclass(slots=True)
@@ -86,6 +90,8 @@ class Names:
             return None
         if not node.text.strip():
             self.problems.error(node.place, f"{key}: cannot be empty")
+        elif len(node.text) > _LONGEST:
+            self.problems.error(node.place, f"{key}: longer than {_LONGEST} characters")
         elif fault := query_fault(node.text):
             self.problems.error(node.place, f"{key}: {fault}")
         else:

@@ -8,7 +8,7 @@ from responder.core.actioncatalogue import ACTIONS
 from responder.core.model import HOUR, MINUTE, SECOND
 from responder.core.parameters import parse_type
 from responder.core.runbook import ActionStep, NotifyStep, Query, Verify, WaitStep
-from responder.ruleset.runbooks import blocks
+from responder.ruleset.runbooks import blocks, markdown
 from tests.ruleset.runbooks.writing import STEP, VERIFY, body_wrong, compiled, page, read, warned, wrong
 
 FULL = """\
@@ -156,10 +156,12 @@ def test_what_is_no_step_if_it_did_not_help(text: str, problem: str) -> None:
     assert found == problem
 
 
-def test_actions_need_a_target() -> None:
-    verify = block("verify", "prometheus: vector(1)")
-    assert wrong(f"---\nrunbook: page\ntitle: T\n---\n{STEP}{verify}") == [
-        "2:1: it has actions, and so needs a target"
+@pytest.mark.parametrize(
+    "body", [block("wait", "for: 1m"), block("verify", "prometheus: up"), block("notify", "receiver: chat")]
+)
+def test_steps_need_a_target(body: str) -> None:
+    assert wrong(f"---\nrunbook: page\ntitle: T\n---\n{body}") == [
+        "2:1: it has steps, and so needs a target: a run is about one object"
     ]
 
 
@@ -256,6 +258,7 @@ def test_an_argument_that_could_be_of_another_type(
     [
         ("for: 2 of 2 probes", "15:1: a verify block needs prometheus"),
         ("prometheus: ''", "15:13: prometheus: cannot be empty"),
+        (f"prometheus: {'x' * 4097}", "15:13: prometheus: longer than 4096 characters"),
         ('prometheus: up{a="${namespace}', '15:13: prometheus: a string that begins with " has no end'),
         (
             'prometheus: up{a="x-${namespace}"}',
@@ -329,6 +332,8 @@ def test_who_reads_from_top_to_bottom_reads_what_happens_in_its_order(body: str,
 
 
 def test_a_page_has_fifty_steps_at_most() -> None:
-    assert blocks.MOST == 50
+    assert (blocks.MOST, markdown.MOST) == (50, 50)
     assert warned(page(body=f"---\n{STEP * 49}{VERIFY}")) == []
-    assert body_wrong(STEP * 50 + VERIFY) == ["161:1: 51 steps, probes and so on; a page may have 50"]
+    assert body_wrong(STEP * 50 + VERIFY) == ["161:1: more than 50 blocks that are not prose"]
+    two = block("on_failure", "- notify: {receiver: pager}\n- wait: {for: 1m}")
+    assert body_wrong(STEP * 48 + VERIFY + two) == ["158:1: 51 steps, probes and so on; a page may have 50"]
