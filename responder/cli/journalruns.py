@@ -9,6 +9,8 @@ from typing import Any, Final
 _SHORT: Final = 12
 """Digits of a hash that tell one from another."""
 
+_SAYS: Final = {"deny": "denies", "ask": "asks"}
+
 
 def run_event(event: dict[str, Any], alerts: str) -> str:
     """The line for an event about a run; `alerts`: those that it names, in words. "" for any other event."""
@@ -19,7 +21,8 @@ def run_event(event: dict[str, Any], alerts: str) -> str:
         case {"type": "run_joined", "run": run}:
             return f"run {run} answers as well: {alerts}"
         case {"type": "run_judged", "run": run, "when": when, "verdicts": verdicts}:
-            return f"run {run} is judged ({when}): {_verdicts(verdicts)}"
+            against = ", ".join(f"{one['guard']} {_SAYS[one['verdict']]}" for one in _against(event))
+            return f"run {run} is judged ({when}): {against or f'all {len(verdicts)} guards allow it'}"
         case {"type": "run_planned", "run": run, "hash": digest, "plan": plan}:
             steps = "; ".join(_steps(plan["steps"]))
             return f"run {run} has the plan {digest[:_SHORT]}: {steps or 'nothing'}"
@@ -65,15 +68,15 @@ def steering_event(event: dict[str, Any]) -> str:
             return ""
 
 
-def _verdicts(verdicts: list[dict[str, Any]]) -> str:
-    """What speaks against it, each guard with its reason."""
-    said = [
-        f"{one['guard']} {'denies' if one['verdict'] == 'deny' else 'asks'}: {one['reason']}"
-        for kind in ("deny", "ask")
-        for one in verdicts
-        if one["verdict"] == kind
-    ]
-    return "; ".join(said) or "every guard allows it"
+def verdict_lines(event: dict[str, Any]) -> list[str]:
+    """What speaks against a run, one line for each guard, of an event that has verdicts."""
+    return [f"  {one['guard']} {_SAYS[one['verdict']]}: {one['reason']}" for one in _against(event)]
+
+
+def _against(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Denials first."""
+    verdicts = event.get("verdicts", ())
+    return [one for kind in _SAYS for one in verdicts if one["verdict"] == kind]
 
 
 def _steps(steps: Iterable[dict[str, Any]]) -> Iterable[str]:

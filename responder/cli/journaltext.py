@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from responder.cli.journalruns import run_event, steering_event
+from responder.cli.journalruns import run_event, steering_event, verdict_lines
 from responder.core.messages import Command, Event
 from responder.core.model import format_labels, labels_from
 
@@ -143,7 +143,7 @@ def describe(body: dict[str, Any], names: Names) -> list[str]:
             for name, value in asked.items()
             if name not in _LONG and value not in ("", None, 0, [], False)
         )
-    lines = [_event(event, names) for event in body["events"]]
+    lines = [line for event in body["events"] for line in (_event(event, names), *verdict_lines(event))]
     return [heading, *(lines or ["nothing changed"])]
 
 

@@ -22,10 +22,11 @@ from responder.cli.client import (
     seconds,
     url_options,
 )
+from responder.cli.intent import intent_lines, intent_of, page_of
 from responder.cli.runtext import run_lines, run_target
 from responder.cli.table import print_table
 from responder.core.run import RunState
-from responder.errors import NotFound, Refused, UsageError
+from responder.errors import Refused, UsageError
 
 _LOOK_AGAIN: Final = 0.2
 _LOOKS: Final = 300
@@ -58,7 +59,6 @@ _GOOD: Final = frozenset(
 )
 @click.option("--runbook", "runbooks", multiple=True, metavar="NAME", help="Only this runbook's.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="At most so many.")
-@click.option("--before", metavar="RUN", help="Those older than this one.")
 @url_options
 @output_option
 def runs(
@@ -66,7 +66,6 @@ def runs(
     states: tuple[str, ...],
     runbooks: tuple[str, ...],
     limit: int,
-    before: str | None,
     url: str | None,
     token: str,
     output: Literal["text", "json"],
@@ -74,19 +73,19 @@ def runs(
     """Print runs as a table, or one in full."""
     client = Client(url or DEFAULT_URL, token)
     if run is not None:
-        if states or runbooks or before:
-            raise UsageError("--state, --runbook and --before are for the list: leave RUN out")
+        if states or runbooks:
+            raise UsageError("--state and --runbook are for the list: leave RUN out")
         _print(client.get(path_of(run)), output)
         return
-    query = [("limit", str(limit)), *([("before", before)] if before else [])]
-    query += [("state", state) for state in states] + [("runbook", name) for name in runbooks]
+    query = [("limit", str(limit)), *(("state", state) for state in states)]
+    query += [("runbook", name) for name in runbooks]
     found = client.get("/api/v1/runs", query)
     if output == "json":
         print_json(found)
     elif found:
         print_table(_HEADINGS, map(_cells, found))
     else:
-        click.echo("no run" if states or runbooks or before else "nothing was run lately")
+        click.echo("no run" if states or runbooks else "nothing was run lately")
 
 
 _HEADINGS: Final = ("RUN", "RUNBOOK", "STATE", "WHY", "TARGET", "ASKED BY", "SINCE")
@@ -122,11 +121,13 @@ _PAIRS: Final = (
 
 @click.command(
     "plan",
-    help="Say what the runbook NAME would do, exactly, and what every guard says; nothing is done.\n\n"
+    help="Say what the runbook NAME would do, exactly, and what every guard says; nothing is done. With "
+    "--rules only what the page in DIR says: no service is asked, no target looked at.\n\n"
     f"{_PAIRS}\n\nExit status 1: a guard denies it.",
 )
 @click.argument("name")
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--rules", type=click.Path(path_type=Path), metavar="DIR", help="A rules directory.")
 @url_options
 @output_option
 @click.pass_context
@@ -134,11 +135,22 @@ def plan(
     context: click.Context,
     name: str,
     parameters: tuple[str, ...],
+    rules: Path | None,
     url: str | None,
     token: str,
     output: Literal["text", "json"],
 ) -> None:
-    """Have a plan made and judged."""
+    """Have a plan made and judged, or say what the page intends."""
+    if rules is not None:
+        if url and context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError("--rules reads files and --url asks a service: give one of them")
+        intent = intent_of(page_of(rules, name), _pairs(parameters))
+        if output == "json":
+            print_json(intent)
+            return
+        for line in intent_lines(intent):
+            click.echo(printable(line))
+        return
     client = Client(url or DEFAULT_URL, token)
     asked = {"runbook": name, "parameters": _pairs(parameters), "plan_only": True}
     run = _asked(client, asked)
@@ -277,12 +289,7 @@ def _page(name: str) -> str:
 
 def _same_text(client: Client, name: str, rules: Path) -> str:
     """The hash of the page in `rules`, which is the one in force. Raises Refused if it is not."""
-    from responder.ruleset import load_ruleset
-    from responder.settings import Settings
-
-    read = load_ruleset(rules, Settings(), read_files=False).ruleset.runbooks.get(name)
-    if read is None:
-        raise NotFound(f"{rules} has no runbook {name!r}")
+    read = page_of(rules, name)
     in_force = client.get(_page(name))["hash"]
     if in_force != read.hash:
         raise Refused(

@@ -24,8 +24,7 @@ def run_lines(run: dict[str, Any]) -> Iterator[str]:
     if run["verdicts"]:
         yield "guards"
         for verdict in sorted(run["verdicts"], key=lambda one: _ORDER.index(one["verdict"])):
-            again = f"; again at {seconds(verdict['retry_at'])}" if verdict["retry_at"] else ""
-            yield f"  {_WORDS[verdict['verdict']]} {verdict['guard']}: {verdict['reason']}{again}"
+            yield f"  {_WORDS[verdict['verdict']]} {verdict['guard']}: {verdict['reason']}"
     if run["story"]:
         yield "story"
         for moment in run["story"]:

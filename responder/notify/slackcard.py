@@ -173,7 +173,7 @@ def _verdicts(verdicts: tuple[GuardResult, ...]) -> str:
     lines: list[str] = []
     ordered = sorted(verdicts, key=lambda one: _ORDER.index(one.verdict))
     for one in ordered:
-        again = f" (asked again at {runs.utc(one.retry_at)})" if one.retry_at else ""
+        again = f" (until {runs.utc(one.retry_at)})" if one.retry_at else ""
         reason = truncate_runes(content.one_line(one.reason), _VERDICT)
         line = (
             f"{_MARKS[one.verdict]} {one.guard}: {reason}{again}"

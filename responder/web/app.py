@@ -94,6 +94,8 @@ _PAGE: Final = """<!doctype html>
 <li><code>POST /webhooks/alertmanager</code>: Alertmanager's webhook, version 4</li>
 <li><code>/api/v2</code>: Alertmanager's API, for Prometheus, amtool and others:
 <a href="/api/v2/alerts">alerts</a>, <a href="/api/v2/silences">silences</a></li>
+<li><a href="/api/v1/incidents">/api/v1/incidents</a>: what fires, and who has taken it on</li>
+<li><a href="/api/v1/runs">/api/v1/runs</a>: what is done about it</li>
 <li><a href="/api/v1/ledger">/api/v1/ledger</a>: what was owed, and how it ended</li>
 <li><a href="/api/v1/deliveries">/api/v1/deliveries</a>: notifications, newest first</li>
 <li><a href="/api/v1/audit">/api/v1/audit</a>: what was decided, and why</li>

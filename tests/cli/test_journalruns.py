@@ -5,7 +5,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from responder.cli.journalruns import run_event, steering_event
+from responder.cli.journalruns import run_event, steering_event, verdict_lines
 from responder.core.messages import (
     AcknowledgementEnded,
     Escalated,
@@ -50,9 +50,9 @@ EVENTS: list[tuple[Event, str]] = [
     (RunJoined("r1-a", [7]), "run r1-a answers as well: A"),
     (
         RunJudged("r1-a", "step 1", "b" * 64, VERDICTS),
-        "run r1-a is judged (step 1): cooldown denies: too soon; approval asks: 1 person",
+        "run r1-a is judged (step 1): cooldown denies, approval asks",
     ),
-    (RunJudged("r1-a", "proposal", "", VERDICTS[:1]), "run r1-a is judged (proposal): every guard allows it"),
+    (RunJudged("r1-a", "proposal", "", VERDICTS[:1]), "run r1-a is judged (proposal): all 1 guards allow it"),
     (
         RunPlanned("r1-a", "b" * 64, PLAN),
         "run r1-a has the plan bbbbbbbbbbbb: kubernetes.rollout_restart prod/shop/Deployment/checkout; wait",
@@ -109,6 +109,12 @@ def as_journaled(event: Event) -> dict[str, Any]:
 def test_an_event_in_words(event: Event, line: str) -> None:
     body = as_journaled(event)
     assert (run_event(body, "A" if body.get("alerts") else "") or steering_event(body)) == line
+
+
+def test_what_speaks_against_a_run_is_a_line_for_each_guard() -> None:
+    judged = as_journaled(RunJudged("r1-a", "step 1", "b" * 64, VERDICTS))
+    assert verdict_lines(judged) == ["  cooldown denies: too soon", "  approval asks: 1 person"]
+    assert verdict_lines({"type": "noted"}) == []
 
 
 def test_every_event_about_runs_has_its_words() -> None:

@@ -1,6 +1,7 @@
 """`responder runs`, and what people ask of a runbook."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,8 +41,6 @@ def test_runs_are_listed() -> None:
             "denied",
             "--runbook",
             "a",
-            "--before",
-            "r9",
             "--limit",
             "5",
             "--url",
@@ -59,7 +58,7 @@ def test_runs_are_listed() -> None:
     assert [path for _, path, _ in service.asked] == [
         "/api/v1/runs?limit=50",
         "/api/v1/runs?limit=50",
-        "/api/v1/runs?limit=5&before=r9&state=denied&runbook=a",
+        "/api/v1/runs?limit=5&state=denied&runbook=a",
     ]
 
 
@@ -78,7 +77,7 @@ def test_a_run_in_full() -> None:
     assert json.loads(document.output) == RUN
     assert (wrong.exit_code, wrong.stderr) == (
         2,
-        "--state, --runbook and --before are for the list: leave RUN out\n",
+        "--state and --runbook are for the list: leave RUN out\n",
     )
     assert [path for _, path, _ in service.asked] == [PATH, PATH]
 
@@ -198,3 +197,18 @@ def test_a_runbook_is_reset() -> None:
         [("POST", f"{PAGE}/reset")],
         [{"reason": "mended"}],
     )
+
+
+def test_a_page_that_is_not_the_one_in_force_is_neither_signed_nor_run() -> None:
+    rules = Path(__file__).parents[2] / "rules"
+    with Service({"hash": "a" * 64}) as service:
+        signed = run(
+            *("runbook", "sign", "pod-restarts", "--reason", "x", "--rules", rules), "--url", service.url
+        )
+        asked = run("runbook", "run", "pod-restarts", "--rules", rules, "--url", service.url)
+    for result in (signed, asked):
+        assert (result.exit_code, result.stderr.partition(" than ")[0]) == (
+            1,
+            f"{service.url} has another text of pod-restarts in force (aaaaaaaaaaaa...)",
+        )
+    assert [asked[:2] for asked in service.asked] == [("GET", PAGE)] * 2

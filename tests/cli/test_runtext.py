@@ -70,7 +70,7 @@ def test_a_run_that_a_person_asked_for_and_others_approved() -> None:
         "why": "it is slow",
         "approvals": approvals,
         "plan": {**RUN["plan"], "steps": [], "on_failure": [wait]},
-        "verdicts": [{**RUN["verdicts"][0], "verdict": "deny", "retry_at": "2026-01-05T01:00:00Z"}],
+        "verdicts": [{**RUN["verdicts"][0], "verdict": "deny", "reason": "nothing is frozen"}],
         "story": [{"at": "2026-01-05T00:00:00Z", "state": "proposed", "text": "asked for", "by": "alice"}],
     }
     assert list(run_lines(run))[2:] == [
@@ -87,7 +87,7 @@ def test_a_run_that_a_person_asked_for_and_others_approved() -> None:
         "       intended nanoseconds: 5",
         "       bounds at most 5",
         "guards",
-        "  DENY  freeze: nothing is frozen; again at 2026-01-05T01:00:00Z",
+        "  DENY  freeze: nothing is frozen",
         "story",
         "  2026-01-05T00:00:00Z  proposed: asked for by alice",
     ]

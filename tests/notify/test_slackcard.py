@@ -69,7 +69,7 @@ def test_what_denies_is_said_first() -> None:
         text["text"] for text in texts(card(DENIED)) if text["type"] == "plain_text" and "✗" in text["text"]
     ]
     assert verdicts.splitlines() == [
-        "✗ cooldown: restarted 3m ago; once in 15m (asked again at 2026-01-05 00:13 UTC)",
+        "✗ cooldown: restarted 3m ago; once in 15m (until 2026-01-05 00:13 UTC)",
         "? approval: medium risk needs 1 person",
         "✓ allow-list: kubernetes.rollout_restart on prod/shop/checkout is listed",
     ]

@@ -338,7 +338,6 @@ def test_the_shipped_default_shows_every_key() -> None:
         shown = {field.name for field in dataclass_fields(section) if getattr(section, field.name) is None}
         assert shown == set()
     assert {warning.message for warning in settings.warnings if ".yaml" not in warning.message} == {
-        "slack.signing_secret_file: not used by this version",
         "slack.app_token_file: not used by this version",
         "pagerduty.webhook_secret_file: not used by this version",
         *(f"{name}: not used by this version" for name in settings.unused),
@@ -356,12 +355,16 @@ def test_the_shipped_sandbox_loads() -> None:
     assert settings.rules == Path("rules")
     assert settings.auth == Auth(Path("var/sandbox/tokens.yaml"))
     assert settings.slack == Slack(
-        bot_token_file=Path("var/sandbox/slack-bot-token"), api_url="http://127.0.0.1:9096/slack/api/"
+        bot_token_file=Path("var/sandbox/slack-bot-token"),
+        signing_secret_file=Path("var/sandbox/slack-signing-secret"),
+        api_url="http://127.0.0.1:9096/slack/api/",
     )
     assert settings.overrides is not None
-    assert [str(warning) for warning in settings.warnings] == [
+    assert [(warning.file, warning.severity, warning.message) for warning in settings.warnings] == [
         (
-            f"r.yaml:{settings.warnings[0].line}:{settings.warnings[0].column}: warning: "
-            "tokens_file: var/sandbox/tokens.yaml does not exist yet; the sandbox makes it"
-        )
+            "r.yaml",
+            "warning",
+            "tokens_file: var/sandbox/tokens.yaml does not exist yet; the sandbox makes it",
+        ),
+        ("r.yaml", "warning", "people: var/sandbox/people.yaml does not exist yet; the sandbox makes it"),
     ]

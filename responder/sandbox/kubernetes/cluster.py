@@ -6,7 +6,7 @@ here is no request: it needs no token, meets no fault, and is on no record.
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, Self
 
@@ -39,7 +39,7 @@ class Cluster:
 
     `ready_after` is how long a pod takes to be ready. Time is the clock's: what is due happens when
     it has come, at the next `tick` or request at the latest. `user` is Responder's own account; its
-    `rules` may be changed.
+    `rules` may be changed. `on_call` hears each request once it is handled, before it is answered.
     """
 
     def __init__(
@@ -60,7 +60,9 @@ class Cluster:
         self._workloads = Workloads(clock, name, ready_after)
         self._writes = Writes(self._workloads.objects, self._workloads)
         self._server = Server(clock, self._workloads)
+        self.on_call: Callable[[Call], None] = lambda call: None
         self._server.on_step = self._wake
+        self._server.on_call = self._called
         self._server.access.users[token] = self.user
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -123,6 +125,9 @@ class Cluster:
             finally:
                 for one in waiting:
                     one.cancel()
+
+    def _called(self, call: Call) -> None:
+        self.on_call(call)
 
     def _wake(self) -> None:
         self._changed.set()
@@ -279,9 +284,7 @@ class Cluster:
         `pods`: only so many of those that there are. `ready`: they serve in between. Raises KeyError.
         """
         self._workloads.step()
-        conduct = self._workloads.pods.conduct(namespace, name)
-        conduct.crash_every, conduct.crash_pods, conduct.ready = every, pods, ready
-        self._workloads.crash(namespace, name)
+        self._workloads.crash(namespace, name, every, pods, ready)
         self.tick()
 
     @property

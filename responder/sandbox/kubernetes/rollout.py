@@ -35,14 +35,6 @@ class Rollouts:
     _progress: dict[str, Nanoseconds] = field(default_factory=dict)
     _events: int = 0
 
-    def newest(self, namespace: str, name: str) -> Object:
-        """The ReplicaSet of a Deployment's present template. Raises KeyError."""
-        deployment = self.objects.get(DEPLOYMENTS, namespace, name)
-        new = deployment and _same(self.sets_of(deployment), deployment)
-        if not new:
-            raise KeyError(f"{namespace}/{name}")
-        return new
-
     def due(self) -> Nanoseconds | None:
         """When a deadline passes."""
         deadlines = [self.deadline(deployment) for deployment in self.objects.all(DEPLOYMENTS)]
@@ -187,7 +179,6 @@ class _Step:
         }
         selector = self._spec["selector"]
         matched = {**(selector.get("matchLabels") or {}), HASH: digest}
-        replicas = 0
         document = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -199,7 +190,7 @@ class _Step:
                 "ownerReferences": [owner(self._deployment)],
             },
             "spec": {
-                "replicas": replicas,
+                "replicas": 0,
                 "selector": {**selector, "matchLabels": matched},
                 "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
                 **({"minReadySeconds": least} if (least := self._spec.get("minReadySeconds")) else {}),
@@ -239,8 +230,9 @@ class _Step:
         active = [one for one in self._sets if one["spec"]["replicas"]] or [
             one for one in self._sets if one is self._new
         ]
-        if len(active) == 1:
-            self._scale(active[0], self._spec["replicas"])
+        if len(active) < 2:
+            for one in active:
+                self._scale(one, self._spec["replicas"])
             return
         allowed = self._spec["replicas"] + self._bounds()[0] if self._spec["replicas"] else 0
         left = allowed - sum(one["spec"]["replicas"] for one in active)

@@ -113,6 +113,7 @@ class Server:
         self._under_way = 0
         self._hanging: set[asyncio.Future[None]] = set()
         self.on_step: Callable[[], None] = lambda: None
+        self.on_call: Callable[[Call], None] = lambda call: None
 
     @property
     def busy(self) -> bool:
@@ -253,24 +254,24 @@ class Server:
             body = json.loads(asking.body) if asking.body else None
         except ValueError:
             body = asking.body.decode(errors="replace")
-        self.calls.append(
-            Call(
-                number=self._counted,
-                at=self._clock.now(),
-                verb=asking.verb,
-                resource=named.resource if named else "",
-                namespace=named.namespace if named else "",
-                name=named.name if named else "",
-                path=request.path,
-                query=dict(request.query),
-                content_type=request.content_type if asking.body else "",
-                body=body,
-                manager=asking.manager,
-                user=asking.user.name if asking.user else "",
-                status=status,
-                changed=asking.changed,
-            )
+        call = Call(
+            number=self._counted,
+            at=self._clock.now(),
+            verb=asking.verb,
+            resource=named.resource if named else "",
+            namespace=named.namespace if named else "",
+            name=named.name if named else "",
+            path=request.path,
+            query=dict(request.query),
+            content_type=request.content_type if asking.body else "",
+            body=body,
+            manager=asking.manager,
+            user=asking.user.name if asking.user else "",
+            status=status,
+            changed=asking.changed,
         )
+        self.calls.append(call)
+        self.on_call(call)
 
 
 def _verb(request: web.Request, named: Target) -> str:

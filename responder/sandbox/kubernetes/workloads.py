@@ -13,11 +13,11 @@ from responder.core.model import Nanoseconds
 from responder.sandbox.kubernetes.autoscaling import Autoscalers
 from responder.sandbox.kubernetes.disruption import keep_budgets
 from responder.sandbox.kubernetes.fights import Fights
-from responder.sandbox.kubernetes.kinds import PODS, REPLICASETS, Object
+from responder.sandbox.kubernetes.kinds import DEPLOYMENTS, PODS, REPLICASETS, Object
 from responder.sandbox.kubernetes.objects import Objects, Writer
 from responder.sandbox.kubernetes.pods import Pods
 from responder.sandbox.kubernetes.replicasets import ReplicaSets
-from responder.sandbox.kubernetes.rollout import Rollouts
+from responder.sandbox.kubernetes.rollout import Rollouts, template_hash
 
 _STEPS: Final = 1_000
 """More than any change takes to come to rest: whoever needs more goes in circles."""
@@ -68,10 +68,14 @@ class Workloads:
         """Delete a pod."""
         return self.pods.end(pod, self._at, self.wall(), grace, by)
 
-    def crash(self, namespace: str, name: str) -> None:
-        """Let the pods that a Deployment has now crash, as its conduct says."""
-        new = self.rollouts.newest(namespace, name)
-        self.pods.conduct(namespace, name).crashing = new["metadata"]["labels"]["pod-template-hash"]
+    def crash(self, namespace: str, name: str, every: Nanoseconds, pods: int | None, ready: bool) -> None:
+        """Let the pods of a Deployment's present template crash. Raises KeyError."""
+        deployment = self.objects.get(DEPLOYMENTS, namespace, name)
+        if deployment is None:
+            raise KeyError(f"{namespace}/{name}")
+        conduct = self.pods.conduct(namespace, name)
+        conduct.crashing = template_hash(deployment["spec"]["template"])
+        conduct.crash_every, conduct.crash_pods, conduct.ready = every, pods, ready
         self.pods.crash(namespace, name, self._at)
 
     def calm(self, namespace: str, name: str) -> None:

@@ -4,7 +4,7 @@ The other modules of `web.api` hold a Corridor. It knows no subject, and decides
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -99,9 +99,9 @@ class Corridor:
                 raise AssertionError(f"{reply!r} is no reply to a command")
 
 
-def answer(value: object) -> web.Response:
+def answer(value: object, headers: Mapping[str, str] | None = None) -> web.Response:
     """A document."""
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json", headers=headers)
 
 
 def done(detail: str, **more: object) -> web.Response:

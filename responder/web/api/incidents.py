@@ -5,7 +5,7 @@ Routes of `web.api`. It makes the Inputs Acknowledge and Unacknowledge; what the
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -15,9 +15,14 @@ from responder.errors import NotFound, UsageError
 from responder.web.api.body import read_body
 from responder.web.api.corridor import Corridor, answer, done
 from responder.web.api.incidentview import IncidentView
-from responder.web.api.query import flag, known, number
+from responder.web.api.query import flag, known
+from responder.web.paging import Listing, next_page, page_of
 
 _LOOK: Final = "/api/v1/incidents"
+_INCIDENTS: Final = Listing("incidents", (int, int), 200, 1000)
+_FIRST: Final = 1 << 63
+"""No incident is newer."""
+
 _AT_ONCE: Final = 64
 """Incidents that are looked at before others get their turn."""
 
@@ -32,27 +37,22 @@ class Incidents:
     # -- what is --------------------------------------------------------------------------
 
     async def all(self, request: web.Request) -> web.Response:
-        """Incidents in which something fires, newest first; `?all=1`: those as well that are ending.
-
-        `?limit=N`, and `?before=ID` for those after the last one of an earlier answer.
-        """
+        """Incidents in which something fires, newest first, in pages; `?all=1`: those too that are ending."""
         await self._corridor.reading(request)
-        known(request, "all", "limit", "before")
-        every, limit = flag(request, "all"), number(request, "limit", 200, 1000)
-        groups = sorted(self._corridor.state.groups.values(), key=_newest_first)
-        if before := request.query.get("before"):
-            last = self._find(before)
-            groups = groups[groups.index(last) + 1 :]
-        view = self._view()
-        found: list[dict[str, Any]] = []
-        for count, group in enumerate(groups, start=1):
-            if len(found) == limit:
+        known(request, "all", "limit", "cursor")
+        every, page, view = flag(request, "all"), page_of(request, _INCIDENTS), self._view()
+        limit, after = page.limit or 0, page.after or (_FIRST, 0)
+        found: list[Group] = []
+        for count, group in enumerate(sorted(self._corridor.state.groups.values(), key=_key, reverse=True)):
+            if _key(group) < after and (every or view.is_open(group)):
+                found.append(group)
+            if len(found) > limit:
                 break
-            if every or view.is_open(group):
-                found.append(view.brief(group))
             if not count % _AT_ONCE:
                 await asyncio.sleep(0)
-        return answer(found)
+        shown = found[:limit]
+        more = next_page(request, _INCIDENTS, _key(shown[-1])) if shown and len(found) > limit else {}
+        return answer([view.brief(group) for group in shown], more)
 
     async def one(self, request: web.Request) -> web.Response:
         """Everything about an incident."""
@@ -119,8 +119,8 @@ class Incidents:
         return {"incident": self._view().brief(group)}
 
 
-def _newest_first(group: Group) -> tuple[int, int]:
-    return -group.created_at, -group.id
+def _key(group: Group) -> tuple[int, int]:
+    return group.created_at, group.id
 
 
 def _something(incidents: tuple[str, ...], matchers: tuple[object, ...]) -> None:

@@ -13,8 +13,9 @@ from responder.core.judging import situation
 from responder.core.model import Nanoseconds, format_duration, format_time
 from responder.core.rules import Ruleset
 from responder.core.run import Run
-from responder.core.runbook import ActionStep, NotifyStep, Risk, Runbook, Step, Verify, WaitStep, greater
+from responder.core.runbook import ActionStep, NotifyStep, Runbook, Step, Verify, WaitStep
 from responder.core.state import Signature, State
+from responder.ruleset.runbooks import risk_of
 
 
 class RunbookView:
@@ -27,14 +28,15 @@ class RunbookView:
         self._now = now
 
     def brief(self, runbook: Runbook) -> dict[str, Any]:
-        """What a list shows of a runbook."""
+        """What a list shows of a runbook. `match` is a list of lists where one of several is enough."""
         mode, limit = self._mode(runbook)
+        match = [[str(matcher) for matcher in matchers] for matchers in runbook.matchers]
         signature = self._state.signatures.get(runbook.name)
         return {
             "name": runbook.name,
             "title": runbook.title,
             "hash": runbook.hash,
-            "match": [[str(matcher) for matcher in matchers] for matchers in runbook.matchers],
+            "match": match[0] if len(match) == 1 else match,
             "mode": runbook.mode,
             "effective_mode": mode,
             "limited_by": limit,
@@ -90,13 +92,6 @@ class RunbookView:
         )
         draft = Draft(self._state, self._ruleset, self._now)
         return effective_mode(situation(draft, imagined, runbook, "proposal"))
-
-
-def risk_of(runbook: Runbook) -> Risk:
-    """The greater of the page's risk and its actions'."""
-    steps = (*runbook.steps, *runbook.on_failure)
-    actions = [ACTIONS[step.action].risk for step in steps if isinstance(step, ActionStep)]
-    return greater([runbook.risk, *actions])
 
 
 def _signature(given: Signature | None) -> dict[str, str] | None:

@@ -16,10 +16,12 @@ from responder.store import journal
 from responder.web.access import Identity
 from responder.web.api.body import read_body
 from responder.web.api.corridor import Corridor, answer, done
-from responder.web.api.query import known, number, some_of
-from responder.web.api.runview import run_order, whole_run
+from responder.web.api.query import known, some_of
+from responder.web.api.runview import journaled, run_order, whole_run
+from responder.web.paging import Listing, next_page, page_of
 
 _LOOK: Final = "/api/v1/runs"
+_RUNS: Final = Listing("runs", (int,), 50, 500)
 _STATES: Final[tuple[str, ...]] = get_args(RunState)
 _RUN: Final = re.compile(r"r?([1-9][0-9]{0,17})(-[0-9a-f]+)?")
 """A run's id, or its number alone as people type it."""
@@ -39,16 +41,15 @@ class Runs:
     # -- what is --------------------------------------------------------------------------
 
     async def all(self, request: web.Request) -> web.Response:
-        """Runs that are open or recent, newest first: `?state=S`, `?runbook=NAME` (each may be repeated).
+        """Runs that are open or recent, newest first, in pages.
 
-        `?limit=N`, and `?before=ID` for those after the last one of an earlier answer.
+        `?state=S`, `?runbook=NAME`: only those; each may be repeated.
         """
         await self._corridor.reading(request)
-        known(request, "state", "runbook", "limit", "before")
-        states, limit = some_of(request, "state", _STATES), number(request, "limit", 50, 500)
+        known(request, "state", "runbook", "limit", "cursor")
+        states, page = some_of(request, "state", _STATES), page_of(request, _RUNS)
         runbooks = frozenset(request.query.getall("runbook", []))
-        before = request.query.get("before")
-        last = self._find(before).number if before else 1 << 62
+        limit, last = page.limit or 0, int(page.after[0]) if page.after else 1 << 63
         found = [
             run
             for run in sorted(self._corridor.state.runs.values(), key=run_order)
@@ -56,7 +57,9 @@ class Runs:
             and (not states or run.state in states)
             and (not runbooks or run.runbook in runbooks)
         ]
-        return answer([self._shown(run) for run in found[:limit]])
+        shown = found[:limit]
+        more = next_page(request, _RUNS, (shown[-1].number,)) if shown and len(found) > limit else {}
+        return answer([self._shown(run) for run in shown], more)
 
     async def one(self, request: web.Request) -> web.Response:
         """A run with the journal's rows about it."""
@@ -65,8 +68,7 @@ class Runs:
         rows = await self._corridor.rows(
             lambda c: journal.naming(c, run.id, since=run.created_at, until=run.ended_at, limit=_ROWS)
         )
-        told = [{"n": row.n, "at": row.at, "body": row.decoded(), "hash": row.hash} for row in rows]
-        return answer({**self._shown(run), "journal": told})
+        return answer({**self._shown(run), "journal": [journaled(row, run.id) for row in rows]})
 
     def _shown(self, run: Run) -> dict[str, object]:
         groups = self._corridor.state.groups

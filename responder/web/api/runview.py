@@ -11,6 +11,7 @@ import msgspec
 from responder.core.model import Nanoseconds, format_duration, format_time
 from responder.core.plan import Facts, Plan, PlannedStep, TargetRef
 from responder.core.run import GuardResult, Run
+from responder.store.journal import Entry
 
 
 def run_order(run: Run) -> int:
@@ -79,6 +80,21 @@ def whole_run(run: Run, incidents: list[str]) -> dict[str, Any]:
             {"at": format_time(one.at), "state": one.state, "text": one.text, "by": one.by}
             for one in run.story
         ],
+    }
+
+
+def journaled(row: Entry, run: str) -> dict[str, Any]:
+    """What a row of the journal says about a run; of what else it says nothing is shown."""
+    body = row.decoded()
+    asked = body.get("asked", {})
+    events = [event for event in body["events"] if run in (event.get("run"), *event.get("withdrawn", ()))]
+    return {
+        "n": row.n,
+        "at": row.at,
+        "kind": body.get("kind", "tick"),
+        "actor": body.get("actor", ""),
+        "asked": asked if asked.get("run") == run else None,
+        "events": events,
     }
 
 

@@ -1,38 +1,17 @@
-"""A cluster from outside: several at once, their kubeconfig, the record, starting and stopping."""
+"""A cluster from outside: several at once, the record, starting and stopping."""
 
-import stat
-from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes_asyncio import client, config
 
 from responder.core.model import SECOND
 from responder.errors import UsageError
-from responder.sandbox.kubernetes import kubeconfig
 from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.kubernetes.failure import Failure
 from responder.sandbox.kubernetes.platform import deployment, furnish
+from responder.sandbox.kubernetes.server import Call
 from tests.clock import ManualClock
 from tests.sandbox.kubernetes.shop import Shop
-
-
-async def test_several_clusters_are_found_by_their_contexts(tmp_path: Path, clock: ManualClock) -> None:
-    path = tmp_path / "kubeconfig"
-    path.write_text("of an earlier start")
-    async with Cluster(clock, "prod", token="p") as prod, Cluster(clock, "staging", token="s") as staging:
-        prod.apply(deployment("default", "web", 1))
-        assert kubeconfig.write(path, prod, staging) == path
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        seen = {}
-        for context in (None, "prod", "staging"):
-            settings = client.Configuration()
-            await config.load_kube_config(str(path), context=context, client_configuration=settings)
-            async with client.ApiClient(settings) as api:
-                found = await client.AppsV1Api(api).list_deployment_for_all_namespaces()
-                seen[context] = [one.metadata.name for one in found.items]
-    assert seen == {None: ["web"], "prod": ["web"], "staging": []}
-    assert [call.status for call in prod.calls] == [200, 200]
 
 
 async def test_objects_of_two_clusters_have_uids_of_their_own(clock: ManualClock) -> None:
@@ -45,6 +24,8 @@ async def test_objects_of_two_clusters_have_uids_of_their_own(clock: ManualClock
 
 
 async def test_every_request_is_on_record(shop: Shop) -> None:
+    heard: list[Call] = []
+    shop.cluster.on_call = heard.append
     await shop.read()
     await shop.restart()
     read, restart = shop.cluster.calls
@@ -72,6 +53,7 @@ async def test_every_request_is_on_record(shop: Shop) -> None:
         "status": 200,
         "changed": True,
     }
+    assert heard == [read, restart]
     assert shop.cluster.writes() == [restart]
     assert shop.cluster.writes("deployments", "shop", "checkout") == [restart]
     assert shop.cluster.writes("deployments/scale") == []

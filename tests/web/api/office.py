@@ -91,6 +91,19 @@ class Office:
         assert status == 200, document
         return document
 
+    async def pages(self, path: str) -> list[Any]:
+        """A list, page by page, as its headers lead on."""
+        found = []
+        url: str | None = f"/api/v1/{path}"
+        while url is not None:
+            async with self._session.get(
+                self.url + url, headers={"Authorization": "Bearer reader"}
+            ) as response:
+                found.append(await response.json())
+                leads = response.headers.get("Link")
+            url = leads.partition("<")[2].partition(">")[0] if leads else None
+        return found
+
     async def do(self, who: str, path: str, body: Any = None, method: str = "POST") -> Any:
         status, document = await self.ask(who, method, path, body)
         assert (status, document["status"]) == (200, "done"), document
@@ -107,6 +120,14 @@ class Office:
         ) as response:
             assert response.status == 200
         await self.service.engine.caught_up()
+
+    async def asked_for(self) -> str:
+        """The id of the first run, once somebody has asked for it."""
+        runs = self.service.engine.state.runs
+        async with asyncio.timeout(10):
+            while not runs:  # noqa: ASYNC110 # the engine has no event for that
+                await asyncio.sleep(0.01)
+        return runs[1].id
 
     def run(self, run_id: str) -> Run:
         return next(run for run in self.service.engine.state.runs.values() if run.id == run_id)

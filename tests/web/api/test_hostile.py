@@ -57,7 +57,7 @@ BODIES = st.one_of(
     st.just(b"[" * 60_000),
 )
 QUERIES = st.lists(
-    st.tuples(st.sampled_from(["all", "limit", "before", "state", "runbook", "x"]), st.text(max_size=8)),
+    st.tuples(st.sampled_from(["all", "limit", "cursor", "state", "runbook", "x"]), st.text(max_size=8)),
     max_size=2,
 )
 

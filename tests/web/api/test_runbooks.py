@@ -15,7 +15,7 @@ async def test_a_runbook_is_shown_signed_and_reset(tmp_path: Path) -> None:
             "name": "pod-restarts",
             "title": "Pods restart too often",
             "hash": PAGE.hash,
-            "match": [['alertname="PodRestartsHigh"']],
+            "match": ['alertname="PodRestartsHigh"'],
             "mode": "auto",
             "effective_mode": "approve",
             "risk": "medium",

@@ -25,10 +25,13 @@ async def test_a_run_from_the_question_to_the_approval(tmp_path: Path) -> None:
         story = [(one["state"], one["by"]) for one in whole.pop("story")]
         assert [guard for guard, verdict in verdicts.items() if verdict != "allow"] == ["approval"]
         assert story == [("proposed", ""), ("awaiting_approval", "")]
-        assert [[event["type"] for event in row["body"]["events"]] for row in journal] == [
-            ["run_proposed"],
-            ["run_planned", "run_judged", "run_moved"],
+        assert [
+            (row["kind"], row["actor"], [event["type"] for event in row["events"]]) for row in journal
+        ] == [
+            ("start_run", "operator", ["run_proposed"]),
+            ("facts_gathered", "actions", ["run_planned", "run_judged", "run_moved"]),
         ]
+        assert list(journal[0]) == ["n", "at", "kind", "actor", "asked", "events"]
         assert whole == {
             "id": run_id,
             "runbook": "pod-restarts",
@@ -99,6 +102,20 @@ async def test_a_run_from_the_question_to_the_approval(tmp_path: Path) -> None:
             {"person": "alice", "at": NOW, "plan": planned.hash, "via": "api", "counts": True}
         ]
         assert (await api.look(run_id)).state == "executing"
+        asked_for = [row["asked"] for row in (await api.get(f"runs/{run_id}"))["journal"]]
+        assert asked_for == [
+            None,
+            None,
+            {
+                "type": "approve",
+                "run": run_id,
+                "person": "alice",
+                "plan_hash": planned.hash,
+                "nonce": "",
+                "via": "api",
+            },
+            None,
+        ]
 
 
 async def test_who_may_do_what(tmp_path: Path) -> None:
@@ -233,7 +250,9 @@ async def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
 
         assert await listed() == newest
         assert await listed("?limit=2") == newest[:2]
-        assert await listed(f"?limit=2&before={newest[1]}") == newest[2:]
+        pages = await api.pages("runs?limit=2")
+        assert [[run["id"] for run in page] for page in pages] == [newest[:2], newest[2:]]
+        assert await api.pages("runs?limit=3") == [await api.get("runs")]
         assert await listed("?state=cancelled") == [ids[1]]
         assert await listed("?state=cancelled&state=proposed&runbook=pod-restarts") == newest
         assert await listed("?runbook=other") == []
