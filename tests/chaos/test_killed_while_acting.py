@@ -3,6 +3,7 @@
 The cluster holds its answer back, before or after it did what was asked; meanwhile the process is killed.
 """
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -38,12 +39,13 @@ timeout: 1m
 ```
 """
 ALLOWED: Final = {"action": "kubernetes.rollout_restart", "cluster": "sandbox", "namespace": "shop"}
+TOKEN: Final = sha256(b"cluster").hexdigest()
 ANN: Final = {"Authorization": "Bearer ann"}
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[ClusterThread]:
-    with ClusterThread(tmp_path) as started:
+    with ClusterThread(tmp_path, token=TOKEN) as started:
         yield started
 
 
@@ -134,3 +136,15 @@ def test_what_was_not_done_is_not_done_later(responder: ResponderProcess, cluste
     assert wait_ended(responder, name) == ["proposed", "approved", "executing", "unknown", "failed"]
     assert (cluster.look(restarts), cluster.look(writes)) == (0, 1)
     check_books(responder)
+
+
+def test_the_clusters_token_is_nowhere(responder: ResponderProcess, cluster: ClusterThread) -> None:
+    cluster.look(lambda there: there.fault("403", verb="patch"))
+    assert wait_ended(responder, ask_for_a_restart(responder))[-1] == "failed"
+    cluster.look(lambda there: there.revoke(TOKEN))
+    name = ask_for_a_restart(responder)
+    wait_until(lambda: "401 Unauthorized" in json.dumps(run(responder, name)), what="the token is refused")
+    responder.stop()
+    written = [path for path in responder.database.parent.rglob("*") if path.is_file()]
+    assert responder.database in written
+    assert [path.name for path in written if TOKEN[:16].encode() in path.read_bytes()] == []

@@ -23,11 +23,11 @@ T = TypeVar("T")
 class ClusterThread:
     """One cluster with a shop in it, at rest; pods are ready after a fifth of a second."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **given: Any) -> None:
         self._path = directory / "kubeconfig"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._cluster = Cluster(SystemClock(), ready_after=SECOND // 5)
+        self._cluster = Cluster(SystemClock(), ready_after=SECOND // 5, **given)
 
     @property
     def config(self) -> dict[str, Any]:
