@@ -237,7 +237,7 @@ def _order(draft: Draft, run: Run, step: PlannedStep) -> None:
 def execute(run: Run, step: PlannedStep) -> Execute:
     """The order to carry a step out, as it was recorded."""
     at = run.ordered_at
-    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook)
+    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook, run.rolling)
 
 
 def planned(run: Run) -> PlannedStep:
