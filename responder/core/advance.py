@@ -9,22 +9,14 @@ from typing import Final
 import msgspec
 
 from responder.core.draft import Draft
+from responder.core.escalating import escalate
 from responder.core.guardrules import PATIENCE, VerifyRules
 from responder.core.judging import asks, denials, judge
 from responder.core.messages import (
-    Accepted,
-    Act,
-    Approve,
-    CancelRun,
-    Declined,
-    DenyRun,
-    Escalated,
     Execute,
     FactsGathered,
     LookAgain,
     Probed,
-    ResolveRun,
-    RunApproved,
     RunPlanned,
     StepEnded,
     StepFinished,
@@ -38,13 +30,11 @@ from responder.core.propose import (
     ANSWER_WAIT,
     give_up_if_over,
     inspect,
-    looking,
     refuse,
     shift,
 )
-from responder.core.run import Approval, Run, note
+from responder.core.run import Run, note
 from responder.core.runbook import Runbook
-from responder.core.state import Group
 
 NOT_AFTER: Final = 30 * SECOND
 """A step is not begun later than this after it was ordered."""
@@ -52,7 +42,7 @@ NOT_AFTER: Final = 30 * SECOND
 _GRACE: Final = 90 * SECOND
 """Over a step's own time, until its silence counts as an unknown outcome."""
 
-_MOST_LAPS: Final = 60
+MOST_LAPS: Final = 60
 """Questions about one run; one that goes round for longer than that ends."""
 
 
@@ -86,7 +76,7 @@ def gathered(draft: Draft, body: FactsGathered) -> None:
     if run.state == "proposed" and runbook is not None:
         run = msgspec.structs.replace(run, runbook_hash=runbook.hash)
     if runbook is None or (runbook.hash != run.runbook_hash and not run.rolling):
-        _stop(draft, run, "the runbook was changed or taken away", "stale_plan")
+        stop(draft, run, "the runbook was changed or taken away", "stale_plan")
         return
     if give_up_if_over(draft, run):
         return
@@ -101,7 +91,7 @@ def gathered(draft: Draft, body: FactsGathered) -> None:
             draft.events.append(RunPlanned(run.id, body.plan.hash, body.plan))
         run = msgspec.structs.replace(run, plan=body.plan, target=body.plan.target)
     elif run.rolling:
-        _rolled(draft, run, "rollback_failed", body.facts.problem)
+        rolled(draft, run, "rollback_failed", body.facts.problem)
         return
     if run.state == "proposed":
         _judge_proposal(draft, run, runbook)
@@ -156,7 +146,7 @@ def _judge_step(draft: Draft, run: Run, runbook: Runbook) -> None:
     if denials(run):
         _wait_or(draft, run)
     elif asks(run) or run.plan is None:
-        _stop(draft, run, "an approval is missing for what would be done now", "approval")
+        stop(draft, run, "an approval is missing for what would be done now", "approval")
     else:
         _order(draft, run, run.plan.steps[run.step])
 
@@ -175,24 +165,24 @@ def _wait_or(draft: Draft, run: Run) -> None:
         refuse(draft, run)
     else:
         reason = "frozen" if said[0].guard == "freeze" else said[0].guard
-        _stop(draft, run, said[0].reason, reason)
+        stop(draft, run, said[0].reason, reason)
 
 
-def _stop(draft: Draft, run: Run, text: str, reason: str) -> None:
+def stop(draft: Draft, run: Run, text: str, reason: str) -> None:
     """It goes no further: nothing was done yet, or it failed half way."""
     if run.state in ("proposed", "approved", "awaiting_approval"):
         shift(draft, run, "denied", text, reason=reason)
     elif run.state == "rolling_back":
-        _rolled(draft, run, "rollback_failed", text)
+        rolled(draft, run, "rollback_failed", text)
     elif run.applied:
-        _fail(draft, run, text, touched=True, reason=reason)
+        fail(draft, run, text, touched=True, reason=reason)
     else:
         shift(draft, run, "cancelled", text, reason=reason)
 
 
 def _void(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
     """The approval is for another plan: a new run is proposed to the same people."""
-    _stop(draft, run, "what would be done now is not what was approved", "stale_plan")
+    stop(draft, run, "what would be done now is not what was approved", "stale_plan")
     if run.applied:
         return
     successor = msgspec.structs.replace(
@@ -218,103 +208,6 @@ def _void(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
     _judge_proposal(draft, successor, runbook)
 
 
-# -- people -----------------------------------------------------------------------------------
-
-
-def find(draft: Draft, text: str) -> Run | None:
-    """The run that people call so: its id, or its number with or without the r."""
-    number = text.removeprefix("r").partition("-")[0]
-    run = draft.run(int(number)) if number.isdecimal() and len(number) < 19 else None
-    return run if run is not None and text in (run.id, number, f"r{number}") else None
-
-
-def _unknown(text: str) -> Declined:
-    return Declined(404, f"there is no run {text[:64]!r}")
-
-
-def approve(draft: Draft, actor: str, asked: Approve) -> Accepted | Declined:
-    """A person's yes to what is planned."""
-    run = find(draft, asked.run)
-    if run is None:
-        return _unknown(asked.run)
-    if not asked.person:
-        return Declined(403, f"only a person may approve: {actor} is none")
-    if run.state != "awaiting_approval" or run.plan is None:
-        said = ", ".join(one.person for one in run.approvals)
-        why = f" (approved by {said})" if said else f" ({run.reason})" if run.reason else ""
-        return Declined(409, f"run {run.id} is {run.state}{why}: there is nothing to approve")
-    if (asked.nonce and asked.nonce != run.nonce) or not run.plan.hash.startswith(asked.plan_hash):
-        return Declined(409, f"run {run.id} has another plan by now: look at it again")
-    if run.via != "alert" and asked.person == run.person:
-        return Declined(409, f"you asked for run {run.id}: another person must approve it")
-    if any(one.person == asked.person for one in run.approvals):
-        return Declined(409, f"you have approved run {run.id} already: another person must")
-    plan = run.plan
-    given = Approval(asked.person, draft.at, plan.hash, asked.via)
-    run = msgspec.structs.replace(run, approvals=(*run.approvals, given))
-    have = len({one.person for one in run.approvals} | ({run.person} if run.person else set()))
-    draft.events.append(RunApproved(run.id, asked.person, plan.hash, have, run.needed, asked.via))
-    runbook = draft.ruleset.runbooks.get(run.runbook)
-    if runbook is not None:
-        run = judge(draft, run, runbook, "approval")
-        if not all(one.retry_at for one in denials(run)):
-            run = refuse(draft, run)
-            return Declined(409, f"run {run.id} is denied all the same: {run.story[-1].text}")
-    if have < run.needed:
-        run = note(run, draft.at, f"approved: {have} of {run.needed} persons", asked.person)
-        draft.put_run(run)
-        draft.outdated.update(run.groups)
-        return Accepted(f"{run.id}: {have} of {run.needed} persons have approved")
-    run = shift(draft, run, "approved", "approved", by=asked.person)
-    if runbook is None:
-        _stop(draft, run, "the runbook was taken away", "stale_plan")
-        return Declined(409, f"run {run.id}: its runbook was taken away")
-    inspect(draft, run, runbook)
-    return Accepted(f"{run.id} approved")
-
-
-def deny(draft: Draft, actor: str, asked: DenyRun) -> Accepted | Declined:
-    """Somebody's no."""
-    run = find(draft, asked.run)
-    if run is None:
-        return _unknown(asked.run)
-    if run.state not in ("proposed", "awaiting_approval", "approved") or not run.open:
-        return Declined(409, f"run {run.id} is {run.state}: it cannot be denied")
-    by = asked.person or actor
-    shift(draft, run, "denied", asked.why or "denied", by=by, reason="approval")
-    return Accepted(f"{run.id} denied")
-
-
-def cancel(draft: Draft, actor: str, asked: CancelRun) -> Accepted | Declined:
-    """Somebody wants it to go no further. A step that is under way ends first."""
-    run = find(draft, asked.run)
-    if run is None:
-        return _unknown(asked.run)
-    before = run.open and run.state in ("proposed", "awaiting_approval", "approved", "waiting")
-    if not before and not (run.state == "executing" and not run.ordered_at):
-        return Declined(409, f"run {run.id} is {run.state}: it cannot be cancelled now")
-    by = asked.person or actor
-    shift(draft, run, "cancelled", asked.why or "cancelled", by=by, reason="cancelled")
-    return Accepted(f"{run.id} cancelled")
-
-
-def resolve(draft: Draft, actor: str, asked: ResolveRun) -> Accepted | Declined:
-    """A person has looked what came of a step of unknown outcome."""
-    run = find(draft, asked.run)
-    if run is None:
-        return _unknown(asked.run)
-    if run.state != "unknown":
-        return Declined(409, f"run {run.id} is {run.state}: nothing is unknown")
-    run = note(
-        run, draft.at, asked.why or ("it was done" if asked.applied else "it was not done"), asked.person
-    )
-    if asked.applied:
-        _applied(draft, run)
-    else:
-        _fail(draft, run, "it was not done", touched=False)
-    return Accepted(f"{run.id} goes on" if asked.applied else f"{run.id} failed")
-
-
 # -- what was done ----------------------------------------------------------------------------
 
 
@@ -333,7 +226,7 @@ def _order(draft: Draft, run: Run, step: PlannedStep) -> None:
     due_at = at + step.timeout + _GRACE
     run = msgspec.structs.replace(run, lap=lap, key=key, ordered_at=at, due_at=due_at)
     draft.put_run(run)
-    effect = _execute(run, step)
+    effect = execute(run, step)
     draft.changes.ordered.append(effect)
     target = step.target.key if step.target else run.target_key
     not_after = format_time(effect.not_after)
@@ -341,12 +234,13 @@ def _order(draft: Draft, run: Run, step: PlannedStep) -> None:
     draft.effects.append(effect)
 
 
-def _execute(run: Run, step: PlannedStep) -> Execute:
+def execute(run: Run, step: PlannedStep) -> Execute:
+    """The order to carry a step out, as it was recorded."""
     at = run.ordered_at
-    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook)
+    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook, run.rolling)
 
 
-def _planned(run: Run) -> PlannedStep:
+def planned(run: Run) -> PlannedStep:
     """The step that is under way."""
     assert run.plan is not None
     return (run.plan.on_failure if run.rolling else run.plan.steps)[run.step]
@@ -363,7 +257,7 @@ def _pause_or_tell(draft: Draft, run: Run, step: PlannedStep) -> None:
     escalate(draft, run, (str(step.intended["receiver"]),), f"run {run.id} says so")
     if run.state == "approved":
         run = shift(draft, run, "executing", f"told {step.intended['receiver']}")
-    _next(draft, msgspec.structs.replace(run, step=run.step + 1))
+    next_step(draft, msgspec.structs.replace(run, step=run.step + 1))
 
 
 def finished(draft: Draft, body: StepFinished) -> None:
@@ -378,44 +272,45 @@ def finished(draft: Draft, body: StepFinished) -> None:
         return
     match body.result:
         case "applied":
-            _applied(draft, note(run, draft.at, body.detail or "done"))
+            applied(draft, note(run, draft.at, body.detail or "done"))
         case "failed":
-            _fail(draft, run, body.detail or "the step failed", touched=body.touched)
+            fail(draft, run, body.detail or "the step failed", touched=body.touched)
         case "unknown":
-            _lose_sight(draft, run, body.detail or "nobody knows whether it was done")
+            lose_sight(draft, run, body.detail or "nobody knows whether it was done")
         case "frozen":
             run = msgspec.structs.replace(run, ordered_at=0)
-            _stop(draft, run, body.detail or "a freeze is in force", "frozen")
+            stop(draft, run, body.detail or "a freeze is in force", "frozen")
         case "conflict" | "withdrawn" | "too_late":
-            _ask_again(draft, run, f"{body.result}: {body.detail}".rstrip(": "))
+            ask_again(draft, run, f"{body.result}: {body.detail}".rstrip(": "))
 
 
-def _ask_again(draft: Draft, run: Run, why: str) -> None:
+def ask_again(draft: Draft, run: Run, why: str) -> None:
     """Nothing was done: look again, and ask every guard again."""
     runbook = draft.ruleset.runbooks.get(run.runbook)
     run = note(msgspec.structs.replace(run, ordered_at=0), draft.at, why)
-    if runbook is None or run.lap > _MOST_LAPS:
-        _stop(draft, run, why, "stale_plan")
+    if runbook is None or run.lap > MOST_LAPS:
+        stop(draft, run, why, "stale_plan")
     else:
         inspect(draft, run, runbook)
 
 
-def _applied(draft: Draft, run: Run) -> None:
+def applied(draft: Draft, run: Run) -> None:
     """A step was carried out: the next one, or whether it all helped."""
     run = msgspec.structs.replace(run, applied=run.applied + bool(run.ordered_at), ordered_at=0)
     if run.state == "unknown" and run.plan is not None and run.step + 1 < len(run.plan.steps):
         run = shift(draft, run, "executing", "it was done")
-    _next(draft, msgspec.structs.replace(run, step=run.step + 1))
+    next_step(draft, msgspec.structs.replace(run, step=run.step + 1))
 
 
-def _next(draft: Draft, run: Run) -> None:
+def next_step(draft: Draft, run: Run) -> None:
+    """Go on with the step that is next; after the last one, find out whether it helped."""
     runbook, plan = draft.ruleset.runbooks.get(run.runbook), run.plan
     assert plan is not None
     if run.state == "waiting":
         run = shift(draft, run, "executing", "goes on")
     if run.state == "executing" and run.step < len(plan.steps):
         if runbook is None:
-            _stop(draft, run, "the runbook was taken away", "stale_plan")
+            stop(draft, run, "the runbook was taken away", "stale_plan")
         elif plan.steps[run.step].mutates:
             inspect(draft, run, runbook)
         else:
@@ -423,26 +318,28 @@ def _next(draft: Draft, run: Run) -> None:
         return
     run = shift(draft, run, "verifying", "is everything well again?")
     if runbook is not None and runbook.verify:
-        _verify(draft, run, runbook)
+        verify(draft, run, runbook)
     elif runbook is None:
-        _lose_sight(draft, run, "the runbook was taken away: nobody can tell whether it helped")
+        lose_sight(draft, run, "the runbook was taken away: nobody can tell whether it helped")
     else:
         shift(draft, run, "succeeded", "done; its runbook does not say how to tell whether it helped")
 
 
-def _verify(draft: Draft, run: Run, runbook: Runbook) -> None:
+def verify(draft: Draft, run: Run, runbook: Runbook) -> None:
+    """Ask whether it helped."""
     rules = draft.ruleset.guards.verify
     longest = max(_span(one.settle or rules.settle, one.within or rules.within) for one in runbook.verify)
     run = msgspec.structs.replace(run, lap=run.lap + 1, due_at=draft.at + longest + _GRACE)
     draft.put_run(run)
-    draft.effects.append(_verifying(run, runbook, rules))
+    draft.effects.append(verifying(run, runbook, rules))
 
 
 def _span(settle: Nanoseconds, within: Nanoseconds) -> Nanoseconds:
     return settle + within
 
 
-def _verifying(run: Run, runbook: Runbook, rules: VerifyRules) -> VerifyRun:
+def verifying(run: Run, runbook: Runbook, rules: VerifyRules) -> VerifyRun:
+    """The order to find that out, for the run's present lap."""
     return VerifyRun(run.number, run.id, run.lap, runbook, run.parameters, rules)
 
 
@@ -454,28 +351,30 @@ def verified(draft: Draft, body: Verified) -> None:
     if body.ok:
         shift(draft, run, "succeeded", body.detail or "verified")
     elif body.ok is None:
-        _lose_sight(draft, run, body.detail or "nobody can tell whether it helped", look=False)
+        lose_sight(draft, run, body.detail or "nobody can tell whether it helped", look=False)
     else:
-        _fail(draft, run, body.detail or "it did not help", touched=True)
+        fail(draft, run, body.detail or "it did not help", touched=True)
 
 
-def _lose_sight(draft: Draft, run: Run, why: str, *, look: bool = True) -> None:
+def lose_sight(draft: Draft, run: Run, why: str, *, look: bool = True) -> None:
     """Nobody knows: a probe looks, and where that cannot tell, a person decides."""
     run = shift(draft, run, "unknown", why, reason="unknown")
     if look and run.ordered_at:
-        _look(draft, run)
+        look_into(draft, run)
     else:
         escalate(draft, run, (), f"run {run.id}: {why}")
 
 
-def _look(draft: Draft, run: Run) -> None:
+def look_into(draft: Draft, run: Run) -> None:
+    """Ask once more what came of the step of which nobody knows."""
     run = msgspec.structs.replace(run, lap=run.lap + 1, due_at=draft.at + ANSWER_WAIT)
     draft.put_run(run)
-    draft.effects.append(_look_again(run))
+    draft.effects.append(look_again(run))
 
 
-def _look_again(run: Run) -> LookAgain:
-    effect = _execute(run, _planned(run))
+def look_again(run: Run) -> LookAgain:
+    """The order to look, for the run's present lap."""
+    effect = execute(run, planned(run))
     return LookAgain(run.number, run.id, run.lap, effect.step, effect.key, effect.at)
 
 
@@ -486,7 +385,7 @@ def probed(draft: Draft, body: Probed) -> None:
         return
     if run.state == "rolling_back":
         ended = "rolled_back" if body.applied else "rollback_failed"
-        _rolled(draft, run, ended, body.detail or "looked")
+        rolled(draft, run, ended, body.detail or "looked")
         return
     if run.state != "unknown":
         return
@@ -496,15 +395,15 @@ def probed(draft: Draft, body: Probed) -> None:
         draft.outdated.update(run.groups)
         escalate(draft, run, (), f"run {run.id}: nobody knows what came of it")
     elif body.applied:
-        _applied(draft, run)
+        applied(draft, run)
     else:
-        _fail(draft, run, "it was not done", touched=False)
+        fail(draft, run, "it was not done", touched=False)
 
 
 # -- when it did not help ---------------------------------------------------------------------
 
 
-def _fail(draft: Draft, run: Run, text: str, *, touched: bool, reason: str = "") -> None:
+def fail(draft: Draft, run: Run, text: str, *, touched: bool, reason: str = "") -> None:
     """It failed: what its runbook says for that case, and people hear of it in any case."""
     steps = run.plan.on_failure if run.plan else ()
     undoes = touched and any(step.mutates for step in steps)
@@ -526,9 +425,9 @@ def _next_rolling(draft: Draft, run: Run) -> None:
     )
     runbook = draft.ruleset.runbooks.get(run.runbook)
     if step is None:
-        _rolled(draft, run, "rolled_back", "taken back")
+        rolled(draft, run, "rolled_back", "taken back")
     elif runbook is None:
-        _rolled(draft, run, "rollback_failed", "the runbook was taken away")
+        rolled(draft, run, "rollback_failed", "the runbook was taken away")
     else:
         inspect(draft, msgspec.structs.replace(run, step=step), runbook)
 
@@ -539,9 +438,9 @@ def _roll(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, on_failure=plan.on_failure))
     run = judge(draft, run, runbook, "step")
     if said := denials(run):
-        _rolled(draft, run, "rollback_failed", f"{said[0].guard}: {said[0].reason}")
+        rolled(draft, run, "rollback_failed", f"{said[0].guard}: {said[0].reason}")
     else:
-        _order(draft, run, _planned(run))
+        _order(draft, run, planned(run))
 
 
 def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:
@@ -551,115 +450,20 @@ def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:
         )
         _next_rolling(draft, run)
     elif body.result == "unknown":
-        _look(draft, note(run, draft.at, body.detail or "nobody knows"))
+        look_into(draft, note(run, draft.at, body.detail or "nobody knows"))
     elif body.result in ("conflict", "withdrawn", "too_late"):
-        _ask_again(draft, run, body.detail or body.result)
+        ask_again(draft, run, body.detail or body.result)
     else:
-        _rolled(draft, run, "rollback_failed", body.detail or body.result)
+        rolled(draft, run, "rollback_failed", body.detail or body.result)
 
 
-def _rolled(draft: Draft, run: Run, to: str, text: str) -> None:
+def rolled(draft: Draft, run: Run, to: str, text: str) -> None:
+    """Taking back ended: `to` is `rolled_back` or `rollback_failed`. People hear of it."""
     assert to in ("rolled_back", "rollback_failed")
     steps = run.plan.on_failure if run.plan else ()
     told = tuple(str(step.intended["receiver"]) for step in steps if step.action == "notify")
     run = shift(draft, run, "rolled_back" if to == "rolled_back" else "rollback_failed", text)
     escalate(draft, run, told, f"run {run.id}: {to}: {text}")
-
-
-def escalate(draft: Draft, run: Run, receivers: tuple[str, ...], why: str) -> None:
-    """People hear of the incidents of a run, whatever they were told before; `receivers` as well."""
-    groups = [group for key in run.groups if (group := draft.group(key)) is not None]
-    known = {group.id: _receivers(draft, group) for group in groups}
-    told = set[str]().union(*known.values())
-    more = tuple(name for name in receivers if name not in told and name in draft.ruleset.receivers)
-    for group in groups:
-        everybody = (*known[group.id], *more)
-        draft.changes.groups[group.id] = msgspec.structs.replace(
-            group, fallbacks=(*group.fallbacks, *more), escalate=everybody
-        )
-        draft.look_now(group.id)
-        draft.events.append(Escalated(group.id, list(everybody), why))
-        more = ()  # one incident tells them
-
-
-def _receivers(draft: Draft, group: Group) -> tuple[str, ...]:
-    route = draft.ruleset.router.by_id.get(group.route)
-    return (route.receiver, *group.fallbacks) if route else group.fallbacks
-
-
-# -- what time brings -------------------------------------------------------------------------
-
-
-def due(draft: Draft, number: int) -> None:
-    """A run's time has come."""
-    run = draft.state.runs[number]
-    runbook = draft.ruleset.runbooks.get(run.runbook)
-    run = msgspec.structs.replace(run, due_at=0)
-    match run.state:
-        case "awaiting_approval":
-            shift(draft, run, "expired", "nobody approved it in time", reason="expired")
-        case "proposed" | "approved" | "executing" | "rolling_back" if not run.ordered_at:
-            waited = draft.at - (run.approvals[-1].at if run.approvals else run.created_at)
-            if runbook is None or run.lap > _MOST_LAPS:
-                _stop(draft, run, "the runbook was taken away", "stale_plan")
-            elif waited > PATIENCE and run.state in ("proposed", "approved"):
-                late = run.verdicts and refuse(draft, run) if denials(run) else None
-                if late is None:
-                    shift(draft, run, "expired", "nothing could be found out in time", reason="expired")
-            elif not give_up_if_over(draft, run):
-                inspect(draft, run, runbook)
-        case "executing":
-            _lose_sight(draft, run, "no answer in time")
-        case "rolling_back":
-            _rolled(draft, run, "rollback_failed", "no answer in time")
-        case "waiting":
-            _next(draft, msgspec.structs.replace(run, step=run.step + 1))
-        case "verifying":
-            _lose_sight(draft, run, "no answer in time", look=False)
-        case "unknown" if run.ordered_at and run.lap <= _MOST_LAPS:
-            _look(draft, run)
-        case _:
-            draft.put_run(run)
-
-
-def restart(draft: Draft, begun: frozenset[str]) -> None:
-    """After a start: what had not begun is asked about again, what may have begun is looked at."""
-    for run in list(draft.state.runs.values()):
-        runbook = draft.ruleset.runbooks.get(run.runbook)
-        if not run.open or runbook is None:
-            continue  # its time, or the next answer, ends it
-        if run.ordered_at and run.state in ("executing", "rolling_back"):
-            if run.key not in begun:
-                draft.changes.withdrawn.append(run.number)
-                _ask_again(draft, run, "withdrawn at a restart: it had not begun")
-            elif run.state == "executing":
-                _lose_sight(draft, run, "a restart came while it was carried out")
-            else:
-                _look(draft, note(run, draft.at, "a restart came while it was taken back"))
-        elif run.state in ("proposed", "approved", "executing", "rolling_back"):
-            inspect(draft, run, runbook)
-        elif run.state == "verifying":
-            _verify(draft, run, runbook)
-        elif run.state == "unknown" and run.ordered_at:
-            _look(draft, run)
-
-
-def acts_again(draft: Draft) -> list[Act]:
-    """What is asked of `actions` now, for an engine whose memory was built anew; it ignores what it has."""
-    found: list[Act] = []
-    for run in draft.state.runs.values():
-        runbook = draft.ruleset.runbooks.get(run.runbook)
-        if not run.open or runbook is None or not run.lap:
-            continue
-        if run.ordered_at and run.state in ("executing", "rolling_back"):
-            found.append(_execute(run, _planned(run)))
-        elif run.ordered_at and run.state == "unknown":
-            found.append(_look_again(run))
-        elif run.state == "verifying":
-            found.append(_verifying(run, runbook, draft.ruleset.guards.verify))
-        elif run.state in ("proposed", "approved", "executing", "rolling_back"):
-            found.append(looking(draft, run, runbook))
-    return found
 
 
 def _current(draft: Draft, number: int, lap: int) -> Run | None:

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from responder.core import acknowledging, advance, deadletters, freezing, propose, signing, silencing
+from responder.core import acknowledging, approving, deadletters, freezing, propose, signing, silencing
 from responder.core.draft import Draft
 from responder.core.messages import (
     Accepted,
@@ -39,10 +39,10 @@ COMMANDS: Final[Mapping[type[Asked], _Decide]] = {
     Acknowledge: acknowledging.acknowledge,
     Unacknowledge: acknowledging.unacknowledge,
     StartRun: propose.start,
-    Approve: advance.approve,
-    DenyRun: advance.deny,
-    CancelRun: advance.cancel,
-    ResolveRun: advance.resolve,
+    Approve: approving.approve,
+    DenyRun: approving.deny,
+    CancelRun: approving.cancel,
+    ResolveRun: approving.resolve,
     PutFreeze: freezing.put,
     LiftFreeze: freezing.lift,
     SignRunbook: signing.sign,

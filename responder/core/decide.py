@@ -15,6 +15,7 @@ from responder.core import (
     flush,
     freezing,
     ledger,
+    resuming,
     showing,
     signing,
     silencing,
@@ -150,7 +151,7 @@ def decide_timer(state: State, ruleset: Ruleset, group: int, at: Nanoseconds) ->
     if group > 0:
         flush.flush(draft, state.groups[group])
     elif group < 0:
-        advance.due(draft, -group)
+        resuming.due(draft, -group)
     else:
         silencing.end_due(draft)
         freezing.end_due(draft)
@@ -209,7 +210,7 @@ def _started(draft: Draft, body: Started) -> None:
         reason = "the database is older than its anchor: look what was done since, then lift this"
         until = draft.at + LONGEST
         freezing.begin(draft, Freeze(f"restored-{draft.at}", "global", reason, "responder", draft.at, until))
-    advance.restart(draft, frozenset(body.begun))
+    resuming.restart(draft, frozenset(body.begun))
     showing.again(draft)
 
 
@@ -221,7 +222,7 @@ def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect
     draft = Draft(state, ruleset, at)
     _deliver_heads(draft)
     showing.again(draft)
-    draft.effects.extend(advance.acts_again(draft))
+    draft.effects.extend(resuming.acts_again(draft))
     return draft.effects
 
 
@@ -295,7 +296,7 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
         deadletters.settle(draft, group, where[1])
         if told.head:
             draft.effects.append(flush.deliver(draft, group, to, told))
-        if draft.runs_of(group.id):  # their cards come after it
+        if to.integration.shows and draft.runs_of(group.id):  # their cards come after it
             told = msgspec.structs.replace(told, outdated=True)
         told = showing.refresh(draft, group, to, told)
     else:
