@@ -245,6 +245,8 @@ def test_what_goes_by_itself_needs_nobody_below_high_risk_unless_its_page_says_s
 ) -> None:
     page = replace(risky(risk, approvals), mode="auto")
     assert verdict("approval", rules=BY_RISK, runbook=page) == expected
+    stricter = replace(RULES, approvals={"low": 2, "medium": 2, "high": 3})
+    assert answer("approval", rules=stricter, runbook=page).data["needed"] == (3 if risk == "high" else 1)
     token_without_person = run(via="cli", requested_by="ci")
     if risk != "low":
         assert verdict("approval", rules=BY_RISK, runbook=page, run=token_without_person) == "ask"
