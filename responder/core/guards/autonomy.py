@@ -102,9 +102,13 @@ def persons(situation: Situation) -> frozenset[str]:
     """Who has said yes to this very plan, whoever asked for the run among them. Raises CannotTell.
 
     Before the first step a yes is good for as long as an approval is waited for, counted from the
-    newest one: what people agreed to is done soon, or asked again.
+    newest one: what people agreed to is done soon, or asked again. Once it has begun, what they agreed
+    to is the plan that it began with: the facts of later steps, which are in the plan's hash, did not
+    exist then.
     """
     run, plan = situation.run, situation.planned.hash
+    if run.acted_at and run.approvals:
+        plan = run.approvals[-1].plan_hash
     said = {one.person: one.at for one in run.approvals if one.person and one.plan_hash == plan}
     if situation.by_person and run.person:
         said.setdefault(run.person, run.created_at)

@@ -262,6 +262,18 @@ def test_a_yes_to_another_plan_does_not_count() -> None:
     )
 
 
+def test_once_begun_a_yes_holds_for_what_the_later_steps_turn_out_to_be() -> None:
+    later = msgspec.structs.replace(
+        PLAN, steps=tuple(msgspec.structs.replace(step, observed={"revision": 8}) for step in PLAN.steps)
+    )
+    high = {"rules": BY_RISK, "runbook": risky("high"), "plan": later}
+    both = said(PLAN, "alice", "bob")
+    assert verdict("approval", **high, run=run(approvals=both)) == "ask"
+    assert verdict("approval", **high, run=run(approvals=both, acted_at=NOW)) == "allow"
+    mixed = (*said(later, "carol"), *both[1:])
+    assert verdict("approval", **high, run=run(approvals=mixed, acted_at=NOW)) == "ask"
+
+
 def test_the_greatest_risk_counts_whoever_names_it() -> None:
     def needed(**changed: Any) -> object:
         return answer("approval", rules=BY_RISK, **changed).data["risk"]

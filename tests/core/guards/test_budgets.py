@@ -12,12 +12,14 @@ from tests.core.guards.situations import (
     EPISODE,
     NOW,
     OTHER,
+    PLAN,
     RULES,
     RUNBOOK,
     TARGET,
     acted,
     answer,
     run,
+    said,
     verdict,
 )
 
@@ -201,8 +203,8 @@ def test_who_has_waited_ten_minutes_for_others_waits_no_longer() -> None:
     assert (result.verdict, result.retry_at) == ("deny", 0)
 
 
-def test_a_run_that_people_approved_waits_for_as_long_as_they_were_waited_for() -> None:
-    approved = run(created_at=NOW - 14 * MINUTE, expires_at=NOW + MINUTE)
+def test_a_run_that_people_approved_waits_from_their_yes_on() -> None:
+    approved = run(created_at=NOW - 14 * MINUTE, approvals=said(PLAN, "alice"))
     assert answer("concurrency", run=approved, runs=(acted(2, SECOND),)).retry_at == NOW + 59 * SECOND
 
 
