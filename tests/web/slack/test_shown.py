@@ -1,4 +1,4 @@
-"""A run of an alert, as its incident's people see it: the card in the thread, pressed, and what it becomes."""
+"""A run of an alert, as its incident's people see it: the card in the thread, pressed, and changed."""
 
 from dataclasses import replace
 
