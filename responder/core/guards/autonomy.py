@@ -145,14 +145,17 @@ def mode(situation: Situation) -> GuardResult:
 
 
 def approval(situation: Situation) -> GuardResult:
-    """G17: as many distinct persons as the risk asks for, and at least one below `auto`."""
+    """G17: as many distinct persons as the risk asks for.
+
+    For what goes by itself, the signature of the page and its record stand for the one person that
+    less than high risk asks for; below `auto` it is at least one.
+    """
     run, now, found = situation.run, situation.now, risk(situation)
-    needed = max(
-        known(situation.rules.approvals.get(found), f"how many approvals {found} risk needs"),
-        situation.runbook.guards.approvals or 0,
-    )
-    if not situation.by_person and effective_mode(situation)[0] != "auto":
-        needed = max(needed, 1)
+    needed = known(situation.rules.approvals.get(found), f"how many approvals {found} risk needs")
+    if not situation.by_person:
+        by_itself = effective_mode(situation)[0] == "auto"
+        needed = max(needed, 1) if not by_itself else needed if found == "high" else 0
+    needed = max(needed, situation.runbook.guards.approvals or 0)
     said = persons(situation)
     data: dict[str, Any] = {"needed": needed, "have": len(said), "risk": found}
     if situation.when == "approval" and 0 < run.expires_at <= now:

@@ -214,7 +214,7 @@ BY_RISK = replace(RULES, approvals={"low": 0, "medium": 1, "high": 2})
 
 
 def risky(risk: Risk, approvals: int | None = None) -> Any:
-    return replace(RUNBOOK, risk=risk, guards=Tightening(approvals=approvals))
+    return replace(RUNBOOK, risk=risk, mode="approve", guards=Tightening(approvals=approvals))
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,20 @@ def test_as_many_distinct_persons_as_the_risk_asks_for(
 ) -> None:
     result = answer("approval", rules=BY_RISK, runbook=risky(risk), run=run(approvals=said(PLAN, *people)))
     assert (result.verdict, result.approvals) == expected
+
+
+@pytest.mark.parametrize(
+    ("risk", "approvals", "expected"),
+    [("low", None, "allow"), ("medium", None, "allow"), ("medium", 1, "ask"), ("high", None, "ask")],
+)
+def test_what_goes_by_itself_needs_nobody_below_high_risk_unless_its_page_says_so(
+    risk: Risk, approvals: int | None, expected: str
+) -> None:
+    page = replace(risky(risk, approvals), mode="auto")
+    assert verdict("approval", rules=BY_RISK, runbook=page) == expected
+    token_without_person = run(via="cli", requested_by="ci")
+    if risk != "low":
+        assert verdict("approval", rules=BY_RISK, runbook=page, run=token_without_person) == "ask"
 
 
 def test_whoever_asked_is_one_of_them() -> None:
@@ -313,9 +327,9 @@ def test_a_yes_is_good_for_a_while() -> None:
     assert after(15 * MINUTE - 1) == "allow"
     assert after(15 * MINUTE) == "ask"
     assert after(DAY, acted_at=NOW - HOUR) == "allow"
-    changed_page = replace(RUNBOOK, guards=Tightening(expires=MINUTE))
+    changed_page = replace(RUNBOOK, mode="approve", guards=Tightening(expires=MINUTE))
     assert after(MINUTE) == "ask"
-    changed_page = replace(RUNBOOK, guards=Tightening(expires=DAY))
+    changed_page = replace(RUNBOOK, mode="approve", guards=Tightening(expires=DAY))
     assert after(15 * MINUTE) == "ask"
 
 
