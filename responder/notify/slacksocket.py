@@ -90,7 +90,7 @@ class Socket:
                     if message.type == aiohttp.WSMsgType.TEXT:
                         self._heard(socket, message.data, leaving)
         except Failed as failed:
-            _log.error("slack_socket_refused", detail=failed.outcome.detail)
+            _log.error("slack_socket_refused", key="slack.app_token_file", detail=failed.outcome.detail)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
             _log.warning("slack_socket_lost", error=type(error).__name__)
         finally:
