@@ -11,11 +11,14 @@ import gc
 import random
 import sys
 from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from responder import __version__
 from responder.clock import Clock, SystemClock
+from responder.core.catalogue import Secret
 from responder.core.messages import BreakerTurned
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
@@ -26,8 +29,9 @@ from responder.engine import Engine
 from responder.engine.reload import Reload
 from responder.errors import ResponderError, UsageError
 from responder.notify.integration import Senders
-from responder.settings.values import Settings
+from responder.settings.values import Settings, Slack
 from responder.store.database import Database, size_of
+from responder.store.executions import ExecutionStore
 from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
@@ -37,6 +41,10 @@ from responder.web.api import Api
 from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
 from responder.web.intake import Intake
+from responder.web.slack import Desk, Envelopes, SlackEntrance
+
+if TYPE_CHECKING:
+    from responder.actions.worker import Acts
 
 log = logger("service")
 
@@ -72,7 +80,12 @@ class Service:
             self.engine = Engine(
                 self.database, self.clock, ruleset, settings.limits, self.metrics, self.rules.recompile
             )
-            self.senders = Senders(settings.external_url, ruleset.mends, self.clock)
+            self.senders = Senders(
+                settings.external_url,
+                ruleset.mends,
+                self.clock,
+                pressable=_hears_slack(settings.slack),
+            )
             undo.push_async_callback(self.senders.close)
             self.delivery = Delivery(
                 _delivery_settings(settings),
@@ -84,9 +97,13 @@ class Service:
                 self._breaker_turned,
                 settings.delivery.pace.get,
             )
-            await self.engine.start(self.delivery)
+            acts = self._acts()
+            await self.engine.start(self.delivery, acts)
             undo.push_async_callback(self.engine.stop)
             undo.push_async_callback(self.delivery.stop)
+            if acts is not None:
+                undo.push_async_callback(acts.stop)
+                acts.start()
             await self._listen(undo)
             for name, work in (
                 ("housekeeping", self._keep_house()),
@@ -130,6 +147,7 @@ class Service:
             AlertmanagerApi(self.engine, access, self.clock.now()),
             operations.stopping,
             self.metrics.answered,
+            self._slack(undo),
         )
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
@@ -155,6 +173,33 @@ class Service:
                 ) from None
             raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
         undo.callback(server.close)
+
+    def _acts(self) -> "Acts | None":
+        """Who carries runs out, where there are clusters; without one it is not even imported."""
+        if not self.settings.kubernetes:
+            return None
+        from responder.actions.worker import Acts
+
+        return Acts(self.settings, self.clock, ExecutionStore(self.database), self.engine.answer)
+
+    def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
+        """What hears of Slack's commands and buttons: our connection, the paths that it calls, or nothing."""
+        slack = self.settings.slack
+        if slack is None or not _hears_slack(slack):
+            return None
+        desk = Desk(self.engine, self.clock, slack.api_url, lambda: self.settings.people)
+        undo.push_async_callback(desk.stop)
+        if slack.app_token_file:
+            from responder.notify.slacksocket import Socket
+
+            token = _secret(slack.app_token_file, "slack.app_token_file")
+            envelopes = Envelopes(desk, self.database, self.clock, self.metrics)
+            socket = Socket(token, slack.api_url, self.clock, envelopes.take)
+            undo.push_async_callback(socket.stop)
+            socket.start()
+        if not slack.signing_secret_file:
+            return None
+        return SlackEntrance(desk, self.database, self.clock, self.metrics, self.rules.signing_secrets)
 
     # -- rules ----------------------------------------------------------------------------
 
@@ -252,6 +297,23 @@ def _tokens(settings: Settings) -> list[KnownToken] | None:
             roles |= {"acknowledge", "silence"}
         known.append(KnownToken(token.sha256, Identity(token.name, frozenset(roles), token.person or "")))
     return known
+
+
+def _hears_slack(slack: Slack | None) -> bool:
+    """Whether somebody hears of it when a button is pressed."""
+    return slack is not None and bool(slack.signing_secret_file or slack.app_token_file)
+
+
+def _secret(path: Path, key: str) -> Secret:
+    """The secret in a file. Raises UsageError."""
+    try:
+        words = path.read_text("utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"{key}: {path} cannot be read: {why}") from None
+    if len(words) != 1:
+        raise UsageError(f"{key}: {path} must hold one secret")
+    return Secret(words[0])
 
 
 def _delivery_settings(settings: Settings) -> DeliverySettings:

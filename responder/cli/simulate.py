@@ -10,55 +10,28 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import click
 
 from responder.cli.client import printable
+from responder.cli.values import DURATION, TIME, called
 from responder.clock import SystemClock
 from responder.core.draft import Decision
 from responder.core.messages import Declined
 from responder.core.model import (
     SECOND,
-    Labels,
     Nanoseconds,
     format_duration,
-    format_labels,
-    parse_duration,
-    parse_time,
 )
-from responder.core.rules import Compatibility, Receiver
+from responder.core.rules import Compatibility
 from responder.errors import ProblemsError, UsageError
-from responder.replay import ENDLESS, Course, Entry, Line, Lines, read_script
+from responder.replay import ENDLESS, Course, Entry, Line, Lines, reachable, read_script
 from responder.ruleset import load_ruleset
-from responder.ruleset.kinds import SERVED
 from responder.settings import Settings
 
 _EVERY: Final = 256
 """Decisions between two looks of the progress bar."""
-
-
-class _Duration(click.ParamType[Nanoseconds]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Nanoseconds:
-        try:
-            return value if isinstance(value, int) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _Time(click.ParamType[Nanoseconds]):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Nanoseconds:
-        try:
-            at = value if isinstance(value, int) else parse_time(value)
-        except (ValueError, IndexError):
-            at = 0
-        if not at:
-            self.fail(f"{value[:64]!r} is not a time such as 2026-01-05T08:00:00Z", param, ctx)
-        return at
 
 
 @click.command("simulate")
@@ -79,11 +52,11 @@ class _Time(click.ParamType[Nanoseconds]):
     help='JSON lines such as {"at": "90s", "alerts": [{"labels": {...}}]}; - for standard input.',
 )
 @click.option(
-    "--until", type=_Duration(), required=True, metavar="DURATION", help="How long to go on, such as 4h."
+    "--until", type=DURATION, required=True, metavar="DURATION", help="How long to go on, such as 4h."
 )
 @click.option(
     "--start",
-    type=_Time(),
+    type=TIME,
     default="2026-01-05T00:00:00Z",
     show_default=True,
     metavar="TIME",
@@ -91,7 +64,7 @@ class _Time(click.ParamType[Nanoseconds]):
 )
 @click.option(
     "--resolve-timeout",
-    type=_Duration(),
+    type=DURATION,
     metavar="DURATION",
     help="How long an alert without endsAt lives. Default: until an entry gives it an end.",
 )
@@ -132,8 +105,7 @@ def simulate(
     except ProblemsError as error:
         raise UsageError(str(error)) from None
     timeout = ENDLESS if resolve_timeout is None else resolve_timeout
-    receivers = {name: _reachable(receiver) for name, receiver in ruleset.receivers.items()}
-    ruleset = dataclasses.replace(ruleset, resolve_timeout=timeout, receivers=receivers)
+    ruleset = reachable(ruleset, timeout)
     lines = Lines(ruleset, start)
     show = _show_json if output == "json" else _show_text
     with _progress(start, until) as passed:
@@ -157,14 +129,6 @@ def simulate(
             f"than real time; {course.decisions:,} decisions",
             err=True,
         )
-
-
-def _reachable(receiver: Receiver) -> Receiver:
-    """The receiver as it is where the settings say how to reach it (a bot token, a mail server)."""
-    integrations = tuple(
-        dataclasses.replace(each, supported=each.kind in SERVED) for each in receiver.integrations
-    )
-    return dataclasses.replace(receiver, integrations=integrations)
 
 
 def _run(course: Course, entries: list[Entry], end: Nanoseconds) -> None:
@@ -195,14 +159,7 @@ def _show_text(line: Line) -> None:
     )
     for mark, sets in (("+", line.firing), ("-", line.resolved)):
         for labels in sets:
-            click.echo(f"{'':9}  {mark} {printable(_named(labels))}")
-
-
-def _named(labels: Labels) -> str:
-    """An alert as people call it: its name, then its other labels."""
-    name = dict(labels).get("alertname", "")
-    others = tuple(pair for pair in labels if pair[0] != "alertname")
-    return f"{name} {format_labels(others) if others else ''}".strip()
+            click.echo(f"{'':9}  {mark} {printable(called(labels))}")
 
 
 @contextlib.contextmanager

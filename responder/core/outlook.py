@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from responder.core import flush, ledger
+from responder.core import flush, ledger, verdicts
 from responder.core.addressing import addressees
 from responder.core.draft import Draft
 from responder.core.messages import Closed, Event, Owed
@@ -73,7 +73,7 @@ def choices(state: State, ruleset: Ruleset, alert: Alert, now: Nanoseconds) -> l
     audible = not found
     for group, route in _groups(state, ruleset, alert):
         draft = Draft(state, ruleset, now)
-        audible = audible and flush.group_verdict(draft, route) is None
+        audible = audible and verdicts.group_verdict(draft, route) is None
         found += _choices_of_group(draft, group, route)
     if alert.firing_at(now) and audible:
         found.append(Choice("keep it quiet for a while", "responder silence add MATCHER... --comment WHY"))
@@ -130,9 +130,9 @@ def _of_hiding(state: State, ruleset: Ruleset, alert: Alert, now: Nanoseconds) -
 
 
 def _of_group(draft: Draft, group: Group, route: Route, alert: Alert) -> Iterator[Coming]:
-    change = flush.next_interval_change(draft, route)
+    change = verdicts.next_interval_change(draft, route)
     if change:
-        verb = "end" if flush.group_verdict(draft, route) else "begin to hide it"
+        verb = "end" if verdicts.group_verdict(draft, route) else "begin to hide it"
         names = ", ".join((*route.active_time_intervals, *route.mute_time_intervals))
         yield Coming(change, "intervals", f"time intervals {verb} ({names})", group.id)
     yield from _looks(draft, group, route, alert)
@@ -168,7 +168,7 @@ class _Ahead:
         self._now = flush.look(Draft(now.state, now.ruleset, now.at), route, self._members.values())
         self._draft = Draft(now.state, now.ruleset, now.at)
 
-    def look(self) -> tuple[str, flush.Verdict | None]:
+    def look(self) -> tuple[str, verdicts.Verdict | None]:
         """Look at the group: who is told of the alert and why, or why not, and what hides it then."""
         draft, at, before = self._draft, self.at, len(self._draft.events)
         draft.at = at
@@ -182,7 +182,7 @@ class _Ahead:
         seen.verdicts.update({a: v for a, v in self._now.verdicts.items() if v.reason == "inhibition"})
         self._group = flush.tell(draft, self._group, seen)
         self._deliver(at)
-        self._wake_at = flush.wake_at(draft, seen)
+        self._wake_at = flush.wake_at(draft, self._group, seen)
         verdict = seen.verdicts.get(self._alert.id) if self._alert.id in firing else None
         return "; ".join(self._said(draft.events[before:])), verdict
 
@@ -212,7 +212,7 @@ class _Ahead:
 
 
 def _choices_of_group(draft: Draft, group: Group, route: Route) -> Iterator[Choice]:
-    whole = flush.group_verdict(draft, route)
+    whole = verdicts.group_verdict(draft, route)
     if whole:
         of = route.mutes_of if whole.reason == "mute_time_interval" else route.actives_of
         yield Choice(f"change {whole.reason}s {whole.by} of the route at {of or route.place or route.id}")

@@ -7,7 +7,6 @@ used never replace those in force, and whoever reads the outcome finds no secret
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from responder.clock import Clock
@@ -16,6 +15,7 @@ from responder.core.model import SECOND, Nanoseconds, format_duration, format_ti
 from responder.core.rules import Ruleset
 from responder.errors import FileError, Problem, ProblemsError, Refused, ResponderError
 from responder.ruleset import Loaded, compile_ruleset, load_ruleset
+from responder.ruleset.opened import Opened
 from responder.ruleset.signing import SigningSecrets
 from responder.ruleset.watch import Watch
 from responder.settings.values import Settings
@@ -29,7 +29,10 @@ Apply = Callable[[str, Ruleset], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the last attempt to read the rules went. `error`: why they are not in force, or ""."""
+    """How the last attempt to read the rules went. `error`: why they are not in force, or "".
+
+    `problems` are errors too where runbooks are broken, which are out of force while the rules are in it.
+    """
 
     at: Nanoseconds
     by: str
@@ -54,9 +57,9 @@ class Reload:
 
     def first(self) -> Ruleset:
         """The rules to start with. Raises ProblemsError or FileError."""
-        files: dict[Path, str] = {}
-        loaded = self._load(files)
-        self._watch.expect(files)
+        opened: Opened = {}
+        loaded = self._load(opened)
+        self._watch.expect(opened)
         self._succeed("start", loaded)
         return loaded.ruleset
 
@@ -74,18 +77,18 @@ class Reload:
         Raises ProblemsError, FileError or Refused: the old ones stay in force.
         """
         async with self._turn:
-            files: dict[Path, str] = {}
+            opened: Opened = {}
             try:
-                loaded = await asyncio.to_thread(self._load, files)
+                loaded = await asyncio.to_thread(self._load, opened)
                 reply = await apply(actor, loaded.ruleset)
                 if isinstance(reply, Declined):
                     raise Refused(reply.reason)
             except ResponderError as error:
                 self._fail(actor, error)
                 if isinstance(error, ProblemsError | FileError):
-                    self._watch.expect(files)  # else they are fine, and the watch tries again
+                    self._watch.expect(opened)  # else they are fine, and the watch tries again
                 raise
-            self._watch.expect(files)
+            self._watch.expect(opened)
             self._succeed(actor, loaded)
             log.info("reloaded", by=actor, rules=loaded.ruleset.hash[:12])
 
@@ -126,17 +129,21 @@ class Reload:
             "watch": format_duration(every) if every else None,
         }
 
-    def _load(self, files: dict[Path, str]) -> Loaded:
-        loaded = load_ruleset(self._settings.rules, self._settings, files=files)
+    def _load(self, opened: Opened) -> Loaded:
+        loaded = load_ruleset(self._settings.rules, self._settings, opened=opened)
         for problem in (*loaded.warnings, *loaded.unsupported):
             log.warning("rules", problem=str(problem))
+        for problem in loaded.broken:
+            log.error("runbook_broken", problem=str(problem))
         return loaded
 
     def _succeed(self, actor: str, loaded: Loaded) -> None:
         now = self._clock.now()
         self.signing_secrets.replace(loaded.signing_secrets)
-        self._last = Outcome(now, actor, problems=(*loaded.warnings, *loaded.unsupported))
+        self._last = Outcome(now, actor, problems=(*loaded.broken, *loaded.warnings, *loaded.unsupported))
         self._succeeded_at, self._rules = now, loaded.ruleset.hash
+        self._metrics.runbooks.labels("loaded").set(len(loaded.ruleset.runbooks))
+        self._metrics.runbooks.labels("broken").set(len({problem.file for problem in loaded.broken}))
         self._metrics.reload_ok.set(1)
         self._metrics.reloaded_at.set(now // SECOND)
 

@@ -1,7 +1,7 @@
 """The driver: inputs and timers in the engine's order, each order delivered at once.
 
-`cli.simulate` gives it inputs and lets time pass, tests share `apply`. It never decides anything
-itself, and what it holds is gone with it.
+`cli.simulate`, `trial` and `backtest` give it inputs and let time pass, tests share `apply`. It never
+decides anything itself, and what it holds is gone with it.
 """
 
 from collections import deque
@@ -28,7 +28,7 @@ def apply(state: State, decision: Decision, ruleset: Ruleset) -> None:
 
 
 class Course:
-    """What comes of inputs under one ruleset, from an empty state at `start`."""
+    """What comes of inputs under a ruleset, from an empty state at `start`."""
 
     def __init__(self, ruleset: Ruleset, start: Nanoseconds, taken: Taken) -> None:
         self.ruleset = ruleset
@@ -43,11 +43,17 @@ class Course:
     def give(self, body: Body, actor: str) -> object:
         """Decide an input at the present moment, after every timer that is due; its reply.
 
-        A course keeps its ruleset: `body` is not RulesLoaded.
+        Rules come by `load`, not as an input: `body` is not RulesLoaded.
         """
         assert not isinstance(body, RulesLoaded)
         self.advance(self.now)
         return self._decide(body, actor)
+
+    def load(self, ruleset: Ruleset) -> None:
+        """Put other rules in force at the present moment, after every timer that is due."""
+        self.advance(self.now)
+        self.ruleset = ruleset
+        self._decide(RulesLoaded(ruleset.hash), "responder")
 
     def advance(self, until: Nanoseconds) -> None:
         """Let time pass: whatever is due at or before `until` is decided. Time never runs back."""

@@ -1,7 +1,7 @@
 """What a simulation comes to, line by line: who is told of what, and what is not told and why.
 
-`cli.simulate` prints the lines. They come from the orders and events of decisions alone; nothing
-here knows why something was decided so.
+`cli.simulate` prints the lines, `trial` and `hearing` look at them. They come from the orders and events
+of decisions alone; nothing here knows why something was decided so.
 """
 
 from collections import defaultdict
@@ -13,7 +13,8 @@ from responder.core.draft import Decision
 from responder.core.messages import AlertsLeft, AlertsMuted, Closed, Deliver, Owed
 from responder.core.model import SECOND, Labels, Nanoseconds
 from responder.core.notification import Notification
-from responder.core.rules import Ruleset
+from responder.core.routing import Route
+from responder.core.rules import Receiver, Ruleset
 from responder.core.state import Group
 
 _HIDING: Final = frozenset(
@@ -26,7 +27,8 @@ _HIDING: Final = frozenset(
 class Line:
     """One integration is told, or is not. `at` counts from the start of the simulation.
 
-    `by`: the rule or the intervals that hide the alerts, as the journal names them.
+    `by`: the rule or the intervals that hide the alerts, as the journal names them. `group` is the
+    id of the group within its course.
     """
 
     at: Nanoseconds
@@ -38,6 +40,7 @@ class Line:
     firing: tuple[Labels, ...]
     resolved: tuple[Labels, ...]
     by: str = ""
+    group: int = 0
 
     @property
     def status(self) -> str:
@@ -67,17 +70,24 @@ class Lines:
     def __init__(self, ruleset: Ruleset, start: Nanoseconds) -> None:
         self._ruleset = ruleset
         self._start = start
+        self._routes: dict[int, Route] = {}
         self._labels: dict[int, Labels] = {}
         self._groups: dict[int, Group] = {}
         self._rows: dict[int, Owed] = {}
         self._mentioned: dict[int, set[int]] = defaultdict(set)
         self._fired: dict[int, dict[str, tuple[Labels, ...]]] = defaultdict(dict)
 
+    def follow(self, ruleset: Ruleset) -> None:
+        """Decisions from now on are made under other rules."""
+        self._ruleset = ruleset
+
     def of(self, decision: Decision, at: Nanoseconds) -> Iterator[Line]:
         """The lines of one decision. Every decision of the course must pass here, in order."""
         for alert in decision.changes.alerts.values():
             self._labels[alert.id] = alert.labels
         self._groups |= decision.changes.groups
+        for group in decision.changes.groups:
+            self._route(group)
         at -= self._start
         for effect in decision.effects:
             if isinstance(effect, Deliver):
@@ -101,6 +111,7 @@ class Lines:
                     pass
         for group in decision.changes.closed_groups:
             self._groups.pop(group, None)
+            self._routes.pop(group, None)
             self._fired.pop(group, None)
             self._mentioned.pop(group, None)
         for alert_id in decision.changes.dropped:
@@ -120,6 +131,7 @@ class Lines:
             told.reason,
             firing,
             tuple(sorted(alert.labels for alert in told.resolved)),
+            group=told.group,
         )
 
     def _not_told(self, row: Owed, closed: Closed, at: Nanoseconds) -> Line:
@@ -138,6 +150,7 @@ class Lines:
             self._sets(fires),
             resolved,
             closed.by,
+            row.group,
         )
 
     def _left_out(
@@ -147,7 +160,7 @@ class Lines:
         self._mentioned[group].update(alerts)
         over = reason == "resolved_before_told"
         sets = self._sets(alerts)
-        receiver = self._ruleset.receivers[self._ruleset.router.by_id[self._groups[group].route].receiver]
+        receiver = self._ruleset.receivers.get(self._route(group).receiver, Receiver(""))
         for integration in receiver.integrations:
             firing, resolved = ((), sets) if over else (sets, ())
             yield Line(
@@ -160,11 +173,18 @@ class Lines:
                 firing,
                 resolved,
                 by,
+                group,
             )
 
     def _sets(self, alerts: Iterable[int]) -> tuple[Labels, ...]:
         return tuple(sorted(self._labels[alert] for alert in alerts))
 
     def _key(self, group: int) -> str:
-        known = self._groups[group]
-        return self._ruleset.router.by_id[known.route].group_key(known.labels)
+        return self._route(group).group_key(self._groups[group].labels)
+
+    def _route(self, group: int) -> Route:
+        """A group's route; where the rules in force have it no more, as it was last."""
+        route = self._ruleset.router.by_id.get(self._groups[group].route)
+        if route is not None:
+            self._routes[group] = route
+        return self._routes[group]

@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 
 from responder.core.intervalparse import WEEKDAYS, parse_interval
-from responder.ruleset.settingssource import routing_of
+from responder.ruleset.sources import routing_text
 
 ROUTE: Final = frozenset({"inherit_mutes"})
 """Keys of a route that Alertmanager does not know."""
@@ -27,8 +27,8 @@ def plain_text(source: Mapping[str, str]) -> str:
 
     Scalars are written as they were: nobody guesses here what `17:00` may be.
     """
-    routing = routing_of(source)
-    root = yaml.compose(routing[1] if routing else "", Loader=yaml.BaseLoader)
+    _, text = routing_text(source)
+    root = yaml.compose(text, Loader=yaml.BaseLoader)
     if root is None:
         return ""
     for route in _values(root, "route"):

@@ -16,6 +16,7 @@ from responder.core.catalogue import MASK, Secret
 from responder.core.model import go_quote
 from responder.document.fields import Fields, split_url
 from responder.document.tree import Place, Problems, ScalarNode
+from responder.ruleset.opened import Opened, read_bytes
 
 _MASKED: Final = re.compile(r"<secret(?::(?P<digest>[0-9a-f]{12}))?>")
 
@@ -30,7 +31,7 @@ class Reading:
     written down in its place. `withheld` counts secrets that were asked for and are not there:
     not read, or masked when these rules were stored; `lacking` what was found unsupported.
     `places`: where the settings name files with secrets; `missing`: those that are not there.
-    `files`: the digest of each file that was opened, "" where there is none, as `watch` compares them.
+    `files`: each scalar that names a file, and that file. `opened`: how each file was found that was read.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -42,7 +43,8 @@ class Reading:
     lacking: int = 0
     places: Mapping[str, Place] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
-    files: dict[Path, str] = field(default_factory=dict)
+    files: dict[ScalarNode, Path] = field(default_factory=dict)
+    opened: Opened = field(default_factory=dict)
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""
@@ -170,7 +172,7 @@ class Reading:
     def read(self, path: Path, place: Place, key: str) -> str:
         """The content of a file, with a problem if it is no text or says nothing. Raises OSError."""
         try:
-            content = read_bytes(path, self.files).decode().replace("\r\n", "\n")
+            content = read_bytes(path, self.opened).decode().replace("\r\n", "\n")
         except UnicodeDecodeError:
             self.problems.error(place, f"{key}: {path} is not UTF-8 text")
             return ""
@@ -181,6 +183,7 @@ class Reading:
     def path(self, node: ScalarNode, key: str) -> Path | None:
         """The absolute path that a node names, from its own file's directory; None if not allowed."""
         path = (Path(node.place.file).parent / node.text).absolute()
+        self.files[node] = path
         if self.secrets_dir is None or path.resolve().is_relative_to(self.secrets_dir.resolve()):
             return path
         self.problems.error(node.place, f"{key}: {path} does not lie in secrets_dir {self.secrets_dir}")
@@ -190,14 +193,6 @@ class Reading:
         """Record something that is right and that this version cannot do."""
         self.lacking += 1
         self.unsupported.warning(place, message)
-
-
-def read_bytes(path: Path, files: dict[Path, str]) -> bytes:
-    """A file's content, of which `files` is told. Raises OSError."""
-    files[path.absolute()] = ""
-    data = path.read_bytes()
-    files[path.absolute()] = sha256(data).hexdigest()
-    return data
 
 
 def digest(text: str) -> str:

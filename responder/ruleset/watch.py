@@ -1,17 +1,14 @@
-"""Whether the files that rules were read from are still as they were.
+"""Whether what rules were read from is still as it was.
 
 `engine.reload` asks from time to time, beside the event loop: this reads files, and only their digests
 are kept. It loads nothing and judges no content.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
-from stat import S_ISDIR
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-_DIRECTORY: Final = "a directory"
+from responder.ruleset.opened import found
 
 
 class _Stamp(NamedTuple):
@@ -33,11 +30,11 @@ class Watch:
         self._before: dict[Path, str] = {}
         self._known: dict[Path, tuple[_Stamp, str]] = {}
 
-    def expect(self, files: Mapping[Path, str]) -> None:
-        """Watch these from now on: the SHA-256 of each, "" of one that is not there."""
-        self._expected = dict(files)
+    def expect(self, opened: Mapping[Path, str]) -> None:
+        """Watch these from now on; each was found as is said here."""
+        self._expected = dict(opened)
         self._before = {}
-        self._known = {path: known for path, known in self._known.items() if path in files}
+        self._known = {path: known for path, known in self._known.items() if path in opened}
 
     def changed(self) -> bool:
         """Whether they differ and have stayed so since the last time: what is being written waits."""
@@ -46,15 +43,14 @@ class Watch:
         return settled and now != self._expected
 
     def _digest(self, path: Path) -> str:
-        with suppress(OSError):
+        try:
             stat = path.stat()
-            if S_ISDIR(stat.st_mode):
-                return _DIRECTORY
-            stamp = _Stamp(stat.st_dev, stat.st_ino, stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size)
-            known = self._known.get(path)
-            if known and known[0] == stamp:
-                return known[1]
-            digest = sha256(path.read_bytes()).hexdigest()
-            self._known[path] = stamp, digest
-            return digest
-        return ""
+        except OSError:
+            return ""
+        stamp = _Stamp(stat.st_dev, stat.st_ino, stat.st_ctime_ns, stat.st_mtime_ns, stat.st_size)
+        known = self._known.get(path)
+        if known and known[0] == stamp:
+            return known[1]
+        digest = found(path)
+        self._known[path] = stamp, digest
+        return digest

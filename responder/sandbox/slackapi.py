@@ -12,10 +12,12 @@ from typing import Any, Final, TypeAlias
 
 from responder.clock import Clock
 from responder.core.model import SECOND, Nanoseconds
+from responder.sandbox.slacklink import Link
 from responder.sandbox.slackroom import Channel, Message, Room
 from responder.sandbox.slackrules import POSTED_TEXT, Refused, check
 
 TOKEN: Final = "xoxb-sandbox-bot-token"  # noqa: S105 (opens this stand-in and nothing else)
+APP_TOKEN: Final = "xapp-sandbox-app-token"  # noqa: S105 (the same)
 
 SCOPES: Final = (
     "chat:write",
@@ -72,13 +74,17 @@ class _Bucket:
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """What a method takes, needs, and how often it may be called in a minute (0: no tier)."""
+    """What a method takes, needs, and how often it may be called in a minute (0: no tier).
+
+    `by_app`: it wants the app-level token.
+    """
 
     run: Callable[["Api", Arguments], dict[str, Any]]
     takes: frozenset[str]
     scope: str = ""
     tier: int = 0
     verbs: frozenset[str] = field(default_factory=lambda: frozenset({"POST"}))
+    by_app: bool = False
 
 
 class Api:
@@ -91,6 +97,7 @@ class Api:
         self.strict = strict
         self.scopes = set(SCOPES)
         self.hooks: dict[str, str] = {}
+        self.link = Link()
         self._buckets: dict[str, _Bucket] = {}
         self._clock = clock
 
@@ -101,8 +108,9 @@ class Api:
             raise Refused("unknown_method")
         if not token:
             raise Refused("not_authed")
-        if token != self.token:
-            raise Refused("invalid_auth")
+        if token != (APP_TOKEN if method.by_app else self.token):
+            known = token in (APP_TOKEN, self.token)
+            raise Refused("not_allowed_token_type" if known else "invalid_auth")
         if verb not in method.verbs:
             raise Refused("invalid_post_type" if verb == "POST" else "method_not_supported")
         if unknown := sorted(arguments.keys() - method.takes):
@@ -166,6 +174,9 @@ class Api:
         message = self._made(arguments, arguments.get("username") or "Responder")
         thread = str(arguments.get("thread_ts") or "")
         message.thread_ts = thread
+        message.broadcast = _true(arguments.get("reply_broadcast"))
+        if message.broadcast and not thread:
+            raise Refused("invalid_arguments", "[ERROR] reply_broadcast needs thread_ts")
         try:
             self.room.put(channel, message)
         except KeyError:
@@ -196,6 +207,10 @@ class Api:
         message, _ = self._own(channel, arguments, "cant_update_message")
         check(arguments, update=True)
         text = arguments.get("text")
+        if _true(arguments.get("reply_broadcast")):
+            if not message.thread_ts:
+                raise Refused("cant_broadcast_message")
+            message.broadcast = True
         message.versions.append(message.text)
         if text is not None:
             # Text without blocks takes the old ones away.
@@ -219,6 +234,7 @@ class Api:
             raise Refused("user_not_in_channel")
         check(arguments)
         message = self._made(arguments, "Responder")
+        message.whispered_to = user
         channel.ephemeral.append((user, message))
         return {"message_ts": message.ts}
 
@@ -258,7 +274,7 @@ class Api:
         return channel
 
     def _history(self, arguments: Arguments) -> dict[str, Any]:
-        return _told(self._readable(arguments).messages[::-1], arguments)
+        return _told(self._readable(arguments).timeline()[::-1], arguments)
 
     def _replies(self, arguments: Arguments) -> dict[str, Any]:
         channel = self._readable(arguments)
@@ -296,6 +312,9 @@ class Api:
             "user_id": "U0RESPONDER",
             "bot_id": "B0RESPONDER",
         }
+
+    def _open(self, arguments: Arguments) -> dict[str, Any]:
+        return {"url": self.link.open()}
 
     def run_hook(self, path: str, arguments: Any) -> tuple[int, str]:
         """Status and text of an incoming webhook. Raises Refused and Limited."""
@@ -372,6 +391,7 @@ _HISTORY: Final = {"channel", "oldest", "latest", "inclusive", "include_all_meta
 _GET: Final = frozenset({"GET", "POST"})
 
 _METHODS: Final = {
+    "apps.connections.open": _Method(Api._open, frozenset(), "", 50, by_app=True),
     "auth.test": _Method(Api._test, frozenset(), verbs=_GET),
     "chat.delete": _Method(Api._delete, frozenset({"channel", "ts", "as_user"}), "chat:write", 50),
     "chat.getPermalink": _Method(Api._permalink, frozenset({"channel", "message_ts"}), verbs=_GET),

@@ -67,6 +67,15 @@ class Place:
     def ok(self) -> float | None:
         return self.metrics.registry.get_sample_value("responder_config_last_reload_successful")
 
+    @property
+    def pages(self) -> tuple[float | None, float | None]:
+        """Runbooks that are loaded, and broken ones."""
+        loaded, broken = (
+            self.metrics.registry.get_sample_value("responder_runbooks", {"state": state})
+            for state in ("loaded", "broken")
+        )
+        return loaded, broken
+
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
             while not holds():  # noqa: ASYNC110 - nobody says when
@@ -103,6 +112,46 @@ async def test_a_changed_secret_is_read(tmp_path: Path) -> None:
         await place.until(lambda: len(place.reload.signing_secrets()) == 2)
         assert place.reload.signing_secrets() == (Secret("second"), Secret("first"))
         assert place.engine.taken == [("changed files", "one")]
+
+
+PAGE = "---\nrunbook: {}\ntitle: T\n---\nprose\n"
+
+
+async def test_pages_are_watched_and_a_broken_one_is_out_of_force_and_said(tmp_path: Path) -> None:
+    async with watched(tmp_path) as place:
+        pages = place.rules.parent / "runbooks"
+        pages.mkdir()
+        place.replace(pages / "one.md", PAGE.format("one"))
+        await place.until(lambda: place.pages == (1, 0))
+        place.replace(pages / "two.md", PAGE.format("two"))
+        await place.until(lambda: place.pages == (2, 0))
+        place.replace(pages / "two.md", PAGE.format("other"))
+        await place.until(lambda: place.pages == (1, 1))
+        told = place.reload.shown()
+        assert (told["successful"], told["error"]) == (True, None)
+        assert [(Path(one["file"]).name, one["severity"]) for one in told["problems"]] == [
+            ("two.md", "error")
+        ]
+        (pages / "two.md").unlink()
+        await place.until(lambda: place.pages == (1, 0))
+        assert place.reload.shown()["problems"] == []
+
+
+async def test_maintenance_windows_are_watched(tmp_path: Path) -> None:
+    async with watched(tmp_path) as place:
+        before = place.reload.shown()["in_force"]["rules"]
+        place.replace(place.rules.with_name("suppression.yaml"), "maintenance: []\n")
+        await place.until(lambda: bool(place.engine.taken))
+        assert place.reload.shown()["in_force"]["rules"] != before
+
+
+async def test_what_is_no_file_is_tried_once(tmp_path: Path) -> None:
+    async with watched(tmp_path) as place:
+        place.rules.with_name("suppression.yaml").mkdir()
+        await place.until(lambda: place.ok == 0)
+        told = place.reload.shown()
+        await asyncio.sleep(0.03)
+        assert place.reload.shown() == told
 
 
 async def test_a_bad_file_is_tried_once_and_changes_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+from responder.ruleset.opened import found
 from responder.ruleset.watch import Watch
 
 
@@ -78,6 +79,11 @@ def test_what_was_not_there_and_what_is_gone(tmp_path: Path) -> None:
     assert [watch.changed(), watch.changed()] == [False, False]
     absent.mkdir()
     assert [watch.changed(), watch.changed()] == [False, True]
+    watch.expect({absent: found(absent), present: digest("one")})
+    (absent / "page").write_text("")
+    assert [watch.changed(), watch.changed()] == [False, True]
+    (absent / "page").unlink()
+    watch.expect({absent: "", present: digest("one")})
     absent.rmdir()
     assert [watch.changed(), watch.changed()] == [False, False]
     present.unlink()
