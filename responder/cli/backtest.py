@@ -244,9 +244,12 @@ class _Report:
         ):
             if count:
                 said.append(f"{_count(count, 'incident')} {what}")
-        for changes, what in ((self.difference.others, "others"), (self.difference.times, "sooner or later")):
-            if changes and not said:
-                said.append(f"as much as before; {_count(len(changes), 'alert')} {what}")
+        for changes, what in (
+            (self.difference.others, "others would hear of"),
+            (self.difference.times, "told sooner or later"),
+        ):
+            if changes:
+                said.append(f"{_count(len(changes), 'alert')} {what}")
         return ", ".join(said) or "no difference"
 
     def _section(

@@ -157,7 +157,7 @@ def test_a_difference_in_words() -> None:
 def test_more_pages_and_who_would_get_them() -> None:
     assert text("--rules", "loud.yaml", "--limit", "1")[3:] == [
         "",
-        "  +4 pages",
+        "  +4 pages, 4 alerts others would hear of",
         "",
         "                           before     after",
         "  pager  pages                  1         5       +4",
