@@ -191,10 +191,16 @@ class _Report:
         found: dict[str, Any] = {
             "labels": dict(change.firing.labels),
             "since": format_time(change.firing.since),
+            "until": self._end(change),
             "against": _firsts(change.then),
             "rules": _firsts(change.now),
         }
         return found if change.now.first else found | {"why_not": self._why(change)}
+
+    def _end(self, change: Change) -> str | None:
+        """When it ended, if it did while it was looked at."""
+        ends = [side.until for side in (change.then, change.now) if 0 < side.until <= self.test.until]
+        return format_time(min(ends)) if ends else None
 
     # -- for people ---------------------------------------------------------------------------
 

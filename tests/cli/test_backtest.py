@@ -180,6 +180,40 @@ def test_what_an_alert_brings_cannot_steer_the_terminal() -> None:
     ]
 
 
+def test_every_alert_has_its_times_for_programs(record: Path) -> None:
+    found = backtest(record, "--rules", "quiet.yaml", "--last", "3h")
+    assert found.pop("unheard") == [
+        {
+            "labels": {"alertname": name, "pod": "\x1b[2J", "severity": "warning"},
+            "since": "2026-01-05T04:00:00Z",
+            "until": "2026-01-05T05:00:00Z",
+            "against": {"team": "2026-01-05T04:00:30Z"},
+            "rules": {},
+            "why_not": ["goes to nobody, which tells nobody"],
+        }
+        for name in "BC"
+    ]
+    assert found == {
+        "rules": "quiet.yaml",
+        "against": "recorded",
+        "from": "2026-01-05T03:00:00Z",
+        "to": "2026-01-05T06:00:00Z",
+        "played_from": "2026-01-05T00:00:00Z",
+        "cut": False,
+        "firing_at_cut": 0,
+        "played": {"alerts_received": 4, "started": 1},
+        "left_out": {"some_later_kind": 1},
+        "alerts": 3,
+        "totals": {"slack": {"against": 6, "rules": 0}},
+        "receivers": [{"receiver": "team", "kind": "slack", "against": 6, "rules": 0}],
+        "unheard_incidents": 2,
+        "newly_heard_incidents": 0,
+        "newly_heard": [],
+        "other_receivers": [],
+        "other_times": [],
+    }
+
+
 @pytest.mark.usefixtures("record")
 def test_no_difference() -> None:
     assert text("--rules", "same.yaml")[4] == "  no difference"

@@ -134,6 +134,29 @@ def test_details_and_headers_have_templates_too(tmp_path: Path) -> None:
     ]
 
 
+def test_one_of_several_defaults_stays_where_there_is_nothing_else(tmp_path: Path) -> None:
+    text = (
+        f"{ROUTE}receivers:\n  - name: a\n    pagerduty_configs:\n      - routing_key_file: /k\n"
+        "        details:\n          num_firing: '{{ .Alerts.Firing | len }}'\n"
+        "          num_resolved: '{{ .Alerts.Resolved | len }}'\n"
+    )
+    assert added(tmp_path, text) == [
+        "num_firing is left out: it was Alertmanager's default; Responder has its own",
+        "num_resolved: Responder's own text is used instead of Alertmanager's default; leave it out",
+    ]
+
+
+def test_defaults_that_are_merged_into_others_are_left_out_once(tmp_path: Path) -> None:
+    text = (
+        f"{ROUTE}receivers:\n  - name: a\n    slack_configs:\n      - &base\n        app_token_file: /t\n"
+        "        channel: x\n        title: '{{ template \"slack.default.title\" . }}'\n"
+        "      - {<<: *base, channel: y}\n"
+    )
+    assert added(tmp_path, text) == [
+        "title is left out: it was Alertmanager's default; Responder has its own"
+    ]
+
+
 def test_defaults_that_a_file_defines_anew_are_no_defaults(tmp_path: Path) -> None:
     title = SLACK + "        title: '{{ template \"slack.default.title\" . }}'\n"
     (tmp_path / "own.tmpl").write_text('{{ define "slack.default.title" }}{{ end }}{{ define "x" }}{{ end }}')
