@@ -149,7 +149,9 @@ class _Migration:
         for node, file in files.items():
             if Path(node.text).is_absolute() or node.place in self._renamed:
                 continue
-            name = str(file) if given else relpath(file, directory)
+            # As the file system goes, not as it is written: one of the two may be behind a link.
+            real = file.parent.resolve() / file.name
+            name = str(file) if given else relpath(real, directory.resolve())
             written = self._source.text[slice(*node.span)]
             kept = _PROPERTIES.match(written)
             ending = written[len(written.rstrip("\r\n")) :]

@@ -228,6 +228,18 @@ def test_files_stay_where_they_are(
     assert load_ruleset(Path("new"), Settings()).warnings == ()
 
 
+def test_files_are_found_from_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    Path("rules").symlink_to("deep/er")
+    Path("k").write_text("0123456789abcdef0123456789abcdef")
+    Path("am.yml").write_text(
+        f"{ROUTE}receivers: [{{name: a, pagerduty_configs: [{{routing_key_file: k}}]}}]\n"
+    )
+    Path("rules/routing.yaml").write_text(migrate(Path("am.yml"), Path("rules"), Settings()).text)
+    assert load_ruleset(Path("rules"), Settings()).warnings == ()
+
+
 def test_in_the_same_directory_names_of_files_stay(tmp_path: Path) -> None:
     text = f"{ROUTE}receivers: [{{name: a, webhook_configs: [{{url_file: x}}]}}]\n"
     assert migrated(tmp_path, text, into=".").text == HEAD + text
