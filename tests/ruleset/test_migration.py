@@ -2,9 +2,12 @@
 
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from responder.core.rules import Ruleset
 from responder.errors import FileError, ProblemsError
@@ -299,3 +302,29 @@ def test_what_does_not_load_is_not_migrated(tmp_path: Path) -> None:
         migrated(tmp_path, "route: {receiver: b}\nreceivers: [{name: a}]\n")
     with pytest.raises(FileError):
         migrate(tmp_path / "none.yml", tmp_path, Settings())
+
+
+FIELD = (Path(__file__).parent / "alertmanager.yml").read_text()
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(0, len(FIELD)),
+    st.integers(0, 12),
+    st.sampled_from(
+        ["", "\n", "  ", "- ", "{", "'", "#", "&a ", "? ", "|\n", "\x85", "\u2028", "{{ .x }}", "\r\n"]
+    ),
+)
+def test_a_damaged_file_is_migrated_or_its_problems_are_told(start: int, length: int, put: str) -> None:
+    """That what is written means the same is asserted where it is made."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "alertmanager.yml"
+        path.write_text(FIELD[:start] + put + FIELD[start + length :], newline="")
+        try:
+            found = migrate(path, Path(directory) / "rules", Settings())
+        except ProblemsError:
+            with pytest.raises(ProblemsError):
+                loaded(path)
+        else:
+            (path.parent / "routing.yaml").write_text(found.text, newline="")
+            assert same(loaded(path), loaded(path.parent))
