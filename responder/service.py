@@ -12,11 +12,14 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from responder import __version__
 from responder.clock import Clock, SystemClock
+from responder.core.catalogue import Secret
 from responder.core.messages import BreakerTurned, Declined
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
@@ -27,8 +30,9 @@ from responder.engine import Engine
 from responder.errors import ProblemsError, Refused, ResponderError, UsageError
 from responder.notify.integration import Senders
 from responder.ruleset import Loaded, compile_ruleset, load_ruleset
-from responder.settings.values import Settings
+from responder.settings.values import Settings, Slack
 from responder.store.database import Database, size_of
+from responder.store.executions import ExecutionStore
 from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
@@ -38,6 +42,10 @@ from responder.web.api import Api
 from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
 from responder.web.intake import Intake
+from responder.web.slack import SlackEntrance
+
+if TYPE_CHECKING:
+    from responder.actions.worker import Acts
 
 log = logger("service")
 
@@ -72,7 +80,12 @@ class Service:
             self.engine = Engine(
                 self.database, self.clock, loaded.ruleset, settings.limits, self.metrics, self._recompile
             )
-            senders = Senders(settings.external_url, loaded.ruleset.mends, self.clock)
+            senders = Senders(
+                settings.external_url,
+                loaded.ruleset.mends,
+                self.clock,
+                pressable=_hears_slack(settings) is not None,
+            )
             undo.push_async_callback(senders.close)
             self.delivery = Delivery(
                 _delivery_settings(settings),
@@ -84,9 +97,13 @@ class Service:
                 self._breaker_turned,
                 settings.delivery.pace.get,
             )
-            await self.engine.start(self.delivery)
+            acts = self._acts()
+            await self.engine.start(self.delivery, acts)
             undo.push_async_callback(self.engine.stop)
             undo.push_async_callback(self.delivery.stop)
+            if acts is not None:
+                undo.push_async_callback(acts.stop)
+                acts.start()
             await self._listen(undo)
             housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
             undo.push_async_callback(_cancel, housekeeping)
@@ -128,6 +145,7 @@ class Service:
             AlertmanagerApi(self.engine, access, self.clock.now()),
             operations.stopping,
             self.metrics.answered,
+            self._slack(undo),
         )
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
@@ -154,12 +172,43 @@ class Service:
             raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
         undo.callback(server.close)
 
+    def _acts(self) -> "Acts | None":
+        """Who carries runs out, where there are clusters; without one it is not even imported."""
+        if not self.settings.kubernetes:
+            return None
+        from responder.actions.worker import Acts
+
+        return Acts(self.settings, self.clock, ExecutionStore(self.database), self.engine.answer)
+
+    def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
+        """What Slack may call, where a signing secret is configured."""
+        settings = self.settings
+        slack = _hears_slack(settings)
+        if slack is None or slack.signing_secret_file is None:
+            return None
+        secrets = _signing_secrets(slack.signing_secret_file)
+        entrance = SlackEntrance(
+            self.engine,
+            self.database,
+            self.clock,
+            self.metrics,
+            slack.api_url,
+            lambda: secrets,
+            lambda: settings.people,
+        )
+        undo.push_async_callback(entrance.stop)
+        return entrance
+
     # -- rules ----------------------------------------------------------------------------
 
     def _load_rules(self) -> Loaded:
         loaded = load_ruleset(self.settings.rules, self.settings)
         for problem in (*loaded.warnings, *loaded.unsupported):
             log.warning("rules", problem=str(problem))
+        for problem in loaded.broken:
+            log.error("runbook_broken", problem=str(problem))
+        self.metrics.runbooks.labels("loaded").set(len(loaded.ruleset.runbooks))
+        self.metrics.runbooks.labels("broken").set(len({problem.file for problem in loaded.broken}))
         return loaded
 
     def _recompile(self, source: Mapping[str, str], live: Ruleset) -> Ruleset | None:
@@ -269,6 +318,23 @@ def _tokens(settings: Settings) -> list[KnownToken] | None:
             roles |= {"acknowledge", "silence"}
         known.append(KnownToken(token.sha256, Identity(token.name, frozenset(roles), token.person or "")))
     return known
+
+
+def _hears_slack(settings: Settings) -> Slack | None:
+    """Slack's settings, if they say how to know that it is Slack who calls."""
+    return settings.slack if settings.slack and settings.slack.signing_secret_file else None
+
+
+def _signing_secrets(path: Path) -> tuple[Secret, ...]:
+    """One, or two while they are rotated, each on its line. Raises UsageError."""
+    try:
+        found = tuple(Secret(line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"slack.signing_secret_file: {path} cannot be read: {why}") from None
+    if not 0 < len(found) <= 2:
+        raise UsageError(f"slack.signing_secret_file: {path} must hold one secret, or two while they change")
+    return found
 
 
 def _delivery_settings(settings: Settings) -> DeliverySettings:

@@ -99,6 +99,12 @@ class Metrics:
         self.alerts_rejected = Counter(
             "responder_alerts_rejected", "Alerts that could not be used.", ["entrance"], registry=registry
         )
+        self.slack_requests = Counter(
+            "responder_slack_requests",
+            "Requests that came as from Slack: accepted, or why they were refused.",
+            ["outcome"],
+            registry=registry,
+        )
         self.commit_seconds = Histogram(
             "responder_commit_seconds", "Time a decision's commit took.", buckets=_SECONDS, registry=registry
         )
@@ -124,6 +130,12 @@ class Metrics:
         )
         self.alerts = Gauge("responder_alerts", "Alerts known, by state.", ["state"], registry=registry)
         self.silences = Gauge("responder_silences", "Silences kept, by state.", ["state"], registry=registry)
+        self.runs = Counter(
+            "responder_run_moves_total",
+            "Moves of runs, by new state and reason.",
+            ["state", "reason"],
+            registry=registry,
+        )
         self.groups = Gauge("responder_groups", "Groups that live.", registry=registry)
         self.lag = Gauge("responder_lag_seconds", "Age of the oldest undecided input.", registry=registry)
         self.backlog = Gauge("responder_backlog_bytes", "Bytes accepted and not decided.", registry=registry)
@@ -148,6 +160,9 @@ class Metrics:
         self.storage_bytes = Gauge("responder_storage_bytes", "Size of the database.", registry=registry)
         self.reload_ok = Gauge(
             "responder_config_last_reload_successful", "Whether the last reload worked.", registry=registry
+        )
+        self.runbooks = Gauge(
+            "responder_runbooks", "Runbooks, loaded and broken ones.", ["state"], registry=registry
         )
         build = Gauge("responder_build_info", "Always 1.", ["version"], registry=registry)
         build.labels(__version__).set(1)

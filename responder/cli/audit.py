@@ -4,6 +4,7 @@ Called by the CLI's table. It reads the journal from the storage, a service or a
 it never writes to any of them.
 """
 
+import re
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -30,9 +31,11 @@ from responder.cli.client import (
 from responder.cli.journalcheck import verify_file, verify_storage
 from responder.cli.journalsource import PRUNED, Source, opened, watched
 from responder.cli.journaltext import KINDS, Names, describe
-from responder.errors import FileError, UsageError
+from responder.errors import UsageError
 from responder.store import journal
 from responder.store.journal import Entry
+
+_INCIDENT: Final = re.compile("([0-9]{1,18})-[0-9a-f]+")
 
 _BEFORE: Final = 5_000
 """Rows before the wanted ones that are looked through for the names of their alerts."""
@@ -53,7 +56,7 @@ def audit() -> None:
 @audit.command(
     "list",
     help="Print decisions, oldest first: the newest --limit of them, or with --since the first ones from "
-    "row N on. --alert and --kind narrow it; given several times, any of them will do.",
+    "row N on. The other options narrow it; of one that is given several times, any will do.",
 )
 @click.option("--since", type=click.IntRange(min=1), metavar="N", help="From row N on.")
 @click.option(
@@ -70,6 +73,11 @@ def audit() -> None:
     help="Only decisions on this kind of input, or with this kind of event, such as owed, closed, "
     "alerts_muted or tick (a timer).",
 )
+@click.option("--run", "runs", multiple=True, metavar="RUN", help="Only what concerns this run.")
+@click.option("--runbook", "runbooks", multiple=True, metavar="NAME", help="Only what concerns this runbook.")
+@click.option(
+    "--incident", "incidents", multiple=True, metavar="INCIDENT", help="Only what concerns this incident."
+)
 @config_option
 @url_options
 @output_option
@@ -78,6 +86,9 @@ def list_(
     limit: int,
     alerts: tuple[str, ...],
     kinds: tuple[str, ...],
+    runs: tuple[str, ...],
+    runbooks: tuple[str, ...],
+    incidents: tuple[str, ...],
     config: Path | None,
     url: str | None,
     token: str,
@@ -87,7 +98,15 @@ def list_(
     unknown = sorted(set(kinds) - KINDS)
     if unknown:
         raise UsageError(f"--kind {unknown[0]!r} is none of: {', '.join(sorted(KINDS))}")
-    wanted = _Wanted(since, limit, frozenset(alerts), frozenset(kinds))
+    wanted = _Wanted(
+        since,
+        limit,
+        alerts=frozenset(alerts),
+        kinds=frozenset(kinds),
+        runs=frozenset(runs),
+        runbooks=frozenset(runbooks),
+        groups=frozenset(map(_group, incidents)),
+    )
     with opened(place_to_look(config, url, token, otherwise=DEFAULT_CONFIG)) as source:
         found = _select(source, wanted)
     if output == "json":
@@ -110,6 +129,19 @@ class _Wanted:
     limit: int
     alerts: frozenset[str]
     kinds: frozenset[str]
+    runs: frozenset[str]
+    runbooks: frozenset[str]
+    groups: frozenset[int]
+
+    @property
+    def by_name(self) -> bool:
+        """Whether earlier rows have to be read to know what a row is about."""
+        return bool(self.alerts or self.runbooks or self.groups)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether not every row is wanted."""
+        return bool(self.by_name or self.kinds or self.runs)
 
 
 @dataclass(slots=True)
@@ -128,10 +160,10 @@ def _select(source: Source, wanted: _Wanted) -> _Found:
     most = wanted.limit if wanted.since is None else None
     head = source.head()
     found = _Found(deque(maxlen=most), deque(maxlen=most), Names(), looked=head > 0)
-    start = wanted.since or (1 if wanted.alerts or wanted.kinds else max(head - wanted.limit + 1, 1))
-    first = 1 if wanted.alerts else max(start - _BEFORE, 1)
+    start = wanted.since or (1 if wanted.narrow else max(head - wanted.limit + 1, 1))
+    first = 1 if wanted.by_name else max(start - _BEFORE, 1)
     for entry in watched(source.rows(first, head), head - first + 1, "reading"):
-        body = _body(entry)
+        body = entry.decoded()
         found.names.learn(body)
         if entry.n < start:
             continue
@@ -145,20 +177,26 @@ def _select(source: Source, wanted: _Wanted) -> _Found:
     return found
 
 
-def _body(entry: Entry) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(entry.body, type=dict[str, Any])
-    except msgspec.DecodeError:
-        raise FileError(f"row {entry.n} is damaged; see `responder audit verify`") from None
-
-
 def _matches(body: dict[str, Any], wanted: _Wanted, names: Names) -> bool:
     if wanted.kinds and not wanted.kinds & {
         body.get("kind", "tick"),
         *(event["type"] for event in body["events"]),
     }:
         return False
-    return not wanted.alerts or bool(wanted.alerts & names.concerned(body))
+    return (
+        (not wanted.alerts or bool(wanted.alerts & names.concerned(body)))
+        and (not wanted.runs or bool(wanted.runs & names.runs(body)))
+        and (not wanted.runbooks or bool(wanted.runbooks & names.runbooks(body)))
+        and (not wanted.groups or bool(wanted.groups & names.groups(body)))
+    )
+
+
+def _group(incident: str) -> int:
+    """The group that an incident is a life of."""
+    match = _INCIDENT.fullmatch(incident)
+    if match is None:
+        raise UsageError(f"--incident {incident!r} is no incident's ID, such as 12-695b0a00")
+    return int(match[1])
 
 
 # -- verify -------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def check(rules: Path | None, config: Path | None, allow_unsupported: bool, outp
     path = rules or settings.rules
     try:
         loaded = load_ruleset(path, settings, allow_unsupported=allow_unsupported)
-        problems += [*loaded.warnings, *loaded.unsupported]
+        problems += [*loaded.warnings, *loaded.unsupported, *loaded.broken]
     except ProblemsError as error:
         problems += error.problems
     problems.sort()

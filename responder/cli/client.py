@@ -248,6 +248,17 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
+def print_reply(reply: Reply, output: str, later: str) -> None:
+    """What the service says of a command; `later`: where to look if it is not decided yet."""
+    if output == "json":
+        print_json(reply.document)
+    elif reply.accepted:
+        number = reply.document.get("input")
+        click.echo(printable(f"accepted as input {number}, not decided yet; look later: {later}"))
+    else:
+        click.echo(printable(str(reply.document.get("detail") or "done")))
+
+
 def printable(text: str) -> str:
     """`text` on one line, with what could steer a terminal written as an escape."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -12,11 +12,11 @@ import click
 from responder.cli.client import (
     DEFAULT_URL,
     Client,
-    Reply,
     config_option,
     output_option,
     place_to_look,
     print_json,
+    print_reply,
     printable,
     seconds,
     storage_of,
@@ -89,18 +89,7 @@ def dismiss(row: int, url: str | None, token: str, output: Literal["text", "json
 
 
 def _command(client: Client, row: int, what: str, output: str) -> None:
-    reply = client.post(f"/api/v1/deliveries/{row}/{what}")
-    if output == "json":
-        print_json(reply.document)
-    else:
-        click.echo(_said(reply))
-
-
-def _said(reply: Reply) -> str:
-    if reply.accepted:
-        number = reply.document.get("input")
-        return f"accepted as input {number}, not decided yet; look later: responder audit list"
-    return printable(str(reply.document.get("detail") or "done"))
+    print_reply(client.post(f"/api/v1/deliveries/{row}/{what}"), output, "responder audit list")
 
 
 def _read(config: Path, *, dead: bool, limit: int) -> list[dict[str, object]]:

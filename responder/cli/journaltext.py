@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from responder.cli.journalruns import run_event, steering_event, verdict_lines
 from responder.core.messages import Command, Event
 from responder.core.model import format_labels, labels_from
 
@@ -24,9 +25,25 @@ KINDS: Final = _tags(Command) | _tags(Event) | {"alerts_received", "tick"}
 """What a decision can be on (an input, a timer) and what it can come to (events)."""
 
 _SAID_BY_EVENTS: Final = frozenset(
-    {"started", "resumed", "rules_loaded", "delivery_ended", "create_silence", "expire_silence"}
+    {
+        *("started", "resumed", "rules_loaded", "delivery_ended", "create_silence", "expire_silence"),
+        *("acknowledge", "unacknowledge", "put_freeze", "lift_freeze", "sign_runbook", "reset_runbook"),
+        *(
+            "start_run",
+            "approve",
+            "deny_run",
+            "cancel_run",
+            "facts_gathered",
+            "step_finished",
+            "verified",
+            "probed",
+        ),
+    }
 )
 """Inputs of which the events repeat all that people want to know."""
+
+_LONG: Final = frozenset({"type", "facts", "plan"})
+"""Parts of an input that no line has room for."""
 
 
 class Names:
@@ -38,6 +55,10 @@ class Names:
         self._labels: dict[int, str] = {}
         self._rows: dict[int, frozenset[int]] = {}
         self._groups: dict[int, set[int]] = {}
+        self._groups_of: dict[int, set[int]] = {}
+        self._group_of_row: dict[int, int] = {}
+        self._runs: dict[str, set[int]] = {}
+        self._runbooks: dict[str, str] = {}
 
     def learn(self, body: dict[str, Any]) -> None:
         """Note what a row says of alerts, ledger rows and groups."""
@@ -49,14 +70,47 @@ class Names:
                         self._labels[alert] = _shown(labels)
                         for group in groups:
                             self._groups.setdefault(group, set()).add(alert)
+                            self._groups_of.setdefault(alert, set()).add(group)
                 case {"type": "owed" | "revised", "row": row}:
                     self._rows[row] = frozenset(_told(event))
+                    if "group" in event:
+                        self._group_of_row[row] = event["group"]
+                case {"type": "run_proposed" | "run_joined", "run": run, "alerts": alerts}:
+                    self._runs.setdefault(run, set()).update(alerts)
+                    if "runbook" in event:
+                        self._runbooks[run] = event["runbook"]
                 case _:
                     pass
 
     def concerned(self, body: dict[str, Any]) -> set[str]:
         """The names of all alerts that the row has to do with."""
+        return {self._alerts[alert] for alert in self._ids(body) if alert in self._alerts}
+
+    def runs(self, body: dict[str, Any]) -> set[str]:
+        """The runs that the row has to do with."""
+        parts = (body.get("asked", {}), *body["events"])
+        named = {part["run"] for part in parts if isinstance(part.get("run"), str)}
+        return named.union(*(part.get("withdrawn", ()) for part in parts))
+
+    def runbooks(self, body: dict[str, Any]) -> set[str]:
+        """The runbooks that the row has to do with."""
+        named = {part["runbook"] for part in (body.get("asked", {}), *body["events"]) if "runbook" in part}
+        return named | {self._runbooks[run] for run in self.runs(body) if run in self._runbooks}
+
+    def groups(self, body: dict[str, Any]) -> set[int]:
+        """The groups that the row has to do with, itself or by an alert that is in them."""
+        found = {group for alert in self._ids(body) for group in self._groups_of.get(alert, ())}
+        for event in body["events"]:
+            row = event.get("row", 0)
+            found.update({event["group"]} if "group" in event else ())
+            found.update({self._group_of_row[row]} if row in self._group_of_row else ())
+            found.update(group for group, _ in event.get("incidents", ()))
+        return found
+
+    def _ids(self, body: dict[str, Any]) -> set[int]:
         ids: set[int] = set()
+        for run in self.runs(body):
+            ids.update(self._runs.get(run, ()))
         asked = body.get("asked", {})
         for part in (asked, *body["events"]):
             ids.update(self._rows.get(part.get("row", 0), ()))
@@ -67,7 +121,7 @@ class Names:
                 ids.update(part["alerts"])
             elif part.get("type") in ("group_opened", "group_closed", "fallback_engaged"):
                 ids.update(self._groups.get(part["group"], ()))
-        return {self._alerts[alert] for alert in ids if alert in self._alerts}
+        return ids
 
     def list(self, ids: Iterable[int]) -> str:
         """A few of the alerts by their labels, and how many more."""
@@ -87,14 +141,21 @@ def describe(body: dict[str, Any], names: Names) -> list[str]:
         heading += "".join(
             f"  {name}={_value(value)}"
             for name, value in asked.items()
-            if name != "type" and value not in ("", None, 0, [], False)
+            if name not in _LONG and value not in ("", None, 0, [], False)
         )
-    lines = [_event(event, names) for event in body["events"]]
+    lines = [line for event in body["events"] for line in (_event(event, names), *verdict_lines(event))]
     return [heading, *(lines or ["nothing changed"])]
 
 
 def _event(event: dict[str, Any], names: Names) -> str:
-    return _of_alerts(event, names) or _of_rows(event, names) or _of_silences(event) or _value(event)
+    return (
+        _of_alerts(event, names)
+        or _of_rows(event, names)
+        or _of_silences(event)
+        or run_event(event, names.list(event.get("alerts", ())))
+        or steering_event(event)
+        or _value(event)
+    )
 
 
 def _of_alerts(event: dict[str, Any], names: Names) -> str:

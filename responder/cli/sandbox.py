@@ -84,7 +84,8 @@ class _Stage:
         self._clock = SystemClock()
         self._terminal = Terminal()
         self._keys = draw_keys()
-        self._standins = StandIns(self._keys, places.smtp, self._clock)
+        service = self._url if places.signing_secret_file else ""
+        self._standins = StandIns(self._keys, places.smtp, self._clock, service)
         self._standins.on_arrival = self._terminal.arrival
         self._site = Site(places.site, self._standins, self._curl)
         self._service: Service | None = None
@@ -113,7 +114,12 @@ class _Stage:
                 stack.push_async_callback(one.stop)
             # Only now that the addresses are ours: the files are those of a sandbox that runs already.
             badges = make_badges(self._tokens_file, [person.name for person in self._settings.people])
-            write_keys(self._keys, self._places.bot_token_file, self._places.routing_key_file)
+            write_keys(
+                self._keys,
+                self._places.bot_token_file,
+                self._places.routing_key_file,
+                self._places.signing_secret_file,
+            )
             service = Service(load_settings(self._config, os.environ), self._clock)
             await service.start()
             stack.push_async_callback(service.stop)

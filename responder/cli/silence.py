@@ -4,7 +4,6 @@ Called by the CLI's table. It asks a service by way of Alertmanager's API; who m
 known by the token, and nothing is decided here.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import click
@@ -18,7 +17,7 @@ from responder.cli.client import (
     seconds,
     url_options,
 )
-from responder.core.matching import Matcher, MatcherError, parse_matchers
+from responder.cli.matchers import matchers_of
 from responder.core.model import Nanoseconds, format_time, parse_duration, parse_time
 from responder.core.silence import WireMatcher, shown, wire_matcher
 from responder.errors import UsageError
@@ -65,7 +64,7 @@ def add(
 ) -> None:
     """Ask for a silence."""
     starts_at, ends_at = _times(start, duration)
-    triples = [(matcher.name, matcher.op, matcher.value) for matcher in _parsed(matchers)]
+    triples = [(matcher.name, matcher.op, matcher.value) for matcher in matchers_of(matchers)]
     asked = {
         "matchers": [_as_dict(wire_matcher(triple)) for triple in triples],
         "startsAt": format_time(starts_at),
@@ -95,7 +94,7 @@ def list_(
     matchers: tuple[str, ...], expired: bool, url: str | None, token: str, output: Literal["text", "json"]
 ) -> None:
     """Print silences that have all these matchers, word for word."""
-    query = [("filter", str(matcher)) for matcher in _parsed(matchers)]
+    query = [("filter", str(matcher)) for matcher in matchers_of(matchers)]
     query += [] if expired else [("expired", "false")]
     found = Client(url or DEFAULT_URL, token).get("/api/v2/silences", query)
     if output == "json":
@@ -123,19 +122,6 @@ def expire(silences: tuple[str, ...], url: str | None, token: str, output: Liter
             click.echo(f"{printable(one)} is over")
     if output == "json":
         print_json([{"silenceID": one} for one in silences])
-
-
-def _parsed(texts: Iterable[str]) -> list[Matcher]:
-    found: list[Matcher] = []
-    for index, text in enumerate(texts):
-        if index == 0 and text and not any(char in text for char in "=~{"):
-            found.append(Matcher("alertname", "=", text))
-            continue
-        try:
-            found += parse_matchers(text).matchers
-        except MatcherError as error:
-            raise UsageError(str(error)) from None
-    return found
 
 
 def _times(start: str, duration: str) -> tuple[Nanoseconds, Nanoseconds]:

@@ -5,14 +5,26 @@ Both are pure and total over their arguments: no I/O, no clock, no randomness; `
 input's `at` or the timer's due time, so the same inputs log gives the same journal.
 """
 
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 
-from responder.core import flush, ledger, silencing
+from responder.core import (
+    advance,
+    deadletters,
+    flush,
+    freezing,
+    ledger,
+    resuming,
+    showing,
+    signing,
+    silencing,
+)
 from responder.core.addressing import Addressee, addressee, addressees, may_engage, next_fallback
+from responder.core.commands import command
 from responder.core.draft import Decision, Draft
 from responder.core.flush import Look
+from responder.core.freeze import LONGEST, Freeze
 from responder.core.ledger import OpenRow, Sets, Told, View
 from responder.core.messages import (
     Accepted,
@@ -21,24 +33,24 @@ from responder.core.messages import (
     AlertsRejected,
     BadRequest,
     BreakerTurned,
-    CreateSilence,
     Declined,
     DeliveryEnded,
-    DismissDelivery,
     Effect,
-    ExpireSilence,
+    FactsGathered,
     GroupClosed,
     Input,
     Lagging,
     LimitReached,
     Noted,
-    ResendDelivery,
+    Probed,
     Resumed,
     Revised,
     RulesLoaded,
     Started,
+    StepFinished,
     Succeed,
     Unreadable,
+    Verified,
 )
 from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
 from responder.core.receive import end_own, join, raise_own, receive
@@ -56,7 +68,7 @@ def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
     reply: object = None
     match body:
         case AlertsReceived():
-            receive(draft, body.source, body.alerts)
+            receive(draft, body.source, body.alerts, given.actor)
             if body.rejected:
                 _rejected(draft, given.actor, body)
         case DeliveryEnded():
@@ -79,30 +91,22 @@ def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
             reply = Accepted(body.hash)
         case BreakerTurned():
             _breaker_turned(draft, body)
-        case ResendDelivery() | DismissDelivery() | CreateSilence() | ExpireSilence():
-            reply = _command(draft, given.actor, body)
+        case FactsGathered() | StepFinished() | Verified() | Probed():
+            advance.answered(draft, body)
         case LimitReached():
             summary = f"{body.sender} was refused new alerts: {body.limit} is reached."
             raise_own(draft, "ResponderAlertLimit", {}, summary, lasts=HOUR, severity="critical")
         case Unreadable():
             return decide_undecidable(state, ruleset, given, f"{body.kind}: {body.error}")
         case _:
-            assert_never(body)
+            reply = command(draft, given.actor, body)
+    return _finish(draft, reply)
+
+
+def _finish(draft: Draft, reply: object = None) -> Decision:
+    if draft.outdated:
+        showing.settle(draft)
     return draft.finish(reply)
-
-
-def _command(
-    draft: Draft, actor: str, body: ResendDelivery | DismissDelivery | CreateSilence | ExpireSilence
-) -> Accepted | Declined:
-    match body:
-        case ResendDelivery():
-            return _resend(draft, body.row)
-        case DismissDelivery():
-            return _dismiss(draft, body.row)
-        case CreateSilence():
-            return silencing.create(draft, actor, body)
-        case ExpireSilence():
-            return silencing.expire(draft, actor, body.id)
 
 
 def decide_undecidable(state: State, ruleset: Ruleset, given: Input, error: str) -> Decision:
@@ -122,9 +126,14 @@ def decide_timer_undecidable(
     """Put off a group on whose look `decide_timer` raised twice, and tell people."""
     draft = Draft(state, ruleset, at)
     draft.events.append(Noted("undecidable", f"group {group}: {error}"))
-    known = state.groups.get(group)
-    if known is None:
+    known, run = state.groups.get(group), state.runs.get(-group)
+    if run is not None:
+        draft.put_run(msgspec.structs.replace(run, due_at=at + COLLECT_INTERVAL))
+    elif known is None:
         draft.changes.collect_at = at + COLLECT_INTERVAL
+        for freeze in state.freezes.values():
+            if freeze.until <= at:
+                draft.changes.lifted.append(freeze.id)
         for silence in state.silences.over(at):
             draft.changes.silences[silence.id] = msgspec.structs.replace(silence, ended=True)
     else:
@@ -137,15 +146,18 @@ def decide_timer_undecidable(
 
 
 def decide_timer(state: State, ruleset: Ruleset, group: int, at: Nanoseconds) -> Decision:
-    """What a due timer comes to: a group's look, or (group 0) what is over: silences end, alerts go."""
+    """What a due timer comes to: a group's look, a run's time (below zero), or (0) what is over."""
     draft = Draft(state, ruleset, at)
-    if group:
+    if group > 0:
         flush.flush(draft, state.groups[group])
+    elif group < 0:
+        resuming.due(draft, -group)
     else:
         silencing.end_due(draft)
+        freezing.end_due(draft)
         if state.collect_at <= at:
             _collect(draft)
-    return draft.finish()
+    return _finish(draft)
 
 
 def _collect(draft: Draft) -> None:
@@ -163,6 +175,7 @@ def _collect(draft: Draft) -> None:
     if gone:
         draft.events.append(AlertsDropped(gone))
     silencing.forget_old(draft)
+    signing.forget_old_runs(draft)
 
 
 def _rejected(draft: Draft, actor: str, body: AlertsReceived) -> None:
@@ -189,11 +202,16 @@ def _started(draft: Draft, body: Started) -> None:
     attempted = set(body.attempted)
     for row, group in _deliver_heads(draft):
         if row not in attempted:  # never sent: what people hear is how things are now
-            _look_now(draft, group)
+            draft.look_now(group)
     if body.restored:
         draft.events.append(Noted("restored", "the journal is older than the anchor beside the database"))
         summary = "The database is older than its anchor: a backup was restored, or the journal was cut."
         raise_own(draft, "ResponderChainBroken", {}, summary, severity="critical")
+        reason = "the database is older than its anchor: look what was done since, then lift this"
+        until = draft.at + LONGEST
+        freezing.begin(draft, Freeze(f"restored-{draft.at}", "global", reason, "responder", draft.at, until))
+    resuming.restart(draft, frozenset(body.begun))
+    showing.again(draft)
 
 
 def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect]:
@@ -203,6 +221,8 @@ def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect
     """
     draft = Draft(state, ruleset, at)
     _deliver_heads(draft)
+    showing.again(draft)
+    draft.effects.extend(resuming.acts_again(draft))
     return draft.effects
 
 
@@ -241,21 +261,13 @@ def _fire_overdue(draft: Draft) -> None:
     """Timers that came due while nobody could be heard fire once, now."""
     at, state = draft.at, draft.state
     silencing.end_due(draft)
+    freezing.end_due(draft)
     closed = set(draft.changes.closed_groups)
     for group in state.groups.values():
         if group.due_at < at and group.id not in closed:
-            _look_now(draft, group.id)
+            draft.look_now(group.id)
     if 0 < state.collect_at < at:
         draft.changes.collect_at = at
-
-
-def _look_now(draft: Draft, group_id: int) -> None:
-    group = draft.changes.groups.get(group_id) or draft.state.groups[group_id]
-    if group.tick_at <= draft.at:
-        changed = msgspec.structs.replace(group, tick_at=draft.at, wake_at=0)
-    else:
-        changed = msgspec.structs.replace(group, wake_at=draft.at)
-    draft.changes.groups[group_id] = changed
 
 
 # -- what delivery reports --------------------------------------------------------------------
@@ -263,6 +275,9 @@ def _look_now(draft: Draft, group_id: int) -> None:
 
 def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
     state = draft.state
+    if body.row in state.shows:
+        showing.ended(draft, body.row, body.receipt)
+        return
     where = state.rows.get(body.row)
     if where is None:
         return  # closed meanwhile, by a reload
@@ -278,9 +293,12 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
             told, row, state.members[group.id], draft.at, draft.ruleset.mends, body.receipt
         )
         flush.close(draft, ClosedRow(row.id, "delivered", row.reason, attempts=body.attempts))
-        _settle_dead(draft, group, where[1])
+        deadletters.settle(draft, group, where[1])
         if told.head:
             draft.effects.append(flush.deliver(draft, group, to, told))
+        if to.integration.shows and draft.runs_of(group.id):  # their cards come after it
+            told = msgspec.structs.replace(told, outdated=True)
+        told = showing.refresh(draft, group, to, told)
     else:
         told = ledger.not_delivered(told, row, body.reason, maybe_told=body.maybe_told)
         _close_failed(draft, group, to, row, body, told)
@@ -323,25 +341,6 @@ def _tell_fallbacks(draft: Draft, group: Group) -> Group:
             known, fallbacks=told.fallbacks, stranded=told.stranded
         )
     return told
-
-
-def _settle_dead(draft: Draft, group: Group, integration: str) -> None:
-    """Something got through: what had failed for the same (group, integration) is history."""
-    row = draft.state.dead_of.get((group.id, integration))
-    if row is not None:
-        draft.changes.unlisted.append(row)
-        _end_dead_letters(draft)
-
-
-def _end_dead_letters(draft: Draft) -> None:
-    unlisted = set(draft.changes.unlisted)
-    if draft.changes.dead or any(row not in unlisted for row in draft.state.dead):
-        return
-    for alert in list(draft.state.by_id.values()):
-        labels = dict(alert.labels)
-        if alert.source == "responder" and labels.get("alertname") == DEAD_LETTERS:
-            own = {"receiver": labels["receiver"], "integration": labels["integration"]}
-            end_own(draft, DEAD_LETTERS, own)
 
 
 def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
@@ -399,8 +398,7 @@ def _let_leave(draft: Draft, group: Group, view: View) -> None:
     named = sorted(view.resolved.keys() | view.firing.keys() | view.stale.keys())
     over = {a: members[a].episode for a in named if a in members and members[a].resolved_at(draft.at)}
     left = flush.leave(draft, group, Look({}, over, {}, {})) if over else 0
-    still_open = flush.has_open_rows(draft, group.id)
-    if left == len(members) and not still_open:
+    if left == len(members) and flush.may_close(draft, group.id):
         draft.changes.closed_groups.append(group.id)
         draft.events.append(GroupClosed(group.id))
 
@@ -427,49 +425,7 @@ def _look_for_others(draft: Draft, destination: str) -> None:
         group = state.groups[group_id]
         to = addressee(draft.ruleset, group, integration_id)
         if to and to.integration.destination == destination and may_engage(draft, group, to):
-            _look_now(draft, group_id)
-
-
-def _resend(draft: Draft, row: int) -> Accepted | Declined:
-    state = draft.state
-    dead = state.dead.get(row)
-    if dead is None:
-        return Declined(404, f"row {row} is not among the dead: see `responder delivery list --dead`")
-    group = state.groups.get(dead.group)
-    to = addressee(draft.ruleset, group, dead.integration) if group else None
-    if group is None or to is None:
-        return Declined(409, f"row {row}: its alerts are over or its receiver is gone; dismiss it")
-    told = draft.told(group.id, dead.integration)
-    if told.head:
-        return Declined(409, f"row {told.head.id} is on its way to the same receiver already")
-    route = draft.ruleset.router.by_id[group.route]
-    seen = flush.look(draft, route, state.members[group.id].values())
-    sets = flush.sets_for(draft, told, seen)
-    resolved = sets.resolved if to.integration.send_resolved else {}
-    if not (sets.firing or resolved):
-        return Declined(409, f"row {row}: nothing of it is left to tell; dismiss it")
-    view = View(sets.firing, resolved, sets.stale, draft.at)
-    draft.changes.unlisted.append(row)
-    told = flush.open_row(draft, group, to, told, "repeat", view)
-    draft.put_told(group.id, dead.integration, told)
-    _end_dead_letters(draft)
-    opened = draft.changes.opened[-1].id
-    return Accepted(f"row {opened} was opened in place of {row}")
-
-
-def _dismiss(draft: Draft, row: int) -> Accepted | Declined:
-    dead = draft.state.dead.get(row)
-    if dead is None:
-        return Declined(404, f"row {row} is not among the dead: see `responder delivery list --dead`")
-    draft.changes.unlisted.append(row)
-    if dead.group in draft.state.groups:  # an end that was refused for good is owed no more
-        told = draft.told(dead.group, dead.integration)
-        if told.refused:
-            told = ledger.forget_resolved(told, told.refused.resolved)
-            draft.put_told(dead.group, dead.integration, told)
-    draft.events.append(Noted("dismissed", f"row {row}"))
-    _end_dead_letters(draft)
-    return Accepted(f"row {row} is off the list")
+            draft.look_now(group_id)
 
 
 # -- another ruleset --------------------------------------------------------------------------

@@ -6,11 +6,14 @@ commits. It never touches the State itself.
 
 from dataclasses import dataclass
 
+import msgspec
+
 from responder.core.ledger import Told
 from responder.core.messages import Effect, Event
 from responder.core.model import Alert, Labels, Nanoseconds
 from responder.core.rules import Ruleset
-from responder.core.state import Changes, ClosedRow, DeadRow, State
+from responder.core.run import Episode, Run, RunIndex
+from responder.core.state import Changes, ClosedRow, DeadRow, Group, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,21 @@ class Draft:
     """The working copy that one decision writes into.
 
     `new`: ids of label sets not known before; `opened`: ids of new groups, by route id and labels.
+    `outdated`: groups whose places do not show any more how things are.
     """
 
-    __slots__ = ("at", "changes", "effects", "events", "new", "opened", "ruleset", "state")
+    __slots__ = (
+        "at",
+        "changes",
+        "effects",
+        "events",
+        "new",
+        "opened",
+        "outdated",
+        "ruleset",
+        "runs",
+        "state",
+    )
 
     def __init__(self, state: State, ruleset: Ruleset, at: Nanoseconds) -> None:
         """Begin a decision at `at`."""
@@ -42,12 +57,17 @@ class Draft:
         self.ruleset = ruleset
         self.at = at
         self.changes = Changes(
-            next_alert=state.next_alert, next_group=state.next_group, next_row=state.next_row
+            next_alert=state.next_alert,
+            next_group=state.next_group,
+            next_row=state.next_row,
+            next_run=state.next_run,
         )
         self.events: list[Event] = []
         self.effects: list[Effect] = []
         self.new: dict[Labels, int] = {}
         self.opened: dict[tuple[str, Labels], int] = {}
+        self.outdated: set[int] = set()
+        self.runs = RunIndex()
 
     def alert(self, labels: Labels) -> Alert | None:
         """The alert with these labels, as decided so far."""
@@ -80,6 +100,59 @@ class Draft:
         """The next ledger row id."""
         self.changes.next_row += 1
         return self.changes.next_row - 1
+
+    def new_run_number(self) -> int:
+        """The next run's number."""
+        self.changes.next_run += 1
+        return self.changes.next_run - 1
+
+    def group(self, group: int) -> Group | None:
+        """A group as decided so far; None if there is none, or it closes."""
+        if group in self.changes.closed_groups:
+            return None
+        return self.changes.groups.get(group) or self.state.groups.get(group)
+
+    def look_now(self, group_id: int) -> None:
+        """Make a group due at once, if there still is one."""
+        group = self.group(group_id)
+        if group is None:
+            return
+        if group.tick_at <= self.at:
+            self.changes.groups[group_id] = msgspec.structs.replace(group, tick_at=self.at, wake_at=0)
+        else:
+            self.changes.groups[group_id] = msgspec.structs.replace(group, wake_at=self.at)
+
+    def run(self, number: int) -> Run | None:
+        """A run as decided so far."""
+        return self.changes.runs.get(number) or self.state.runs.get(number)
+
+    def put_run(self, run: Run) -> Run:
+        """Record a run's new value."""
+        self.changes.runs[run.number] = run
+        self.runs.put(run)
+        return run
+
+    def open_run(self, runbook: str, target: str) -> Run | None:
+        """The run that is open for a runbook and a target's key, as decided so far."""
+        number = self.runs.open.get((runbook, target)) or self.state.index.open.get((runbook, target))
+        run = self.run(number) if number else None
+        return run if run is not None and run.open else None
+
+    def last_run(self, runbook: str, episode: Episode, why: str) -> Run | None:
+        """The newest run of a runbook that answered this life of an alert, or was refused for this reason."""
+        for index in (self.runs, self.state.index):
+            number = index.last(runbook, episode, why)
+            if number:
+                return self.run(number)
+        return None
+
+    def runs_of(self, group: int) -> list[Run]:
+        """The runs about a group, oldest first, as decided so far."""
+        if not (self.state.runs or self.changes.runs):
+            return []  # nearly always
+        numbers = set(self.state.runs_of_group.get(group, ()))
+        numbers.update(run.number for run in self.changes.runs.values() if group in run.groups)
+        return [run for number in sorted(numbers) if (run := self.run(number)) is not None]
 
     def told(self, group: int, integration: str) -> Told:
         """What an integration was told about a group, as decided so far."""

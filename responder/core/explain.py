@@ -6,7 +6,7 @@ decides nothing and changes nothing.
 
 from typing import Any
 
-from responder.core import flush
+from responder.core import verdicts
 from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import Told
@@ -77,7 +77,7 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
     group_labels = route.group_labels(labels)
     group_id = draft.state.group_index.get((route.id, group_labels))
     group = draft.state.groups.get(group_id) if group_id else None
-    whole = flush.group_verdict(draft, route)
+    whole = verdicts.group_verdict(draft, route)
     # A group that does not exist yet would be told to its receiver alone.
     told_of = group or Group(0, route.id, group_labels, draft.at, draft.at)
     return {

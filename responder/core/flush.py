@@ -1,8 +1,7 @@
 """Looking at one group that is due: who is told, who is not and why, and when to look again.
 
 `core.decide` calls `flush` for a group's tick, and `close_row` when delivery is done with a row.
-The verdicts come from `core.inhibition`, `core.timeintervals` and `core.silenceindex`, the reasons
-from `core.ledger`; nothing here chooses routes.
+The verdicts come from `core.verdicts`, the reasons from `core.ledger`; nothing here chooses routes.
 """
 
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from operator import attrgetter
 
 import msgspec
 
-from responder.core import ledger, timeintervals
+from responder.core import acknowledging, ledger, propose
 from responder.core.addressing import Addressee, addressees, is_stranded, next_fallback
 from responder.core.draft import Draft
 from responder.core.ledger import Episodes, OpenRow, Sets, Told, View
@@ -30,20 +29,9 @@ from responder.core.messages import (
 from responder.core.model import Alert, Nanoseconds
 from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
-from responder.core.rules import Integration, Ruleset
+from responder.core.rules import Integration
 from responder.core.state import ClosedRow, Group, LedgerRow
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Why an alert is hidden: the named reason, by which rule, and when that may end (0: unknown)."""
-
-    reason: str
-    by: str
-    until: Nanoseconds = 0
-
-    def __str__(self) -> str:
-        return f"{self.reason} {self.by}"
+from responder.core.verdicts import Verdict, alert_verdict, group_verdict, silence_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,43 +47,6 @@ class Look:
     def audible(self) -> bool:
         """Whether anything fires that nothing hides."""
         return any(alert not in self.verdicts for alert in self.firing)
-
-
-def muting(ruleset: Ruleset, route: Route, at: Nanoseconds) -> tuple[str, tuple[str, ...]]:
-    """The named reason and the time intervals that hide all of a route's groups; active ones count first."""
-    intervals = ruleset.time_intervals
-    if route.active_time_intervals and not timeintervals.mutes(route.active_time_intervals, intervals, at):
-        return "active_time_interval", route.active_time_intervals
-    return "mute_time_interval", tuple(timeintervals.mutes(route.mute_time_intervals, intervals, at))
-
-
-def group_verdict(draft: Draft, route: Route) -> Verdict | None:
-    """Whether the route's time intervals hide all of its groups now, and until when."""
-    reason, names = muting(draft.ruleset, route, draft.at)
-    if not names:
-        return None
-    intervals = draft.ruleset.time_intervals
-    changes = (
-        timeintervals.next_change([intervals[name] for name in watched], draft.at)
-        for watched in (route.active_time_intervals, route.mute_time_intervals)
-    )
-    return Verdict(reason, ",".join(names), min((at for at in changes if at), default=0))
-
-
-def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
-    """Whether an inhibit rule hides the alert now."""
-    found = draft.state.inhibitor.inhibited_by(alert.labels, draft.at)
-    if found is None:
-        return None
-    rule, source = found
-    until = source.ends_at + route.group_wait if source.ends_at else 0
-    return Verdict("inhibition", f"{rule.name or rule.place or 'inhibit_rule'} alert {source.id}", until)
-
-
-def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
-    """Whether a silence hides the alert now; of several, the one that does so for longest."""
-    hiding = draft.state.silences.hiding(alert, draft.at)
-    return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
 
 
 _by_id = attrgetter("id")
@@ -136,9 +87,10 @@ def flush(draft: Draft, group: Group) -> None:
     members = draft.state.members[group.id]
     seen = look(draft, route, members.values())
     _journal_verdicts(draft, group, seen)
+    group = acknowledging.review(draft, group, seen.firing)
     group = tell(draft, group, seen)
     left = leave(draft, group, seen)
-    if left == len(members) and not has_open_rows(draft, group.id):
+    if left == len(members) and may_close(draft, group.id):
         draft.changes.closed_groups.append(group.id)
         draft.changes.groups.pop(group.id, None)
         for key in [key for key in draft.changes.told if key[0] == group.id]:
@@ -152,11 +104,14 @@ def flush(draft: Draft, group: Group) -> None:
         labels=group.labels,
         created_at=group.created_at,
         tick_at=at + route.group_interval if group.tick_at <= at else group.tick_at,
-        wake_at=_wake_at(draft, seen),
+        wake_at=_wake_at(draft, group, seen),
         muted={a: str(v) for a, v in seen.verdicts.items() if a in seen.firing},
         fallbacks=group.fallbacks,
         stranded=group.stranded,
+        acknowledged=group.acknowledged,
     )
+    if seen.resolved:
+        propose.give_up_resolved(draft, group.id, seen.resolved)
 
 
 def tell(draft: Draft, group: Group, seen: Look, told: int = 0) -> Group:
@@ -199,12 +154,39 @@ def _journal_verdicts(draft: Draft, group: Group, seen: Look) -> None:
         draft.events.append(AlertsUnmuted(group.id, ended))
 
 
-def _wake_at(draft: Draft, seen: Look) -> Nanoseconds:
+def _wake_at(draft: Draft, group: Group, seen: Look) -> Nanoseconds:
     """When something that hides a firing alert ends: what it hid is announced then, not a tick later."""
-    if not draft.ruleset.mends:
-        return 0
-    ends = [v.until for alert, v in seen.verdicts.items() if alert in seen.firing and v.until > draft.at]
-    return min(ends, default=0)
+    at = draft.at
+    ends = [verdict.until for receivers, verdict, _ in holds(draft, group.id) for _ in receivers]
+    if group.acknowledged:
+        ends.append(group.acknowledged.until)
+    if draft.ruleset.mends:
+        ends += [v.until for alert, v in seen.verdicts.items() if alert in seen.firing]
+    return min((end for end in ends if end > at), default=0)
+
+
+def holds(draft: Draft, group: int) -> list[tuple[tuple[str, ...], Verdict, set[int]]]:
+    """What keeps receivers from hearing of the group: who, by which run until when, of which alerts.
+
+    Only a run that goes by itself does, as its runbook's `hold` says; `core.advance` ends it.
+    """
+    found = []
+    for run in draft.runs_of(group):
+        runbook = draft.ruleset.runbooks.get(run.runbook)
+        holds_on = run.hold_until > draft.at and (run.open or run.state == "succeeded")
+        if holds_on and runbook is not None and runbook.hold is not None:
+            alerts = {episode.alert for episode in run.episodes}
+            found.append((runbook.hold.receivers, Verdict("held", f"run {run.id}", run.hold_until), alerts))
+    return found
+
+
+def _held_from(draft: Draft, group: Group, to: Addressee, seen: Look) -> Look:
+    """The look as one receiver is to have it: without the alerts of which it is to hear later."""
+    held: dict[int, Verdict] = {}
+    for receivers, verdict, alerts in holds(draft, group.id):
+        if to.receiver in receivers and to.receiver not in group.escalate:
+            held |= {alert: verdict for alert in alerts if alert in seen.firing}
+    return Look(seen.firing, seen.resolved, seen.stale, held | seen.verdicts) if held else seen
 
 
 def sets_for(draft: Draft, told: Told, seen: Look) -> Sets:
@@ -224,6 +206,7 @@ def sets_for(draft: Draft, told: Told, seen: Look) -> Sets:
 def _tell_integration(draft: Draft, group: Group, route: Route, to: Addressee, seen: Look) -> None:
     mends, integration = draft.ruleset.mends, to.integration
     told = draft.told(group.id, integration.id)
+    seen = _held_from(draft, group, to, seen)
     sets = sets_for(draft, told, seen)
     if mends and not integration.send_resolved:
         told = ledger.forget_resolved(told, seen.resolved)
@@ -234,6 +217,11 @@ def _tell_integration(draft: Draft, group: Group, route: Route, to: Addressee, s
         reason = _reason(draft, route, integration, told, sets, told.newest)
     if reason and told.head and told.behind:  # replaced by this: what is news after the head?
         reason = _reason(draft, route, integration, told, sets, told.head.view) or reason
+    if to.receiver in group.escalate and sets.firing:
+        reason = "escalated"
+    elif reason == "repeat" and group.acknowledged:
+        told = _withhold(draft, group, route, to, told, sets)
+        reason = None
     if reason is None and told.head is None and not hidden:
         told = ledger.nothing_untold(told)
     view = View(sets.firing, sets.resolved if integration.send_resolved else {}, sets.stale, draft.at)
@@ -303,7 +291,19 @@ def _suppress(
     return msgspec.structs.replace(told, owed=view)
 
 
-_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence")
+def _withhold(draft: Draft, group: Group, route: Route, to: Addressee, told: Told, sets: Sets) -> Told:
+    """Close a row at once for a repeat that is not told because somebody took the incident on."""
+    assert group.acknowledged is not None
+    last = max(told.owed.at, told.newest.at)
+    if draft.at < last + route.repeat_interval:
+        return told
+    view = View(sets.firing, sets.resolved, sets.stale, draft.at)
+    row = _new_row(draft, group, to, "repeat", view)
+    close(draft, ClosedRow(row.id, "suppressed", "acknowledged", by=group.acknowledged.by))
+    return msgspec.structs.replace(told, owed=view)
+
+
+_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence", "held")
 """Alertmanager's order of stages: an alert that several would hide counts for the first."""
 
 
@@ -342,6 +342,8 @@ def open_row(draft: Draft, group: Group, to: Addressee, told: Told, reason: Told
         close(draft, ClosedRow(row.id, "suppressed", "send_resolved_false"))
         return msgspec.structs.replace(told, told=View(at=draft.at))
     told, replaced = ledger.open_row(told, row)
+    if told.showing:  # what is on its way there may come after this, and is older
+        told = msgspec.structs.replace(told, outdated=True)
     if replaced is not None:
         close(draft, ClosedRow(replaced, "superseded", "superseded", by=f"row {row.id}"))
     assert told.head is not None
@@ -387,6 +389,8 @@ def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
             receipt=told.receipt,
             first=not told.told.at,
             doubt=bool(told.perhaps),
+            acknowledged=group.acknowledged,
+            runs=tuple(draft.runs_of(group.id)),
         ),
         to.integration,
     )
@@ -435,6 +439,11 @@ def _owes(draft: Draft, integration: Integration, told: Told, alert: int, seen: 
 def _was_told(told: Told, alert: int) -> bool:
     view = told.told
     return alert in view.firing or alert in view.resolved or alert in view.stale
+
+
+def may_close(draft: Draft, group: int) -> bool:
+    """Whether nothing is left to be told of a group, or done about it."""
+    return not has_open_rows(draft, group) and not any(run.open for run in draft.runs_of(group))
 
 
 def has_open_rows(draft: Draft, group: int) -> bool:

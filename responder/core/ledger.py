@@ -60,6 +60,8 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     owed again before the alert set changes. `head` is with delivery; `behind` waits for it.
     `receipt` is what the integration gave with the last delivered row. `since` and `skipped` are
     of rows that ended otherwise with nothing behind them: the next one to open stands for them.
+    `showing`: the number under which its place is being brought up to date (0: it is not); `outdated`:
+    that must be done once more, or first of all; `shown` is the receipt that it gave last.
     """
 
     told: View = NOTHING
@@ -72,6 +74,9 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     receipt: str = ""
     since: Nanoseconds = 0
     skipped: int = 0
+    showing: int = 0
+    outdated: bool = False
+    shown: str = ""
 
     @property
     def newest(self) -> View:

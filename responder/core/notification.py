@@ -7,7 +7,10 @@ service accepts. Nothing here knows a service.
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from responder.core.model import Alert, Labels, Nanoseconds
+from responder.core.run import Run
 
 ToldReason: TypeAlias = Literal[
     "first_notification",
@@ -37,6 +40,20 @@ FailureReason: TypeAlias = Literal[
 """Why a delivery did not succeed (yet)."""
 
 
+def incident_id(group: int, opened_at: Nanoseconds) -> str:
+    """What people call one life of a group, from its opening to its close."""
+    return f"{group}-{opened_at // 1_000_000_000:x}"
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
+    """Who took an incident on, and when. `until` 0: until it resolves."""
+
+    by: str
+    at: Nanoseconds
+    until: Nanoseconds = 0
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One ledger row's content, frozen by the decision that opened the row.
@@ -51,6 +68,10 @@ class Notification:
     own use (Slack: where the message stands); "" if it was not told yet.
     `first`: this integration was not told anything of this incident yet, whether or not it gives receipts.
     `doubt`: an earlier row about this incident may have been told, although nobody knows.
+    `acknowledged`: who took the incident on, None if nobody did. `runs`: what is or was done about it,
+    oldest first, for places that show it.
+    `update`: nothing new is told of the alerts; places that can be edited are to show `acknowledged` and
+    `runs` as they are now. `shown` is then the receipt that the last update gave.
     """
 
     row: int
@@ -70,6 +91,10 @@ class Notification:
     receipt: str = ""
     doubt: bool = False
     first: bool = False
+    acknowledged: Acknowledgement | None = None
+    runs: tuple[Run, ...] = ()
+    update: bool = False
+    shown: str = ""
 
     @property
     def incident(self) -> str:
@@ -77,7 +102,7 @@ class Notification:
 
         Unique in one database, and across databases as far as the moment of opening tells.
         """
-        return f"{self.group}-{self.opened_at // 1_000_000_000:x}"
+        return incident_id(self.group, self.opened_at)
 
     @property
     def status(self) -> Literal["firing", "resolved"]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from responder.core import propose
 from responder.core.draft import Draft
 from responder.core.merging import span, update
 from responder.core.messages import (
@@ -23,12 +24,13 @@ from responder.core.routing import Route
 from responder.core.state import Group
 
 
-def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> None:
-    """Take in alerts from one entrance."""
+def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert], actor: str = "") -> None:
+    """Take in alerts from one entrance, sent by `actor`."""
     at, timeout, mends = draft.at, draft.ruleset.resolve_timeout, draft.ruleset.mends
     fired: list[tuple[int, dict[str, str], tuple[int, ...]]] = []
     told_of: dict[str, list[int]] = {"resolved": [], "changed": [], "ignored": []}
     source_ended = False
+    firing: list[Alert] = []
     known, changes, new = draft.state.alerts, draft.changes, draft.new
     for received in alerts:
         labels = received.labels
@@ -45,6 +47,7 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
                 changes.alerts[fresh] = alert
                 if alert.groups:
                     fired.append((fresh, dict(labels), alert.groups))
+                    firing.append(alert)
                 continue
             old = changes.alerts[first]
         alert, change = update(old, received, source, at, timeout, mends=mends)
@@ -60,10 +63,20 @@ def receive(draft: Draft, source: Source, alerts: Iterable[ReceivedAlert]) -> No
         if change == "resolved" and mends and not source_ended:
             source_ended = draft.state.inhibitor.is_source(labels)
         draft.put_alert(alert)
+        firing.append(alert)
     if source_ended:
         _wake_hidden(draft)
     if fired:
         draft.events.append(AlertsFired(fired))
+    _journal(draft, told_of)
+    if draft.ruleset.runbooks:
+        propose.propose(draft, actor, firing)
+        for key in told_of["resolved"]:
+            for group in changes.alerts[key].groups:
+                propose.give_up_resolved(draft, group, (key,))
+
+
+def _journal(draft: Draft, told_of: dict[str, list[int]]) -> None:
     if told_of["resolved"]:
         draft.events.append(AlertsResolved(told_of["resolved"]))
     if told_of["changed"]:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from responder.core.guardrules import GuardRules
 from responder.core.inhibition import InhibitRule
-from responder.core.model import HOUR, MINUTE, Nanoseconds
+from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, label
 from responder.core.routing import Router
+from responder.core.runbook import Runbook
 from responder.core.timeintervals import TimeInterval
 
 Compatibility: TypeAlias = Literal["responder", "alertmanager"]
@@ -26,6 +28,7 @@ class Integration:
     `destination` names what is paced and what breaks as one (scheme and host, a channel); no secret.
     `settings` is `notify`'s own; the core never looks inside.
     `supported` False: an integration that we lack; what it is owed ends `dead(unsupported)`.
+    `shows`: what it told can be brought up to date in its place, as who took an incident on.
     """
 
     id: str
@@ -35,6 +38,7 @@ class Integration:
     settings: Any = None
     max_alerts: int = 0
     supported: bool = True
+    shows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Ruleset:
     `source` maps each file name to the text it was read from, and `hash` is the SHA-256 over
     them and over the settings that decisions depend on.
     `stale_after`: a webhook alert that nobody renewed for so long is stale.
+    `clusters`: the names of those that are configured. `asks_prometheus`: whether an alert can be
+    asked about there.
     """
 
     hash: str
@@ -67,6 +73,22 @@ class Ruleset:
     resolve_timeout: Nanoseconds = 5 * MINUTE
     stale_after: Nanoseconds = 24 * HOUR
     source: Mapping[str, str] = field(default_factory=dict)
+    runbooks: Mapping[str, Runbook] = field(default_factory=dict)
+    guards: GuardRules = field(default_factory=GuardRules)
+    clusters: tuple[str, ...] = ()
+    asks_prometheus: bool = False
+    _by_name: dict[str, list[Runbook]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for runbook in self.runbooks.values():
+            for name in runbook.alert_names:
+                self._by_name.setdefault(name, []).append(runbook)
+
+    def runbooks_for(self, labels: Labels) -> list[Runbook]:
+        """The runbooks that match an alert, in the order of their names."""
+        named = self._by_name.get(label(labels, "alertname"), ())
+        found = [one for one in (*named, *self._by_name.get("", ())) if one.matches(labels)]
+        return sorted(found, key=lambda one: one.name) if len(found) > 1 else found
 
     @property
     def mends(self) -> bool:

@@ -13,6 +13,7 @@ from responder.core.messages import (
     Accepted,
     CreateSilence,
     Declined,
+    ExpireSilence,
     SilenceCreated,
     SilenceExpired,
     SilencesForgotten,
@@ -71,14 +72,14 @@ def create(draft: Draft, actor: str, asked: CreateSilence) -> Accepted | Decline
     return Accepted(silence.id)
 
 
-def expire(draft: Draft, actor: str, silence_id: str) -> Accepted | Declined:
+def expire(draft: Draft, actor: str, asked: ExpireSilence) -> Accepted | Declined:
     """End a silence now; one that is over already stays as it is."""
-    known = draft.state.silences.all.get(silence_id)
+    known = draft.state.silences.all.get(asked.id)
     if known is None:
         return Declined(404, NOT_FOUND)
     if not known.ended:
         _end(draft, known, actor)
-    return Accepted(silence_id)
+    return Accepted(asked.id)
 
 
 def end_due(draft: Draft) -> None:

@@ -11,10 +11,14 @@ from typing import Final, Literal
 
 import msgspec
 
+from responder.core.freeze import Freeze
 from responder.core.inhibition import Inhibitor
 from responder.core.ledger import FRESH, Told
+from responder.core.messages import Execute
 from responder.core.model import Alert, Labels, Nanoseconds, label
+from responder.core.notification import Acknowledgement, incident_id
 from responder.core.rules import Ruleset
+from responder.core.run import Run, RunIndex
 from responder.core.silence import Silence
 from responder.core.silenceindex import SilenceIndex
 
@@ -42,6 +46,13 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
     muted: dict[int, str] = {}
     fallbacks: tuple[str, ...] = ()
     stranded: bool = False
+    acknowledged: Acknowledgement | None = None
+    escalate: tuple[str, ...] = ()
+
+    @property
+    def incident(self) -> str:
+        """The incident's id, as people say it."""
+        return incident_id(self.id, self.created_at)
 
     @property
     def due_at(self) -> Nanoseconds:
@@ -89,6 +100,20 @@ class DeadRow(msgspec.Struct, frozen=True, array_like=True):
     count: int = 1
 
 
+class Signature(msgspec.Struct, frozen=True):
+    """What somebody said of a runbook: that they vouch for the text with this hash, and when and why.
+
+    `reset_at`: since when its earlier failures do not count (0: they all do).
+    """
+
+    runbook: str
+    hash: str = ""
+    by: str = ""
+    at: Nanoseconds = 0
+    reason: str = ""
+    reset_at: Nanoseconds = 0
+
+
 @dataclass(slots=True)
 class Changes:
     """What a decision changes; also its view of what it has already decided."""
@@ -105,11 +130,19 @@ class Changes:
     unlisted: list[int] = field(default_factory=list)
     silences: dict[str, Silence] = field(default_factory=dict)
     forgotten_silences: list[str] = field(default_factory=list)
+    runs: dict[int, Run] = field(default_factory=dict)
+    forgotten_runs: list[int] = field(default_factory=list)
+    ordered: list[Execute] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+    freezes: dict[str, Freeze] = field(default_factory=dict)
+    lifted: list[str] = field(default_factory=list)
+    signatures: dict[str, Signature] = field(default_factory=dict)
     rules: str = ""
     collect_at: Nanoseconds = 0
     next_alert: int = 0
     next_group: int = 0
     next_row: int = 0
+    next_run: int = 0
 
 
 class State:
@@ -121,17 +154,24 @@ class State:
         "collect_at",
         "dead",
         "dead_of",
+        "freezes",
         "group_index",
         "groups",
         "hiding",
+        "index",
         "inhibitor",
         "members",
         "names",
         "next_alert",
         "next_group",
         "next_row",
+        "next_run",
         "rows",
         "rules",
+        "runs",
+        "runs_of_group",
+        "shows",
+        "signatures",
         "silences",
         "timers",
         "told",
@@ -148,6 +188,12 @@ class State:
         self.members: dict[int, dict[int, Alert]] = {}
         self.told: dict[int, dict[str, Told]] = {}
         self.rows: dict[int, tuple[int, str]] = {}
+        self.shows: dict[int, tuple[int, str]] = {}
+        self.runs: dict[int, Run] = {}
+        self.index = RunIndex()
+        self.runs_of_group: dict[int, set[int]] = {}
+        self.freezes: dict[str, Freeze] = {}
+        self.signatures: dict[str, Signature] = {}
         self.dead: dict[int, DeadRow] = {}
         self.dead_of: dict[tuple[int, str], int] = {}
         self.hiding: set[int] = set()
@@ -160,6 +206,7 @@ class State:
         self.next_alert = 1
         self.next_group = 1
         self.next_row = 1
+        self.next_run = 1
 
     # -- reading --------------------------------------------------------------------------
 
@@ -176,19 +223,29 @@ class State:
         }
 
     def next_due(self) -> tuple[Nanoseconds, int] | None:
-        """(when, group id) of the earliest timer; id 0: silences that end, the collection of what is over."""
+        """(when, what) of the earliest timer: a group's id, a run's number below zero, or 0.
+
+        0 stands for silences and freezes that end, and for the collection of what is over.
+        """
         timers = self.timers
         while timers:
             due, group = timers[0]
             if group == 0:
-                if due == self.collect_at or self.silences.ends(due):
+                if due == self.collect_at or self.silences.ends(due) or self._freeze_ends(due):
                     return due, 0
+            elif group < 0:
+                run = self.runs.get(-group)
+                if run is not None and run.due_at == due:
+                    return due, group
             else:
                 known = self.groups.get(group)
                 if known is not None and known.due_at == due:
                     return due, group
             heapq.heappop(timers)
         return None
+
+    def _freeze_ends(self, at: Nanoseconds) -> bool:
+        return any(freeze.until == at for freeze in self.freezes.values())
 
     # -- changing -------------------------------------------------------------------------
 
@@ -212,6 +269,7 @@ class State:
             if self.dead_of[gone.group, gone.integration] == row:
                 del self.dead_of[gone.group, gone.integration]
         self._put_silences(changes)
+        self._put_runs(changes)
         if changes.rules:
             self.rules = changes.rules
         if changes.collect_at:
@@ -221,6 +279,7 @@ class State:
             self.next_alert = changes.next_alert
             self.next_group = changes.next_group
             self.next_row = changes.next_row
+            self.next_run = changes.next_run
 
     def replace_rules(self, ruleset: Ruleset) -> None:
         """Build the inhibition index anew for another ruleset."""
@@ -283,6 +342,10 @@ class State:
         for row in (told.head, told.behind):
             if row:
                 self.rows[row.id] = (group, integration)
+        if old.showing != told.showing:
+            self.shows.pop(old.showing, None)
+            if told.showing:
+                self.shows[told.showing] = (group, integration)
         entries[integration] = told
         if any(entry.hidden for entry in entries.values()):
             self.hiding.add(group)
@@ -297,6 +360,31 @@ class State:
         for silence_id in changes.forgotten_silences:
             self.silences.drop(silence_id)
 
+    def _put_runs(self, changes: Changes) -> None:
+        for run in changes.runs.values():
+            old = self.runs.get(run.number)
+            self.runs[run.number] = run
+            self.index.put(run)
+            for group in run.groups if old is None else set(run.groups).difference(old.groups):
+                self.runs_of_group.setdefault(group, set()).add(run.number)
+            if run.due_at:
+                heapq.heappush(self.timers, (run.due_at, -run.number))
+        for number in changes.forgotten_runs:
+            for group in self.runs.pop(number).groups:
+                self.runs_of_group[group].discard(number)
+                if not self.runs_of_group[group]:
+                    del self.runs_of_group[group]
+        if changes.forgotten_runs:  # rarely
+            self.index = RunIndex()
+            for run in self.runs.values():
+                self.index.put(run)
+        for freeze in changes.freezes.values():
+            self.freezes[freeze.id] = freeze
+            heapq.heappush(self.timers, (freeze.until, 0))
+        for freeze_id in changes.lifted:
+            del self.freezes[freeze_id]
+        self.signatures.update(changes.signatures)
+
     def _drop_group(self, key: int) -> None:
         group = self.groups.pop(key)
         if self.group_index.get((group.route, group.labels)) == key:
@@ -306,4 +394,5 @@ class State:
             for row in (told.head, told.behind):
                 if row:
                     self.rows.pop(row.id, None)
+            self.shows.pop(told.showing, None)
         self.hiding.discard(key)

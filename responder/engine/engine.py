@@ -7,9 +7,9 @@ after it and not before; when one fails, memory is thrown away and built from th
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,7 @@ from responder.core.decide import (
 )
 from responder.core.draft import Decision
 from responder.core.messages import (
+    Act,
     Body,
     BreakerTurned,
     DeliveryEnded,
@@ -67,6 +68,9 @@ that comes while it is written has to wait for it."""
 
 _REBUILD_WAITS: Final = (50 * MILLISECOND, 200 * MILLISECOND, SECOND, 2 * SECOND)
 
+Suspect: TypeAlias = int | tuple[str, int]
+"""What could not be decided once: an input's seq, or a timer."""
+
 log = logger("engine")
 
 
@@ -92,6 +96,21 @@ class Delivers(Protocol):
     def distrust(self, destinations: Collection[str]) -> None:
         """These were down when an earlier process ended: ask one carefully before it is told much."""
         ...
+
+
+class Acts(Protocol):
+    """What the engine needs of those who carry runs out."""
+
+    def take(self, acts: Sequence[Act]) -> None:
+        """Take over committed orders. What it has already, by run and lap, it ignores."""
+        ...
+
+
+class NoActs:
+    """Carries nothing out: without clusters no run gets as far as that."""
+
+    def take(self, acts: Sequence[Act]) -> None:
+        """Nobody answers; the core's own patience ends such runs."""
 
 
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[[list[Order]], None], orders: list[Order]) -> None:
@@ -142,8 +161,8 @@ class Engine:
         self._commit_began = 0
         self._by_body: dict[int, asyncio.Future[object]] = {}
         self._waiters: dict[int, asyncio.Future[object]] = {}
-        self._suspects: set[int] = set()
-        self._unapplied: dict[int, str] = {}
+        self._suspects: set[Suspect] = set()
+        self._unapplied: dict[Suspect, str] = {}
         self._attempted: dict[int, Earlier] = {}
         self._idle = False
         self._void = False
@@ -153,14 +172,16 @@ class Engine:
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
         self._delivery: Delivers | None = None
+        self._acts: Acts = NoActs()
         self.deciding = False
         self.head = journal.Head()
 
     # -- start and stop -------------------------------------------------------------------
 
-    async def start(self, delivery: Delivers) -> None:
+    async def start(self, delivery: Delivers, acts: Acts | None = None) -> None:
         """Load the state, append `Started`, begin to decide. Raises StorageError."""
         self._delivery = delivery
+        self._acts = acts or self._acts
         stored = await self._load()
         self._attempted = stored.attempted
         delivery.distrust(self.state.down)
@@ -181,6 +202,7 @@ class Engine:
             attempted=tuple(sorted(stored.attempted)),
             restored=restored,
             version=__version__,
+            begun=tuple(sorted(stored.begun)),
         )
         await self.log.append("responder", [started])
         self._hearing = Hearing(self._clock, self._limits, self.log, self.lag, self._wake.set)
@@ -260,6 +282,11 @@ class Engine:
         )
         await self._listen()
         await self.log.append("delivery", [body])
+
+    async def answer(self, body: Body) -> None:
+        """What became of something that `actions` was asked. Raises StorageError: say it again."""
+        await self._listen()
+        await self.log.append("actions", [body])
 
     async def breaker_turned(self, turned: BreakerTurned) -> None:
         """A destination began or ceased to answer."""
@@ -501,7 +528,7 @@ class Engine:
         return True
 
     def _decide_timer(self, at: Nanoseconds, group: int) -> bool:
-        suspect = -group
+        suspect = "timer", group
         if suspect in self._suspects and (self._slice.decisions or self._commit):
             return False
         try:
@@ -518,7 +545,7 @@ class Engine:
         self._take(decision, at, None, suspect)
         return True
 
-    def _refuse_unapplied(self, suspect: int) -> None:
+    def _refuse_unapplied(self, suspect: Suspect) -> None:
         if suspect in self._unapplied:
             raise ValueError(f"what was decided could not be applied: {self._unapplied[suspect]}")
 
@@ -528,7 +555,7 @@ class Engine:
             known = self._wanted
         self.ruleset = known
 
-    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None, suspect: int) -> None:
+    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None, suspect: Suspect) -> None:
         """Apply a decision and put it into the slice. A failure here means a rebuild.
 
         The second failure in a row closes what was decided on as undecidable after that.
@@ -562,7 +589,7 @@ class Engine:
         if piece.consumed:
             piece.batch.meta["consumed"] = str(piece.consumed)
         piece.batch.meta["clock"] = str(self.log.now())
-        claimed = [order for order in piece.orders if order.claimed]
+        claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
 
         def job(writer: Writer) -> None:
@@ -595,6 +622,8 @@ class Engine:
         self._delivery.hand(piece.orders)
         for row in piece.superseded:
             self._delivery.succeed(row)
+        if piece.acts:
+            self._acts.take(piece.acts)
         for seq, reply in piece.replies.items():
             waiter = self._waiters.pop(seq, None)
             if waiter is not None and not waiter.done():
@@ -661,6 +690,7 @@ class Engine:
         self._delivery.hand([order for order in again.orders if order.row not in ended])
         for row in again.superseded - ended:
             self._delivery.succeed(row)
+        self._acts.take(again.acts)
 
     async def _load(self) -> Stored:
         """Take state, journal head and undecided inputs from the database."""

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from responder.core.draft import Decision
-from responder.core.messages import AlertsReceived, Deliver, Effect, Event, Input, Succeed, kind_of
+from responder.core.messages import (
+    Act,
+    AlertsReceived,
+    Deliver,
+    Effect,
+    Event,
+    Input,
+    Show,
+    Succeed,
+    kind_of,
+)
 from responder.core.model import Nanoseconds, format_time
 from responder.core.orders import Earlier, Order, rank_of
 from responder.store.journal import Chain, Head
@@ -19,7 +29,7 @@ _NOT_SENT: Final = Earlier(0)
 
 @dataclass(slots=True)
 class Slice:
-    """One commit in the making. `orders` and `superseded` are set once it is under way."""
+    """One commit in the making. `orders`, `superseded` and `acts` are set once it is under way."""
 
     batch: Batch = field(default_factory=Batch)
     journal: list[tuple[int, int, int, bytes, str]] = field(default_factory=list)
@@ -28,6 +38,7 @@ class Slice:
     replies: dict[int, object] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     superseded: set[int] = field(default_factory=set)
+    acts: list[Act] = field(default_factory=list)
     decisions: int = 0
     inputs: int = 0
     alerts: int = 0
@@ -75,6 +86,10 @@ class Slice:
                     earlier.receipt,
                     earlier.not_before,
                 )
+            elif isinstance(effect, Show):  # nothing that is owed, so nothing to claim
+                orders[effect.row] = Order(effect.notification, effect.integration, claimed=True)
             elif isinstance(effect, Succeed):
                 self.superseded.add(effect.row)
+            else:
+                self.acts.append(effect)
         self.orders = list(orders.values())

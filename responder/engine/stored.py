@@ -14,7 +14,7 @@ from responder.core.orders import Earlier
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.settings.values import Limits
-from responder.store import journal, outbox, records
+from responder.store import executions, journal, outbox, records
 from responder.store.inputs import read_inputs
 
 
@@ -22,7 +22,7 @@ from responder.store.inputs import read_inputs
 class Stored:
     """State and ruleset as of `consumed`, what is undecided, and where the logs end.
 
-    `attempted`: open rows that were claimed, and what came of it.
+    `attempted`: open rows that were claimed, and what came of it. `begun`: steps that were claimed, by key.
     """
 
     state: State
@@ -33,6 +33,7 @@ class Stored:
     last_seq: int
     last_at: Nanoseconds
     attempted: dict[int, Earlier]
+    begun: dict[str, executions.Claimed]
 
 
 def read_stored(
@@ -55,6 +56,7 @@ def read_stored(
         max(last_seq or 0, consumed),
         max(last_at or 0, int(meta.get("clock", "0"))),
         outbox.claimed(connection),
+        executions.claimed(connection),
     )
 
 

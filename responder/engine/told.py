@@ -4,7 +4,15 @@
 cannot disagree, because they are made of one list.
 """
 
-from responder.core.messages import Closed, FallbackEngaged, Noted, Owed
+from responder.core.messages import (
+    Closed,
+    FallbackEngaged,
+    Noted,
+    Owed,
+    RunMoved,
+    StepEnded,
+    StepIntended,
+)
 from responder.core.model import SECOND, Nanoseconds
 from responder.engine.slice import Slice
 from responder.telemetry import Metrics, logger
@@ -37,6 +45,14 @@ def tell(piece: Slice, took: Nanoseconds, metrics: Metrics) -> None:
             case FallbackEngaged():
                 told = {"group": event.group, "receiver": event.receiver, "fallback": event.fallback}
                 log.warning("fallback_engaged", **told, why=event.why)
+            case RunMoved():
+                metrics.runs.labels(event.now, event.reason).inc()
+                moved = {"run": event.run, "was": event.was, "now": event.now, "reason": event.reason}
+                log.info("run_moved", **moved, detail=event.detail, by=event.by)
+            case StepIntended():
+                log.info("step_intended", run=event.run, action=event.action, target=event.target)
+            case StepEnded():
+                log.info("step_ended", run=event.run, result=event.result, detail=event.detail)
             case Noted():
                 log.info("noted", what=event.what, detail=event.detail)
             case _:

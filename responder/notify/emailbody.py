@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from responder.core.model import SECOND, Alert, Labels, Nanoseconds, label
 from responder.core.notification import Notification
 from responder.core.truncation import Verdict, shown, truncate_runes
-from responder.notify import content
+from responder.notify import content, runs
 
 MOST_ALERTS: Final = 20
 """Alerts that are written out; the others are counted. Gmail cuts a mail at 102 kB."""
@@ -65,13 +65,17 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Everything that a mail says. `tone` is the state's or the severity's name."""
+    """Everything that a mail says. `tone` is the state's or the severity's name.
+
+    `done`: who took the incident on, and what is or was done about it.
+    """
 
     title: str
     state: str
     tone: str
     news: str
     late: str
+    done: list[str]
     shared: Shared
     sections: list[Section]
     more: str
@@ -117,6 +121,11 @@ def view(notification: Notification, external_url: str, now: Nanoseconds, max_al
         tone=_tone(state, severity),
         news=f"{content.news(notification)}: {content.counts(notification)}.",
         late=f"{late[0].upper()}{late[1:]}." if late else "",
+        done=[
+            truncate_runes(line, _LINE)
+            for line in (runs.acknowledged(notification), *runs.lines(notification))
+            if line
+        ],
         shared=shared,
         sections=sections,
         more=f"and {cut} more" if cut else "",
@@ -188,6 +197,7 @@ def as_text(mail: Mail) -> str:
     lines = [mail.title, f"{mail.state}. {mail.news}"]
     if mail.late:
         lines.append(mail.late)
+    lines += mail.done
     shared = [*_indented(mail.shared.what), *_indented(mail.shared.more)]
     shared += [f"  {what}: {url}" for what, url in mail.shared.links]
     if shared:

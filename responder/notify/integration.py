@@ -51,13 +51,17 @@ class Senders:
     """The Sender of each integration, made on first use.
 
     `external_url` is where people reach Responder; `mends` False repeats Alertmanager's faults.
+    `pressable`: Slack calls us when a button is pressed, so messages there have some.
     """
 
-    def __init__(self, external_url: str, mends: bool, clock: Clock | None = None) -> None:
+    def __init__(
+        self, external_url: str, mends: bool, clock: Clock | None = None, *, pressable: bool = False
+    ) -> None:
         """Nothing is imported or connected yet."""
         self._external_url = external_url
         self._mends = mends
         self._clock = clock or SystemClock()
+        self._pressable = pressable
         self._http = Http()
         self._threads = Threads()
         self._workspaces: Workspaces | None = None
@@ -92,7 +96,14 @@ class Senders:
             from responder.notify.slackweb import Workspaces
 
             self._workspaces = self._workspaces or Workspaces(self._http, self._clock)
-            return SlackSender(integration, self._external_url, self._clock, self._http, self._workspaces)
+            return SlackSender(
+                integration,
+                self._external_url,
+                self._clock,
+                self._http,
+                self._workspaces,
+                pressable=self._pressable,
+            )
         if integration.supported and integration.kind == "email":
             from responder.notify.email import EmailSender
 

@@ -48,6 +48,15 @@ class PagerdutySender:
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Send the event. The integration's own timeout wins."""
+        if not notification.update:
+            return await self._send(notification, attempt)
+        mark = _acknowledgement(notification)
+        if mark in ("", notification.shown):
+            return Delivered(mark)
+        outcome = await self._send(notification, attempt)
+        return Delivered(mark) if isinstance(outcome, Delivered) else outcome
+
+    async def _send(self, notification: Notification, attempt: Attempt) -> Outcome:
         limit = self._settings.timeout or min(attempt.within, PATIENCE)
         progress, over = Progress(), threading.Event()
         try:
@@ -74,6 +83,17 @@ class PagerdutySender:
         except GivenUp:
             return Retry("timeout", "given up before it was sent")
         return judge(answer, self._settings, now) if isinstance(answer, Answer) else answer
+
+
+def _acknowledgement(notification: Notification) -> str:
+    """What PagerDuty is to hear of an update, and the receipt for it; "" where it has nothing to hear.
+
+    The Events API takes no acknowledgement back, and knows nothing of runs: later events name them.
+    """
+    by = notification.acknowledged
+    if by is None or notification.status == "resolved" or notification.first:
+        return ""
+    return f"acknowledged {by.at}"
 
 
 # -- what an answer means ---------------------------------------------------------------------

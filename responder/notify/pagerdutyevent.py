@@ -15,7 +15,7 @@ from responder.core.model import MILLISECOND, Alert, Labels, Nanoseconds, format
 from responder.core.notification import Notification
 from responder.core.severity import severity_named
 from responder.core.truncation import truncate_runes
-from responder.notify import content
+from responder.notify import content, runs
 from responder.telemetry import logger
 from responder.templating import TemplateFailed, context_of, render
 
@@ -58,7 +58,12 @@ class Events:
         self._external_url = external_url
 
     def encode(self, notification: Notification, now: Nanoseconds, detail: Detail = "full") -> bytes:
-        """The event as JSON, with `detail` or as much less as it takes to be accepted."""
+        """The event as JSON, with `detail` or as much less as it takes to be accepted.
+
+        Of an update PagerDuty can hear one thing: that somebody took the incident on.
+        """
+        if notification.update:
+            return msgspec.json.encode(self._head(notification, "acknowledge"))
         if notification.status == "resolved":
             return msgspec.json.encode(self._head(notification, "resolve"))
         own = _Texts(self._settings.templates, notification, self._external_url, now)
@@ -184,11 +189,13 @@ def _details(notification: Notification, now: Nanoseconds, common: Labels, detai
         "incident": notification.incident,
         "why": f"{content.news(notification)}: {content.counts(notification)}",
         "late": content.lateness(notification, now),
+        "acknowledged": truncate_runes(runs.acknowledged(notification), _SUMMARY),
         "receiver": notification.receiver,
         "left_out": _LEFT_OUT[detail],
     }
     if detail == "none":
         return details
+    details["runs"] = [truncate_runes(line, _LINE[detail]) for line in runs.lines(notification)]
     for state in ("firing", "stale", "resolved"):
         details[state] = list(_lines(getattr(notification, state), now, common, detail))
     details["runbook"] = _runbook(notification)

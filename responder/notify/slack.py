@@ -26,16 +26,10 @@ from responder.core.rules import Integration
 from responder.core.truncation import truncate_runes
 from responder.notify import slackthread as thread
 from responder.notify.http import Http, Progress, timed_out
-from responder.notify.slackblocks import (
-    TEXT_BYTES,
-    Message,
-    Words,
-    cut_mrkdwn,
-    escape,
-    message,
-    plain_message,
-)
+from responder.notify.slackblocks import TEXT_BYTES, Message, Words, message, plain_message
+from responder.notify.slackcards import Cards
 from responder.notify.slackhook import IncomingWebhook
+from responder.notify.slackmarkup import cut_mrkdwn, escape
 from responder.notify.slackthread import Receipt, Told
 from responder.notify.slackweb import Failed, Workspaces, entries, is_channel_id, next_cursor
 
@@ -90,8 +84,10 @@ class SlackSender:
         clock: Clock,
         http: Http,
         workspaces: Workspaces,
+        *,
+        pressable: bool = False,
     ) -> None:
-        """Nothing is connected yet."""
+        """Nothing is connected yet. `pressable`: somebody hears of it when a button is pressed."""
         settings = integration.settings
         assert isinstance(settings, SlackSettings)
         self._settings: SlackSettings = settings
@@ -106,6 +102,8 @@ class SlackSender:
         }
         self._look = look
         self._how = {"unfurl_links": False, "unfurl_media": False, **look}
+        self._pressable = pressable and self._hook is None
+        self._cards = Cards(_REFUSED, _LOST, pressable=self._pressable)
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post, update, or reply in the thread, and judge the answer. The integration's own timeout wins."""
@@ -113,6 +111,8 @@ class SlackSender:
         progress = Progress()
         try:
             async with asyncio.timeout(limit / SECOND):
+                if notification.update:
+                    return await self._show(notification, attempt, progress)
                 if self._hook:
                     rendered = await self._message(notification)
                     return await self._post_to_hook(self._hook, rendered, notification, progress)
@@ -159,6 +159,19 @@ class SlackSender:
                 return await self._updated(found, notification)
         return await self._post(notification, progress, continues=bool(lost))
 
+    async def _show(self, notification: Notification, attempt: Attempt, progress: Progress) -> Outcome:
+        """Who took the incident on, and its runs, where it was told. Nothing new is told of alerts."""
+        place = None if self._hook else thread.read(notification.receipt)
+        if place is None:
+            return Delivered(notification.shown)
+        threaded = await self._update(place, notification, progress)
+
+        async def call(method: str, **arguments: Any) -> Mapping[str, Any]:
+            how = self._how if method == "chat.postMessage" else {}
+            return await self._in_channel(method, progress, **how, **arguments)
+
+        return Delivered(await self._cards.show(place, notification, attempt, call, threaded=threaded))
+
     async def _post(self, notification: Notification, progress: Progress, *, continues: bool) -> Outcome:
         metadata = self._metadata(notification)
         rendered = await self._message(notification, continues=continues)
@@ -189,7 +202,8 @@ class SlackSender:
         arguments = {
             "channel": place.channel,
             "ts": place.ts,
-            "metadata": self._metadata(notification),
+            # None leaves it as it is: it tells which row of alerts the message shows.
+            "metadata": None if notification.update else self._metadata(notification),
         }
         rendered = await self._message(notification)
         try:
@@ -227,7 +241,7 @@ class SlackSender:
             self._own("title", notification, now, html=False),
             self._own("text", notification, now, html=True),
         )
-        return message(notification, now, words, continues=continues)
+        return message(notification, now, words, continues=continues, pressable=self._pressable)
 
     def _own(self, name: str, notification: Notification, now: Nanoseconds, *, html: bool) -> str | None:
         """The text that somebody wrote for it, or None for ours.

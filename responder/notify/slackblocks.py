@@ -4,18 +4,29 @@
 parses for nothing; where Slack knows only mrkdwn they are escaped, and nothing in them is a link.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from responder.core.model import SECOND, Alert, Labels, Nanoseconds, label
+from responder.core.model import Alert, Labels, Nanoseconds, label
 from responder.core.notification import Notification
-from responder.core.truncation import Verdict, truncate_bytes, truncate_runes
-from responder.notify import content
-
-Block: TypeAlias = dict[str, Any]
+from responder.core.truncation import Verdict, truncate_runes
+from responder.notify import content, runs
+from responder.notify.slackmarkup import (
+    MRKDWN,
+    SECTION,
+    Block,
+    Page,
+    button,
+    buttons,
+    context,
+    cut_mrkdwn,
+    date,
+    escape,
+    mrkdwn,
+    plain,
+    section,
+)
 
 TEXT_BYTES: Final = 4_000
 """The longest top-level text that chat.update takes; chat.postMessage takes ten times as much."""
@@ -23,23 +34,15 @@ TEXT_BYTES: Final = 4_000
 _ALERTS: Final = 8
 """Alerts that are shown one by one; the others are counted."""
 
-_BLOCKS: Final = 20
-"""Blocks of the attachment. 50 are documented for a message, but more than 20 in an attachment
-were seen to be refused (slackapi/bolt-python, issue 914)."""
-
-_SIZE: Final = 9_000
-"""Characters of all texts together; `msg_blocks_too_long` was seen at about 13,000."""
-
 _FOOT: Final = 3
 """Blocks that come after the alerts: how many more, links, and what belongs to all."""
 
 _SUMMARY: Final = 300
 _LABELS: Final = 300
+_LINE: Final = 600
 _DESCRIPTION: Final = 600
 _ALERT_LINKS: Final = 700
 _LINKS: Final = 2_900
-_SECTION: Final = 2_900
-"""Slack's limit is 3,000."""
 
 _RED, _AMBER, _BLUE, _GREEN, _GREY = "#c62828", "#ef9f1c", "#7b8fa6", "#2e8b57", "#9e9e9e"
 _COLORS: Final = {"critical": _RED, "error": _AMBER, "warning": _AMBER, "info": _BLUE}
@@ -65,69 +68,72 @@ class Words:
 
 
 def message(
-    notification: Notification, now: Nanoseconds, words: Words | None = None, *, continues: bool = False
+    notification: Notification,
+    now: Nanoseconds,
+    words: Words | None = None,
+    *,
+    continues: bool = False,
+    pressable: bool = False,
 ) -> Message:
-    """The incident as it is now. `continues`: an earlier message about it cannot be edited any more."""
+    """The incident as it is now. `continues`: an earlier message about it cannot be edited any more.
+
+    `pressable`: there is somebody to hear of it when a button is pressed.
+    """
     words = words or Words()
     title = truncate_runes(content.one_line(words.title or ""), 150) or content.headline(notification)
-    page = _Page()
-    page.add(_context(_mrkdwn(" · ".join(_facts(notification, now)))))
+    page = Page()
+    page.add(context(mrkdwn(" · ".join(_facts(notification, now)))))
     notes = [content.lateness(notification, now)]
     if continues:
         notes.append("continues an earlier message, which cannot be edited any more")
     if note := ", ".join(filter(None, notes)):
-        page.add(_context(_plain(note[0].upper() + note[1:])))
+        page.add(context(plain(note[0].upper() + note[1:])))
+    for line in filter(None, (runs.acknowledged(notification, MRKDWN), *runs.lines(notification, MRKDWN))):
+        page.add(context(mrkdwn(cut_mrkdwn(line, _LINE))))
     if words.body is None:
-        _body(page, notification, now)
+        _body(page, notification, now, _FOOT + pressable)
     else:
-        if body := cut_mrkdwn(content.visible(words.body).strip(), _SECTION):
-            page.add(_section(_mrkdwn(body)))
-        page.add_links(_common_links(_entries(notification)))
+        if body := cut_mrkdwn(content.visible(words.body).strip(), SECTION):
+            page.add(section(mrkdwn(body)))
+        _add_links(page, _common_links(_entries(notification)))
     page.add(_foot(notification))
+    if pressable and notification.status == "firing":
+        page.add(buttons(_take_on(notification)))
     color = _color(notification)
     return Message(
         text=f"{_MARKS[color]} {escape(title)}",
-        blocks=[{"type": "header", "text": _plain(title)}],
+        blocks=[{"type": "header", "text": plain(title)}],
         attachments=[{"color": color, "blocks": page.blocks}],
     )
 
 
+def _take_on(notification: Notification) -> Block:
+    """Somebody takes the incident on, or gives it back."""
+    if notification.acknowledged:
+        return button("Give it back", "unacknowledge", notification.incident)
+    return button("Acknowledge", "acknowledge", notification.incident)
+
+
 def plain_message(notification: Notification, external_url: str, now: Nanoseconds) -> Message:
     """The same as text alone, for when Slack refuses our blocks."""
-    text = f"{_MARKS[_color(notification)]} {escape(content.plain(notification, external_url, now))}"
+    told = escape(content.plain(notification, external_url, now))
+    lines = [told, runs.acknowledged(notification, MRKDWN), *runs.lines(notification, MRKDWN)]
+    text = f"{_MARKS[_color(notification)]} " + "\n".join(filter(None, lines))
     return Message(cut_mrkdwn(text, TEXT_BYTES), [], [])
 
 
 # -- parts of it ------------------------------------------------------------------------------
 
 
-class _Page:
-    """The blocks of the attachment, as many as there is room for."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self._size = 0
-
-    def add(self, *blocks: Block | None, reserve: int = 0) -> bool:
-        """Add them all, or none if there is no room for them and for `reserve` more blocks."""
-        wanted = [block for block in blocks if block is not None]
-        size = sum(map(_size, wanted))
-        room = _SIZE - (_LINKS + 2 * _LABELS if reserve else 0)
-        if len(self.blocks) + len(wanted) > _BLOCKS - reserve or self._size + size > room:
-            return False
-        self.blocks += wanted
-        self._size += size
-        return True
-
-    def add_links(self, links: Sequence[tuple[str, str]]) -> None:
-        if text := _link_text(links, _LINKS):
-            self.add(_section(_mrkdwn(text)))
+def _add_links(page: Page, links: Sequence[tuple[str, str]]) -> None:
+    if text := _link_text(links, _LINKS):
+        page.add(section(mrkdwn(text)))
 
 
 _Entry: TypeAlias = tuple[Alert, Verdict]
 
 
-def _body(page: _Page, notification: Notification, now: Nanoseconds) -> None:
+def _body(page: Page, notification: Notification, now: Nanoseconds, foot: int) -> None:
     entries = _entries(notification)
     state = content.state_of(notification)
     common = content.common_labels(notification)
@@ -139,19 +145,21 @@ def _body(page: _Page, notification: Notification, now: Nanoseconds) -> None:
         if description != summary:
             texts.append(truncate_runes(content.visible(description).strip(), _DESCRIPTION))
         if text := "\n".join(filter(None, texts)):
-            page.add(_section(_plain(text)))
+            page.add(section(plain(text)))
     links = _common_links(entries)
     shown = 0
     if len(entries) > 1:
         for entry in entries[:_ALERTS]:
             lead = "" if entry[1] == state else _LEADS[entry[1]]
-            section = _line(entry[0], lead, common) if summary is None else None
-            if not page.add(section, _detail(entry, common, links, now), reserve=_FOOT):
+            line = _line(entry[0], lead, common) if summary is None else None
+            if not page.add(
+                line, _detail(entry, common, links, now), reserve=foot, characters=_LINKS + 2 * _LABELS
+            ):
                 break
             shown += 1
         if text := _more(entries[shown:]):
-            page.add(_context(_plain(text)))
-    page.add_links(links)
+            page.add(context(plain(text)))
+    _add_links(page, links)
 
 
 _LEADS: Final[dict[Verdict, str]] = {"firing": "", "stale": "Stale: ", "resolved": "Over: "}
@@ -162,7 +170,7 @@ def _line(alert: Alert, lead: str, common: Labels) -> Block:
     own = content.differing(alert, common)
     names = (content.summary_of(alert), label(alert.labels, "alertname"), own, "Alert without a name")
     what = next(filter(None, map(content.one_line, names)))
-    return _section(_plain(lead + truncate_runes(what, _SUMMARY)))
+    return section(plain(lead + truncate_runes(what, _SUMMARY)))
 
 
 def _detail(entry: _Entry, common: Labels, links: list[tuple[str, str]], now: Nanoseconds) -> Block:
@@ -172,7 +180,7 @@ def _detail(entry: _Entry, common: Labels, links: list[tuple[str, str]], now: Na
     when = [_when(alert, verdict, now)]
     if text := _link_text([link for link in content.links(alert) if link not in links], _ALERT_LINKS):
         when.append(text)
-    return _context(_plain(own) if own else None, _mrkdwn(" · ".join(when)))
+    return context(plain(own) if own else None, mrkdwn(" · ".join(when)))
 
 
 def _when(alert: Alert, verdict: Verdict, now: Nanoseconds) -> str:
@@ -221,7 +229,7 @@ def _foot(notification: Notification) -> Block:
     )
     origin = f"{notification.receiver} · incident {notification.incident}"
     texts = [truncate_runes(content.one_line(text), _LABELS) for text in (rest, origin)]
-    return _context(*(_plain(text) for text in texts if text))
+    return context(*(plain(text) for text in texts if text))
 
 
 def _entries(notification: Notification) -> list[_Entry]:
@@ -259,34 +267,6 @@ def _color(notification: Notification) -> str:
     return _GREY if state == "stale" else _GREEN
 
 
-# -- what Slack parses ------------------------------------------------------------------------
-
-
-def escape(text: str) -> str:
-    """Any text as mrkdwn that shows it: no mention, no link, no format.
-
-    `&`, `<` and `>` have their own spelling (escape them once). The marks of formatting have none:
-    a word joiner before each keeps Slack from taking it for one.
-    """
-    text = content.visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([*_~`])", "\u2060\\1", text)
-
-
-def cut_mrkdwn(text: str, most: int) -> str:
-    """At most `most` bytes, hence characters; no entity and no `<...>` is left half."""
-    if len(text.encode()) <= most:
-        return text
-    text = truncate_bytes(text, most)
-    return re.sub(r"(?:&[a-z]{0,3}|<[^<>]*)…$", "…", text)
-
-
-def date(at: Nanoseconds) -> str:
-    """A time that Slack shows in each reader's own zone; elsewhere it reads as UTC."""
-    seconds = at // SECOND
-    utc = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{utc}>"
-
-
 def _link_text(links: Sequence[tuple[str, str]], most: int) -> str:
     """As many of the links as there is room for. What `content.links` gives cannot break out."""
     text = ""
@@ -295,24 +275,3 @@ def _link_text(links: Sequence[tuple[str, str]], most: int) -> str:
         if len(text) + len(more) <= most:
             text += more
     return text
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _mrkdwn(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text}
-
-
-def _section(text: Block) -> Block:
-    return {"type": "section", "text": text}
-
-
-def _context(*elements: Block | None) -> Block:
-    return {"type": "context", "elements": [element for element in elements if element is not None]}
-
-
-def _size(block: Block) -> int:
-    elements = block.get("elements") or [block["text"]]
-    return sum(len(element["text"]) for element in elements)

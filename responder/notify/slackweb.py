@@ -31,7 +31,7 @@ from responder.notify.http import (
     url_secrets,
 )
 
-_GET: Final = frozenset({"conversations.list", "conversations.history"})
+_GET: Final = frozenset({"conversations.list", "conversations.history", "conversations.replies"})
 _QUERY: Final = _GET | {"conversations.join"}
 """Methods that take their arguments in the query; the others that we use take JSON."""
 

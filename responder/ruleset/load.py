@@ -11,6 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import Final
 
+from responder.core.guardrules import GuardRules
 from responder.core.model import MINUTE
 from responder.core.routing import Router
 from responder.core.rules import Ruleset
@@ -24,23 +25,30 @@ from responder.ruleset.intervals import read_intervals
 from responder.ruleset.kinds import GLOBAL
 from responder.ruleset.receivers import read_receivers, stored_secrets
 from responder.ruleset.routes import read_route, unused_receivers
+from responder.ruleset.runbooks import Known, Pages, compile_pages, read_texts
 from responder.ruleset.secrets import Reading, masked_text
 from responder.ruleset.settingssource import SETTINGS, settings_source, stored_settings
+from responder.ruleset.sources import RUNBOOKS, page_texts, routing_text
 from responder.settings.values import Overrides, Settings
 
 ROUTING: Final = "routing.yaml"
 
-_LATER: Final = frozenset({"suppression.yaml", "runbooks"})
-_NOT_OURS: Final = frozenset({"prometheus", "tests"})
+_LATER: Final = frozenset({"suppression.yaml"})
+_ELSEWHERE: Final = frozenset({RUNBOOKS, "prometheus", "tests"})
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A Ruleset, and what its author should know. `unsupported`: what this version cannot do."""
+    """A Ruleset, and what its author should know.
+
+    `unsupported`: what this version cannot do. `broken`: the errors of runbooks, which are not in the
+    Ruleset therefore, while everything else is.
+    """
 
     ruleset: Ruleset
     warnings: tuple[Problem, ...] = ()
     unsupported: tuple[Problem, ...] = ()
+    broken: tuple[Problem, ...] = ()
 
 
 def load_ruleset(
@@ -53,15 +61,18 @@ def load_ruleset(
     Raises FileError if there is nothing to read, and ProblemsError with every problem.
     """
     reading = Reading(read_files=read_files, secrets_dir=settings.secrets_dir, places=settings.places)
+    pages, unread = dict[str, str](), Problems()
     if path.is_dir():
         _look_around(path, reading.problems)
+        if (path / RUNBOOKS).is_dir():
+            pages = read_texts(path / RUNBOOKS, unread)
         path /= ROUTING
     try:
         data = path.read_bytes()
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     text = decode(data, str(path), reading.problems)
-    return compile_text(path, text, settings, reading, allow_unsupported)
+    return compile_text(path, text, pages, unread, settings, reading, allow_unsupported)
 
 
 def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Ruleset | None = None) -> Loaded:
@@ -71,11 +82,12 @@ def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Rulese
     integrations that `live` has too get theirs from it, others have no settings. No file is read.
     Raises ProblemsError.
     """
-    name, text = next((name, text) for name, text in sources.items() if name != SETTINGS)
+    name, text = routing_text(sources)
     reading = Reading(read_files=False)
     if SETTINGS in sources:
         settings, reading.missing = stored_settings(sources[SETTINGS], settings, reading.problems)
-    loaded = compile_text(Path(name), text, settings, reading, allow_unsupported=True)
+    pages = page_texts(sources)
+    loaded = compile_text(Path(name), text, pages, Problems(), settings, reading, allow_unsupported=True)
     if live is None:
         return loaded
     receivers = stored_secrets(loaded.ruleset.receivers, live.receivers)
@@ -88,7 +100,7 @@ def _look_around(directory: Path, problems: Problems) -> None:
         # A name that begins with a dot is a tool's; Kubernetes mounts have several.
         if entry.name in _LATER:
             problems.warning(Place(str(entry), 0, 0), "not read by this version")
-        elif entry.name != ROUTING and entry.name not in _NOT_OURS and not entry.name.startswith("."):
+        elif entry.name != ROUTING and entry.name not in _ELSEWHERE and not entry.name.startswith("."):
             problems.warning(
                 Place(str(entry), 0, 0),
                 "not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ and tests/",
@@ -99,7 +111,13 @@ def _look_around(directory: Path, problems: Problems) -> None:
 
 
 def compile_text(
-    path: Path, text: str | None, settings: Settings, reading: Reading, allow_unsupported: bool
+    path: Path,
+    text: str | None,
+    pages: Mapping[str, str],
+    unread: Problems,
+    settings: Settings,
+    reading: Reading,
+    allow_unsupported: bool,
 ) -> Loaded:
     """The Ruleset of a routing's text, None being one that could not be decoded.
 
@@ -114,13 +132,27 @@ def compile_text(
         reading.problems.error(
             root.place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is"
         )
+    floors = ruleset.guards if ruleset else GuardRules()
+    read = compile_pages(pages, Known(ruleset.receivers if ruleset else None, floors), unread)
     unsupported = reading.unsupported.listed()
     if not allow_unsupported:
         unsupported = [replace(problem, severity="error") for problem in unsupported]
     problems = reading.problems.listed() + unsupported
     if ruleset is None or any(problem.severity == "error" for problem in problems):
-        raise ProblemsError(problems)
-    return Loaded(ruleset, tuple(reading.problems.listed()), tuple(unsupported))
+        raise ProblemsError(problems + read.warnings + read.broken)
+    warnings = (*reading.problems.listed(), *read.warnings)
+    return Loaded(_with_pages(ruleset, read), warnings, tuple(unsupported), tuple(read.broken))
+
+
+def _with_pages(ruleset: Ruleset, pages: Pages) -> Ruleset:
+    """The runbooks beside the routing; pages that are broken are in neither source nor hash."""
+    texts = {f"{RUNBOOKS}/{name}.md": text for name, text in pages.texts.items()}
+    source = {**ruleset.source, **texts}
+    return replace(ruleset, runbooks=pages.runbooks, source=source, hash=_hash(source))
+
+
+def _hash(source: Mapping[str, str]) -> str:
+    return sha256(dumps(source, sort_keys=True).encode()).hexdigest()
 
 
 def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading: Reading) -> Ruleset | None:
@@ -144,7 +176,7 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         SETTINGS: settings_source(settings, reading),
     }
     return Ruleset(
-        hash=sha256(dumps(source, sort_keys=True).encode()).hexdigest(),
+        hash=_hash(source),
         router=Router(root),
         receivers=receivers,
         inhibit_rules=inhibit_rules,
@@ -153,6 +185,9 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         resolve_timeout=resolve_timeout,
         stale_after=settings.intake.stale_after,
         source=source,
+        guards=settings.guards,
+        clusters=tuple(one.cluster for one in settings.kubernetes),
+        asks_prometheus=settings.prometheus is not None,
     )
 
 

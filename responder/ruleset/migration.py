@@ -101,7 +101,7 @@ def migrate(path: Path, into: Path, settings: Settings) -> Migrated:
     settings = replace(settings, overrides=None)
     reading = Reading(read_files=False, secrets_dir=settings.secrets_dir, places=settings.places)
     text = decode(data, str(path), reading.problems)
-    loaded = compile_text(path, text, settings, reading, allow_unsupported=True)
+    loaded = compile_text(path, text, {}, Problems(), settings, reading, allow_unsupported=True)
     root = parse(text or "", str(path), Problems())
     assert text is not None
     assert isinstance(root, MappingNode)

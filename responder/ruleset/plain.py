@@ -9,7 +9,7 @@ from typing import Final
 
 import yaml
 
-from responder.ruleset.settingssource import SETTINGS
+from responder.ruleset.sources import routing_text
 
 RECEIVER: Final = frozenset({"fallback_receiver"})
 """Keys of a receiver that Alertmanager does not know."""
@@ -23,7 +23,7 @@ def plain_text(source: Mapping[str, str]) -> str:
 
     Scalars are written as they were: nobody guesses here what `17:00` may be.
     """
-    text = next((text for name, text in source.items() if name != SETTINGS), "")
+    _, text = routing_text(source)
     root = yaml.compose(text, Loader=yaml.BaseLoader)
     if root is None:
         return ""

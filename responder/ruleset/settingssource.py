@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Final
 
 from responder.core.model import format_duration, go_quote
-from responder.document.fields import Fields, choice, duration
+from responder.document.fields import Fields, choice, duration, flag
 from responder.document.tree import Problems, parse, to_flow
 from responder.ruleset.secrets import Reading
 from responder.settings.destinations import read_destinations
+from responder.settings.guards import guards_flow, read_guards
 from responder.settings.load import read_overrides
-from responder.settings.values import Intake, Pagerduty, Settings, Slack, Smtp
+from responder.settings.values import Cluster, Intake, Pagerduty, Prometheus, Settings, Slack, Smtp
 
 SETTINGS: Final = "(settings)"
 """The name in `Ruleset.source`."""
@@ -33,6 +34,12 @@ def settings_source(settings: Settings, reading: Reading) -> str:
     ):
         if value is not None and value != Pagerduty():
             lines.append(f"{section}: {_flow(value)}")
+    if guards := guards_flow(settings.guards):
+        lines.append(f"guards: {guards}")
+    if settings.kubernetes:
+        lines.append(f"clusters: [{', '.join(go_quote(one.cluster) for one in settings.kubernetes)}]")
+    if settings.prometheus is not None:
+        lines.append("asks_prometheus: true")
     if reading.missing:
         lines.append(f"missing: [{', '.join(sorted(reading.missing))}]")
     if settings.overrides is not None:
@@ -79,6 +86,10 @@ def stored_settings(text: str, settings: Settings, problems: Problems) -> tuple[
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        kubernetes=tuple(map(Cluster, fields.texts("clusters"))),
+        # Which one it was, no rule depends on.
+        prometheus=Prometheus("") if fields.read("asks_prometheus", flag, False) else None,
+        guards=read_guards(fields),
         overrides=read_overrides(fields),
     )
     missing = set(fields.texts("missing"))

@@ -32,17 +32,25 @@ class Badges:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Slack's bot token and PagerDuty's integration key."""
+    """Slack's bot token, PagerDuty's integration key, and the secret with which Slack signs."""
 
     slack: str
     pagerduty: str
+    signing: str = ""
+
+
+SLACK_NEWCOMER: Final = "U0NEWCOMER"
+SLACK_USERS: Final = {SLACK_NEWCOMER: NEWCOMER, "U0ANA": "ana", "U0GUEST": "guest"}
+"""Who is in the workspace. `ana` is a second person, for what needs two; `guest` is in no people file."""
 
 
 def make_people(directory: Path) -> None:
     """Write people.yaml, for a configuration that names it. Raises UsageError."""
     _write(
         directory / "people.yaml",
-        f"# Written by `responder sandbox` at every start.\n- name: {NEWCOMER}\n  roles: {_ROLES}\n",
+        "# Written by `responder sandbox` at every start.\n"
+        f"- name: {NEWCOMER}\n  slack: {SLACK_NEWCOMER}\n  roles: {_ROLES}\n"
+        "- name: ana\n  slack: U0ANA\n  roles: [read, respond, approve]\n",
     )
 
 
@@ -66,13 +74,17 @@ def make_badges(tokens_file: Path, people: Iterable[str]) -> Badges:
 
 def draw_keys() -> Keys:
     """New ones, of the form that each service wants."""
-    return Keys(f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16))
+    return Keys(f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16), secrets.token_hex(16))
 
 
-def write_keys(keys: Keys, bot_token_file: Path, routing_key_file: Path) -> None:
-    """Write both files. Raises UsageError."""
+def write_keys(
+    keys: Keys, bot_token_file: Path, routing_key_file: Path, signing_secret_file: Path | None = None
+) -> None:
+    """Write the files. Raises UsageError."""
     _write(bot_token_file, f"{keys.slack}\n")
     _write(routing_key_file, f"{keys.pagerduty}\n")
+    if signing_secret_file:
+        _write(signing_secret_file, f"{keys.signing}\n")
 
 
 def _digest(token: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from responder.sandbox import mailview, pagerview, slackview
 from responder.sandbox.arrival import Arrival, Place
+from responder.sandbox.newcomer import SLACK_NEWCOMER, SLACK_USERS
 from responder.sandbox.standins import StandIns
 from responder.sandbox.terminal import printable
 
@@ -23,10 +24,13 @@ _TEXT: Final = 4_000
 _PATHS: Final[Mapping[Place, str]] = {"Slack": "/slack", "PagerDuty": "/pagerduty", "mail": "/mail"}
 
 
-def render(path: str, standins: StandIns, curl: str) -> str:
-    """The page at `path`, one of PAGES. `curl` is what an empty page tells people to type."""
+def render(path: str, standins: StandIns, curl: str, user: str = "") -> str:
+    """The page at `path`, one of PAGES. `curl` is what an empty page tells people to type.
+
+    `user`: the Slack user as whom one looks.
+    """
     title, body = PAGES[path]
-    inner = body(standins) or _EMPTY.format(curl=escape(curl))
+    inner = body(standins, user) or _EMPTY.format(curl=escape(curl))
     return _PAGE.format(title=title, tabs=_tabs(path, standins), name=path[1:] or "all", inner=inner)
 
 
@@ -47,7 +51,7 @@ def _tabs(path: str, standins: StandIns) -> str:
 _CURRENT: Final = ' aria-current="page"'
 
 
-def _arrivals(standins: StandIns) -> str:
+def _arrivals(standins: StandIns, user: str) -> str:
     if not standins.arrivals:
         return ""
     incidents = Counter(incident.status for incident in standins.pagerduty.incidents)
@@ -86,18 +90,28 @@ def _row(arrival: Arrival) -> str:
     )
 
 
-def _slack(standins: StandIns) -> str:
+def _slack(standins: StandIns, user: str) -> str:
     channels = [*standins.slack.room.channels.values()]
-    if not any(channel.messages for channel in channels):
+    if not any(channel.messages or channel.ephemeral for channel in channels):
         return ""
-    return "\n".join(map(slackview.as_html, channels))
+    if standins.people is None:
+        return "\n".join(map(slackview.as_html, channels))
+    user = user if user in SLACK_USERS else SLACK_NEWCOMER
+    people = " ".join(
+        f'<a href="/slack?as={each}"{_CURRENT if each == user else ""}>{escape(name)}</a>'
+        for each, name in SLACK_USERS.items()
+    )
+    shown = "\n".join(slackview.as_html(channel, user) for channel in channels)
+    return (
+        f'<p class="people" id="people" data-user="{user}">You look, type and press as: {people}</p>\n{shown}'
+    )
 
 
-def _pagerduty(standins: StandIns) -> str:
+def _pagerduty(standins: StandIns, user: str) -> str:
     return pagerview.as_html(standins.pagerduty.incidents)
 
 
-def _mail(standins: StandIns) -> str:
+def _mail(standins: StandIns, user: str) -> str:
     return mailview.as_html(standins.mail.mails) if standins.mail.mails else ""
 
 
@@ -105,7 +119,7 @@ def _safe(text: str) -> str:
     return escape(printable(text))
 
 
-PAGES: Final[Mapping[str, tuple[str, Callable[[StandIns], str]]]] = {
+PAGES: Final[Mapping[str, tuple[str, Callable[[StandIns, str], str]]]] = {
     "/": ("Everything", _arrivals),
     "/slack": ("Slack", _slack),
     "/pagerduty": ("PagerDuty", _pagerduty),

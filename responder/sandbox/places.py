@@ -19,12 +19,16 @@ _PAGERDUTY: Final = "/pagerduty/v2/enqueue"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`site`: Slack, PagerDuty and the pages over HTTP; `smtp`: the mail server."""
+    """`site`: Slack, PagerDuty and the pages over HTTP; `smtp`: the mail server.
+
+    `signing_secret_file` None: Slack calls nobody, and its page has nothing to type in.
+    """
 
     site: Address
     smtp: Address
     bot_token_file: Path
     routing_key_file: Path
+    signing_secret_file: Path | None = None
 
 
 def places_of(settings: Settings, config: Path) -> Places:
@@ -54,6 +58,9 @@ def places_of(settings: Settings, config: Path) -> Places:
         mail,
         own("slack.bot_token_file", slack.bot_token_file if slack else None),
         own("pagerduty.routing_key_file", settings.pagerduty.routing_key_file),
+        own("slack.signing_secret_file", slack.signing_secret_file)
+        if slack and slack.signing_secret_file
+        else None,
     )
 
 

@@ -4,17 +4,17 @@
 load and run nothing but the one style sheet and the one script that lie beside it.
 """
 
-import errno
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from responder.errors import UsageError
 from responder.sandbox import page
+from responder.sandbox.loopback import listen, own_names_only
+from responder.sandbox.slackpeople import NotThere, Sent
 from responder.sandbox.standins import StandIns
 from responder.settings import Address
 
@@ -27,8 +27,6 @@ POLICY: Final = (
 _BODY: Final = 64 << 20
 
 _STATIC: Final[Mapping[str, str]] = {"page.css": "text/css", "page.js": "text/javascript"}
-
-_OWN_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -57,20 +55,9 @@ class Site:
     async def start(self) -> None:
         """Listen. Raises UsageError when the port is taken."""
         runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self.address.host, self.address.port).start()
-        except OSError as error:
-            await runner.cleanup()
-            if error.errno == errno.EADDRINUSE:
-                raise UsageError(
-                    f"{self.address} is in use by another program; the sandbox's stand-ins need it"
-                ) from None
-            raise UsageError(
-                f"the sandbox's stand-ins cannot listen on {self.address}: {error.strerror}"
-            ) from None
-        host, port = runner.addresses[0][:2]
-        self.address = Address(host, port)
+        self.address = await listen(runner, self.address)
+        if self._standins.people is not None:
+            self._standins.people.place = self.url
         self._runner = runner
 
     async def stop(self) -> None:
@@ -81,10 +68,14 @@ class Site:
             await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_BODY, middlewares=[_own_names_only])
+        app = web.Application(client_max_size=_BODY, middlewares=[own_names_only])
         self._standins.slack.add_routes(app)
         self._standins.pagerduty.add_routes(app)
         self._standins.hooks.add_routes(app)
+        if self._standins.people is not None:
+            self._standins.people.add_routes(app)
+            app.router.add_post("/slack/type", self._type)
+            app.router.add_post("/slack/press", self._press)
         app.router.add_get("/received", self._received)
         for name in page.PAGES:
             app.router.add_get(name, self._page)
@@ -96,29 +87,64 @@ class Site:
         body = msgspec.json.encode([arrival.document() for arrival in self._standins.arrivals])
         return web.Response(body=body, content_type="application/json", headers=_HEADERS)
 
+    async def _type(self, request: web.Request) -> web.Response:
+        """Somebody types a command on the page."""
+        people, asked = self._standins.people, await _asked(request, _Typed)
+        assert people is not None
+        return await _done(people.type(asked.user, asked.channel, asked.text))
+
+    async def _press(self, request: web.Request) -> web.Response:
+        """Somebody presses a button on the page."""
+        people, asked = self._standins.people, await _asked(request, _Pressed)
+        assert people is not None
+        return await _done(people.press(asked.user, asked.channel, asked.ts, asked.action, asked.value))
+
     async def _page(self, request: web.Request) -> web.Response:
         tag = f'"{self._run}-{self._standins.count}"'
         headers = {**_HEADERS, "ETag": tag}
         # The script asks every second: nothing is rendered until something has arrived.
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers=headers)
-        text = page.render(request.path, self._standins, self._curl)
+        text = page.render(request.path, self._standins, self._curl, request.query.get("as", ""))
         return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    user: str
+    channel: str
+    text: str
+
+
+class _Pressed(msgspec.Struct, frozen=True):
+    user: str
+    channel: str
+    ts: str
+    action: str
+    value: str
+
+
+_T = TypeVar("_T")
+
+
+async def _asked(request: web.Request, kind: type[_T]) -> _T:
+    """What the page's script asks for. Another site's page cannot send this type without asking first."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="application/json, please\n")
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+
+
+async def _done(doing: Awaitable[Sent]) -> web.Response:
+    try:
+        sent = await doing
+    except NotThere as error:
+        return web.Response(status=404, text=f"{error}\n")
+    return web.json_response({"status": sent.status}, headers=_HEADERS)
 
 
 async def _file(request: web.Request) -> web.Response:
     name = request.path.removeprefix("/")
     text = (Path(__file__).with_name("static") / name).read_text()
     return web.Response(text=text, content_type=_STATIC[name], headers=_HEADERS)
-
-
-_Serve: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@web.middleware
-async def _own_names_only(request: web.Request, handler: _Serve) -> web.StreamResponse:
-    """Another site's page that resolves its own name to loopback gets nothing (DNS rebinding)."""
-    name = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
-    if name.lower() not in _OWN_NAMES:
-        return web.Response(status=421, text="this is a stand-in on loopback; call it by that address\n")
-    return await handler(request)

@@ -166,6 +166,9 @@ class Api:
         message = self._made(arguments, arguments.get("username") or "Responder")
         thread = str(arguments.get("thread_ts") or "")
         message.thread_ts = thread
+        message.broadcast = _true(arguments.get("reply_broadcast"))
+        if message.broadcast and not thread:
+            raise Refused("invalid_arguments", "[ERROR] reply_broadcast needs thread_ts")
         try:
             self.room.put(channel, message)
         except KeyError:
@@ -196,6 +199,10 @@ class Api:
         message, _ = self._own(channel, arguments, "cant_update_message")
         check(arguments, update=True)
         text = arguments.get("text")
+        if _true(arguments.get("reply_broadcast")):
+            if not message.thread_ts:
+                raise Refused("cant_broadcast_message")
+            message.broadcast = True
         message.versions.append(message.text)
         if text is not None:
             # Text without blocks takes the old ones away.
@@ -219,6 +226,7 @@ class Api:
             raise Refused("user_not_in_channel")
         check(arguments)
         message = self._made(arguments, "Responder")
+        message.whispered_to = user
         channel.ephemeral.append((user, message))
         return {"message_ts": message.ts}
 
@@ -258,7 +266,7 @@ class Api:
         return channel
 
     def _history(self, arguments: Arguments) -> dict[str, Any]:
-        return _told(self._readable(arguments).messages[::-1], arguments)
+        return _told(self._readable(arguments).timeline()[::-1], arguments)
 
     def _replies(self, arguments: Arguments) -> dict[str, Any]:
         channel = self._readable(arguments)

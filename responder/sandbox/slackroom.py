@@ -18,7 +18,11 @@ _KEPT: Final = 1_000
 
 @dataclass(slots=True)
 class Message:
-    """One message. `versions` are its earlier texts, `edited` whether Slack says so beside it."""
+    """One message. `versions` are its earlier texts, `edited` whether Slack says so beside it.
+
+    `broadcast`: a reply in a thread that the channel is shown as well. `whispered_to`: the one user
+    who sees it, "" for a message like any other.
+    """
 
     ts: str
     author: str
@@ -31,6 +35,8 @@ class Message:
     versions: list[str] = field(default_factory=list)
     edited: bool = False
     own: bool = True
+    broadcast: bool = False
+    whispered_to: str = ""
 
     def document(self, *, with_metadata: bool = False) -> dict[str, Any]:
         """As the Web API gives it."""
@@ -50,6 +56,8 @@ class Message:
             document["metadata"] = self.metadata
         if self.thread_ts:
             document["thread_ts"] = self.thread_ts
+        if self.broadcast:
+            document["subtype"] = "thread_broadcast"
         if self.replies:
             document |= {"thread_ts": self.ts, "reply_count": len(self.replies)}
         return document
@@ -78,6 +86,12 @@ class Channel:
             "is_archived": self.archived,
             "is_member": self.member,
         }
+
+    def timeline(self, user: str = "") -> list[Message]:
+        """What one sees in the channel itself: its messages, replies that it is shown, what is for `user`."""
+        more = [reply for message in self.messages for reply in message.replies if reply.broadcast]
+        more += [message for reader, message in self.ephemeral if reader == user]
+        return sorted([*self.messages, *more], key=lambda one: one.ts) if more else self.messages
 
     def find(self, ts: str) -> tuple[Message, list[Message]] | None:
         """The message and the list that it stands in: the channel's own, or a thread's."""
@@ -108,6 +122,10 @@ class Room:
         made = Channel(f"C{len(self.channels) + 1:09d}", name, private, archived, member)
         self.channels[made.id] = made
         return made
+
+    def add_user(self, user: str, name: str) -> None:
+        """A person of the workspace."""
+        self.users[user] = {"id": user, "name": name, "deleted": False, "is_bot": False}
 
     def channel(self, name: str) -> Channel:
         """The channel of that name (with or without `#`) or id. Raises KeyError."""

@@ -33,6 +33,16 @@ _BLOCK_KEYS: Final = {
     "image": {"image_url", "alt_text", "title"},
 }
 _TEXT_KEYS: Final = {"plain_text": {"type", "text", "emoji"}, "mrkdwn": {"type", "text", "verbatim"}}
+_BUTTON_KEYS: Final = {
+    "type",
+    "text",
+    "action_id",
+    "value",
+    "url",
+    "style",
+    "confirm",
+    "accessibility_label",
+}
 _ATTACHMENT_KEYS: Final = {"color", "blocks"}
 """With blocks an attachment takes none of the older keys."""
 
@@ -191,6 +201,21 @@ def _element(element: Any, here: str) -> Iterator[str]:
         for name, most in (("value", 2_000), ("url", 3_000), ("action_id", 255)):
             if name in element:
                 yield from _string(element[name], f"{here}/{name}", most)
+        if element.get("style", "primary") not in ("primary", "danger"):
+            yield _error("must be one of: danger, primary", f"{here}/style")
+        for key in element.keys() - _BUTTON_KEYS:
+            yield _error(f"additional property: {key}", here)
+        if "confirm" in element:
+            yield from _confirm(element["confirm"], f"{here}/confirm")
+
+
+def _confirm(confirm: Any, here: str) -> Iterator[str]:
+    if not isinstance(confirm, dict):
+        yield _error("must be an object", here)
+        return
+    for name, most in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
+        kinds = tuple(_TEXT_KEYS) if name == "text" else ("plain_text",)
+        yield from _text(confirm.get(name), f"{here}/{name}", most, kinds)
 
 
 def _text(text: Any, here: str, most: int, kinds: Collection[str] = tuple(_TEXT_KEYS)) -> Iterator[str]:

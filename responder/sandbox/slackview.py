@@ -63,16 +63,28 @@ def body_lines(message: Message) -> list[str]:
     return body
 
 
-def as_html(channel: Channel) -> str:
-    """The channel's newest messages as a piece of a page, the oldest of them first."""
-    messages = "\n".join(map(_message, channel.messages[-_SHOWN:]))
+def as_html(channel: Channel, user: str = "") -> str:
+    """The channel's newest messages as a piece of a page, the oldest of them first.
+
+    `user`: as whom one looks; they see what is for them alone, and can type. "": nobody in particular.
+    """
+    timeline = channel.timeline(user)
+    messages = "\n".join(_shown_again(one) if one.broadcast else _message(one) for one in timeline[-_SHOWN:])
     messages = messages or '<p class="dim">Nothing has been said yet.</p>'
-    more = len(channel.messages) - _SHOWN
+    more = len(timeline) - _SHOWN
     older = f'<p class="dim">{more} older messages are not shown.</p>' if more > 0 else ""
     name = escape(channel.name)
+    field = _FIELD.format(id=channel.id, name=name) if user else ""
     return (
-        f'<section class="channel" id="{channel.id}" data-keyed><h2># {name}</h2>{older}{messages}</section>'
+        f'<section class="channel" id="{channel.id}" data-keyed data-channel="{channel.id}">'
+        f"<h2># {name}</h2>{older}{messages}{field}</section>"
     )
+
+
+_FIELD: Final = (
+    '<form class="typing" id="f{id}"><input name="text" autocomplete="off" maxlength="4000" '
+    'aria-label="A command in {name}" placeholder="/ack, /runbook help"><button>Send</button></form>'
+)
 
 
 # -- HTML -------------------------------------------------------------------------------------
@@ -85,9 +97,20 @@ def _message(message: Message) -> str:
     edited = ' <span class="small">(edited)</span>' if message.edited else ""
     app = ' <span class="app">APP</span>' if message.own else ""
     who = f"<b>{escape(message.author)}</b>{app} <time>{_clock_time(message.ts)}</time>{edited}"
+    if message.whispered_to:
+        who += ' <span class="small">Only visible to you</span>'
     return (
-        f'<article id="m{message.ts}"><div class="face">{escape(message.author[:1].upper())}</div>'
+        f'<article id="m{message.ts}" data-ts="{message.ts}">'
+        f'<div class="face">{escape(message.author[:1].upper())}</div>'
         f'<div class="said"><div class="who">{who}</div>{body}{_thread(message.replies)}</div></article>'
+    )
+
+
+def _shown_again(reply: Message) -> str:
+    """A reply as the channel shows it: the same message, with another id on the page."""
+    html = _message(reply).replace(f'id="m{reply.ts}"', f'id="b{reply.ts}"', 1)
+    return html.replace(
+        '<div class="said">', '<div class="said"><div class="small">replied to a thread</div>', 1
     )
 
 
@@ -113,11 +136,27 @@ def _block(block: dict[str, Any]) -> str:
     if kind == "header":
         return f'<h3 class="header">{_text(block.get("text"))}</h3>'
     if kind == "section":
-        return f'<div class="section">{_text(block.get("text"))}</div>'
+        return f'<div class="section">{_text(block.get("text"))}{_button(block.get("accessory"))}</div>'
+    if kind == "actions":
+        return f'<div class="buttons">{"".join(map(_button, block.get("elements") or ()))}</div>'
     if kind == "context":
         elements = "".join(f"<span>{_text(element)}</span>" for element in block.get("elements") or ())
         return f'<div class="context">{elements}</div>'
     return "<hr>" if kind == "divider" else ""
+
+
+def _button(button: Any) -> str:
+    """A button that really presses; the page's script asks first where the message says so."""
+    if not isinstance(button, dict) or button.get("type") != "button":
+        return ""
+    sure = button.get("confirm")
+    asks = "\n".join(str(sure[part]["text"]) for part in ("title", "text")) if sure else ""
+    return (
+        f'<button type="button" class="press {escape(str(button.get("style", "")))}" '
+        f'data-action="{escape(str(button.get("action_id", "")))}" '
+        f'data-value="{escape(str(button.get("value", "")))}" data-confirm="{escape(asks)}">'
+        f"{_text(button.get('text'))}</button>"
+    )
 
 
 def _text(text: Any) -> str:
@@ -128,7 +167,13 @@ def _text(text: Any) -> str:
 
 
 def _mrkdwn(text: str) -> str:
-    return "".join(map(_piece, parse(text)))
+    parts = text.split("```")
+    return "".join(
+        f"<pre>{escape(''.join(piece.text for piece in parse(part)).strip())}</pre>"
+        if index % 2 and index < len(parts) - 1
+        else "".join(map(_piece, parse(part.strip("\n") if index else part)))
+        for index, part in enumerate(parts)
+    )
 
 
 def _piece(piece: Piece) -> str:
@@ -168,6 +213,8 @@ def _is_web(url: str) -> bool:
 
 
 def _block_lines(block: dict[str, Any]) -> list[str]:
+    if block.get("type") == "actions":
+        return ["".join(f"[{_plain(one['text'])}] " for one in block.get("elements") or ()).rstrip()]
     texts = [block["text"]] if "text" in block else block.get("elements") or []
     said = [_plain(text) for text in texts if isinstance(text, dict)]
     return [_one_line(line) for line in "  ".join(said).splitlines()]

@@ -15,9 +15,10 @@ from responder.core.model import Nanoseconds
 from responder.sandbox.arrival import LONGEST, Arrival, Place, Tone
 from responder.sandbox.hooks import Hooks, Payload
 from responder.sandbox.mailview import as_text, threads
-from responder.sandbox.newcomer import Keys
+from responder.sandbox.newcomer import SLACK_USERS, Keys
 from responder.sandbox.pagerduty import Entry, Incident, Pagerduty
 from responder.sandbox.slack import Slack
+from responder.sandbox.slackpeople import People
 from responder.sandbox.slackroom import Channel, Message
 from responder.sandbox.slackview import body_lines, message_lines
 from responder.sandbox.smtp import Mail, MailServer
@@ -33,12 +34,15 @@ CHANNELS: Final = ("critical-alerts", "alerts", "machine-native-ops")
 class StandIns:
     """All of them. `arrivals` are the newest, the oldest of them first; `count` is of all."""
 
-    def __init__(self, keys: Keys, smtp: Address, clock: Clock) -> None:
-        """Nothing listens yet."""
+    def __init__(self, keys: Keys, smtp: Address, clock: Clock, service: str = "") -> None:
+        """Nothing listens yet. `service`: the URL that Slack calls, "" where it calls nobody."""
         # `strict`: who is told too fast says so, as the real one does.
         self.slack = Slack(clock, token=keys.slack, strict=True)
         for name in CHANNELS:
             self.slack.add_channel(name)
+        for user, name in SLACK_USERS.items():
+            self.slack.room.add_user(user, name)
+        self.people = People(self.slack.room, clock, service, keys.signing) if service else None
         self.pagerduty = Pagerduty(clock, frozenset({keys.pagerduty}))
         self.mail = MailServer(smtp, clock)
         self.hooks = Hooks()
@@ -73,6 +77,8 @@ class StandIns:
         lines = body_lines(message)
         tone = _tone(lines[0] if lines else "")
         how = "edited" if message.versions else "replied" if message.thread_ts else "posted"
+        if message.whispered_to:
+            how = "answered"
         if how == "replied" and (parent := channel.find(message.thread_ts)):
             lines += ["", "The thread:", *message_lines(parent[0])]
         self._arrived("Slack", f"#{channel.name}", how, lines, tone)

@@ -27,6 +27,8 @@ from responder.errors import FileError
 from responder.settings.access import read_people, read_tokens
 from responder.settings.destinations import read_destinations
 from responder.settings.environment import overlay
+from responder.settings.guards import check_triggers, read_guards
+from responder.settings.systems import read_clusters, read_prometheus
 from responder.settings.values import (
     PACES,
     Address,
@@ -36,6 +38,7 @@ from responder.settings.values import (
     Limits,
     Overrides,
     Pace,
+    Person,
     Retention,
     Settings,
     Storage,
@@ -45,9 +48,6 @@ from responder.settings.values import (
 T = TypeVar("T")
 
 LATER: Final[Mapping[str, tuple[str, ...] | None]] = {
-    "kubernetes": ("cluster", "kubeconfig", "context"),
-    "prometheus": ("url",),
-    "guards": None,
     "heartbeat": ("url", "every"),
 }
 """Settings that nothing reads yet, with their keys; None: not documented further."""
@@ -65,7 +65,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
     listen = fields.read("listen", _address, Address())
     sandbox = fields.read("sandbox", flag, False)
     people_file = fields.read("people", text, None)
-    people = None if people_file is None else read_people(Path(people_file), fields.place("people"), problems)
+    people = None if people_file is None else _people(Path(people_file), fields, sandbox)
     destinations = read_destinations(fields)
     settings = Settings(
         listen=listen,
@@ -87,6 +87,9 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         slack=destinations.slack,
         pagerduty=destinations.pagerduty,
         smtp=destinations.smtp,
+        guards=read_guards(fields),
+        kubernetes=read_clusters(fields),
+        prometheus=read_prometheus(fields),
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
         overrides=read_overrides(fields),
@@ -94,6 +97,8 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         places=destinations.places,
     )
     fields.close()
+    if settings.auth is not None and settings.auth.tokens:
+        check_triggers(fields, tuple(token.name for token in settings.auth.tokens))
     _check_reach(fields, settings, path)
     problems.raise_errors()
     return replace(settings, warnings=tuple(problems.listed()))
@@ -190,6 +195,14 @@ def _paces(delivery: Fields) -> dict[str, Pace]:
 _METRICS: Final = choice("open", "read")
 
 
+def _people(path: Path, fields: Fields, sandbox: bool) -> tuple[Person, ...]:
+    place = fields.place("people")
+    if sandbox and not path.exists():
+        fields.problems.warning(place, f"people: {path} does not exist yet; the sandbox makes it")
+        return ()
+    return read_people(path, place, fields.problems)
+
+
 def _auth(fields: Fields, people: Any, sandbox: bool) -> Auth | None:
     section = fields.fields("auth", "auth")
     if section is None:
@@ -242,12 +255,11 @@ def _later(fields: Fields) -> dict[str, object]:
         if node is None:
             continue
         fields.problems.warning(fields.key_place(key), f"{key}: not used by this version")
-        parts = fields.each(key, key) if key == "kubernetes" else (Fields(node, key, fields.problems),)
         if names is not None:
-            for part in parts:
-                for name in names:
-                    part.read(name, _LATER_DECODERS.get(name, text), None)
-                part.close()
+            part = Fields(node, key, fields.problems)
+            for name in names:
+                part.read(name, _LATER_DECODERS.get(name, text), None)
+            part.close()
         found[key] = to_plain(node)
     return found
 

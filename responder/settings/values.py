@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from responder.core.guardrules import GuardRules
 from responder.core.model import DAY, HOUR, MILLISECOND, SECOND, Nanoseconds
 from responder.document.tree import Node, Place
 from responder.errors import Problem
@@ -191,6 +192,33 @@ class Smtp:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kubernetes cluster. `cluster` is the value of the alerts' label of this name.
+
+    `kubeconfig` None: the cluster that we run in, by the service account of our pod. `context` "": the
+    kubeconfig's current one.
+    """
+
+    cluster: str
+    kubeconfig: Path | None = None
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """Who is asked whether an alert still fires, and what runbooks ask. `url` is the base, without `/api`.
+
+    `token_file`: a bearer token, read for each question. `ca_file`: which authorities to trust instead of
+    the system's. `timeout`: of one question.
+    """
+
+    url: str
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    timeout: Nanoseconds = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How long rows are kept, and how large the database may grow."""
 
@@ -247,6 +275,9 @@ class Settings:
     slack: Slack | None = None
     pagerduty: Pagerduty = field(default_factory=Pagerduty)
     smtp: Smtp | None = None
+    kubernetes: tuple[Cluster, ...] = ()
+    prometheus: Prometheus | None = None
+    guards: GuardRules = field(default_factory=GuardRules)
     retention: Retention = field(default_factory=Retention)
     sandbox: bool = False
     overrides: Overrides | None = None

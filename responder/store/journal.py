@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -86,6 +86,13 @@ class Entry:
     body: bytes
     hash: str
 
+    def decoded(self) -> dict[str, Any]:
+        """The body as a document. Raises FileError where somebody wrote over it."""
+        try:
+            return msgspec.json.decode(self.body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise FileError(f"row {self.n} is damaged; see `responder audit verify`") from None
+
     def line(self) -> bytes:
         """One line of an export: {"n", "at", "body", "hash"}."""
         return b'{"n":%d,"at":"%b","body":%b,"hash":"%b"}' % (
@@ -103,6 +110,30 @@ def entries(connection: sqlite3.Connection, since: int = 0, upto: int = 1 << 62)
         # A body that somebody wrote over by hand may have become text.
         raw = body if isinstance(body, bytes) else str(body).encode()
         yield Entry(n, format_time(at), raw, digest)
+
+
+def naming(
+    connection: sqlite3.Connection, name: str, *, since: Nanoseconds, until: Nanoseconds, limit: int
+) -> list[Entry]:
+    """The first rows from `since` to `until` (0: to the end) in which `name` is a value, in order."""
+    first, after = _first_at(connection, since), newest(connection).n + 1
+    if until:
+        after = _first_at(connection, until + 1)
+    query = (
+        "SELECT n, at, body, hash FROM journal WHERE n >= ? AND n < ? AND instr(body, ?) ORDER BY n LIMIT ?"
+    )
+    found = connection.execute(query, (first, after, canonical(name), limit))
+    return [Entry(n, format_time(at), body, digest) for n, at, body, digest in found]
+
+
+def _first_at(connection: sqlite3.Connection, at: Nanoseconds) -> int:
+    """The first row that is not before `at`, by halving: times never go back from row to row."""
+    low, high = checkpoint(connection).n + 1, newest(connection).n + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = connection.execute("SELECT at FROM journal WHERE n = ?", (middle,)).fetchone()
+        low, high = (middle + 1, high) if found is not None and found[0] < at else (low, middle)
+    return low
 
 
 def checkpoint(connection: sqlite3.Connection) -> Head:

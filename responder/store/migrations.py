@@ -53,4 +53,25 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Silences, those included that are over and not forgotten yet; see core.silence.Silence.
         "CREATE TABLE silences (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # Runs, see core.run.Run; ended_at 0: it is open.
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, body BLOB NOT NULL, ended_at BIGINT NOT NULL)",
+        # Freezes that are in force, see core.freeze.Freeze. A claim reads them in its own transaction.
+        "CREATE TABLE freezes (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        # Who vouched for which text of a runbook, and since when its failures count.
+        "CREATE TABLE signatures (runbook TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        # Steps that were ordered, each carried out once at most: pending -> claimed -> ended. What is
+        # withdrawn before it is claimed is ended at once. `namespace` is "" for what has none.
+        "CREATE TABLE executions (key TEXT PRIMARY KEY, run BIGINT NOT NULL, lap BIGINT NOT NULL,"
+        " action TEXT NOT NULL, runbook TEXT NOT NULL, cluster TEXT NOT NULL, namespace TEXT NOT NULL,"
+        " kind TEXT NOT NULL, name TEXT NOT NULL, not_after BIGINT NOT NULL, state TEXT NOT NULL,"
+        " claimed_at BIGINT NOT NULL,"
+        " CHECK (state IN ('pending', 'claimed', 'ended'))) WITHOUT ROWID",
+        # Places where an incident was told that are to be brought up to date.
+        "CREATE TABLE updates (id INTEGER PRIMARY KEY, group_id BIGINT NOT NULL, integration TEXT NOT NULL)",
+    ),
+    (
+        # Signatures of what Slack has sent: each request counts once, across restarts too.
+        "CREATE TABLE slack_seen (signature TEXT PRIMARY KEY, at BIGINT NOT NULL) WITHOUT ROWID",
+    ),
 )

@@ -11,17 +11,24 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from responder.core.freeze import Freeze
 from responder.core.ledger import Told
+from responder.core.messages import Execute
 from responder.core.model import Alert, Nanoseconds, share
 from responder.core.rules import Ruleset
+from responder.core.run import Run
 from responder.core.silence import Silence
-from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, State
+from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, Signature, State
+from responder.store import executions
 from responder.store.database import Writer
 
 _ALERT = msgspec.json.Decoder(Alert)
 _GROUP = msgspec.json.Decoder(Group)
 _TOLD = msgspec.json.Decoder(Told)
 _SILENCE = msgspec.json.Decoder(Silence)
+_RUN = msgspec.json.Decoder(Run)
+_FREEZE = msgspec.json.Decoder(Freeze)
+_SIGNATURE = msgspec.json.Decoder(Signature)
 _encode = msgspec.json.Encoder().encode
 
 _DELIVERY_COLUMNS = (
@@ -52,7 +59,10 @@ class Content(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Batch:
-    """The changes of several decisions, the later over the earlier, as one write."""
+    """The changes of several decisions, the later over the earlier, as one write.
+
+    `steps`: those that were ordered, and runs whose steps were taken back.
+    """
 
     alerts: dict[int, Alert | None] = field(default_factory=dict)
     groups: dict[int, Group | None] = field(default_factory=dict)
@@ -63,6 +73,10 @@ class Batch:
     dead: dict[int, int] = field(default_factory=dict)
     unlisted: set[int] = field(default_factory=set)
     silences: dict[str, Silence | None] = field(default_factory=dict)
+    runs: dict[int, Run | None] = field(default_factory=dict)
+    steps: list[Execute | int] = field(default_factory=list)
+    freezes: dict[str, Freeze | None] = field(default_factory=dict)
+    signatures: dict[str, Signature] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
 
@@ -88,12 +102,26 @@ class Batch:
         self.silences.update(changes.silences)
         for silence in changes.forgotten_silences:
             self.silences[silence] = None
+        if changes.runs or changes.forgotten_runs or changes.freezes or changes.lifted:
+            self._add_runs(changes)
+        self.signatures.update(changes.signatures)
         if changes.rules:
             self.meta["rules"] = changes.rules
         if changes.collect_at:
             self.meta["collect_at"] = str(changes.collect_at)
         if changes.next_row:
-            self.meta["next_ids"] = f"{changes.next_alert} {changes.next_group} {changes.next_row}"
+            self.meta["next_ids"] = (
+                f"{changes.next_alert} {changes.next_group} {changes.next_row} {changes.next_run}"
+            )
+
+    def _add_runs(self, changes: Changes) -> None:
+        self.runs.update(changes.runs)
+        self.runs.update(dict.fromkeys(changes.forgotten_runs))
+        # In their order: a step may be ordered and taken back in one commit, or the other way round.
+        self.steps.extend(changes.withdrawn)
+        self.steps.extend(changes.ordered)
+        self.freezes.update(changes.freezes)
+        self.freezes.update(dict.fromkeys(changes.lifted))
 
     def _sum(self, name: str) -> None:
         self.sums[name] = self.sums.get(name, 0) + 1
@@ -118,8 +146,24 @@ class Batch:
         writer.upsert("silences", ("id",), ("id", "body"), silences)
         writer.delete("silences", "id", [key for key, silence in self.silences.items() if silence is None])
         self._write_deliveries(writer)
+        self._write_runs(writer)
         writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
         add_to_sums(writer, self.sums)
+
+    def _write_runs(self, writer: Writer) -> None:
+        runs = [(key, _encode(run), run.ended_at) for key, run in self.runs.items() if run is not None]
+        writer.upsert("runs", ("id",), ("id", "body", "ended_at"), runs)
+        writer.delete("runs", "id", [key for key, run in self.runs.items() if run is None])
+        for step in self.steps:
+            if isinstance(step, int):
+                executions.withdraw(writer, step)
+            else:
+                executions.order(writer, step)
+        freezes = [(key, _encode(freeze)) for key, freeze in self.freezes.items() if freeze is not None]
+        writer.upsert("freezes", ("id",), ("id", "body"), freezes)
+        writer.delete("freezes", "id", [key for key, freeze in self.freezes.items() if freeze is None])
+        signatures = [(key, _encode(signature)) for key, signature in self.signatures.items()]
+        writer.upsert("signatures", ("runbook",), ("runbook", "body"), signatures)
 
     def _listed(self, row: int) -> int:
         return 0 if row in self.unlisted else self.dead.get(row, 0)
@@ -195,13 +239,27 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
     for (body,) in connection.execute("SELECT body FROM silences ORDER BY id"):
         silence = _SILENCE.decode(body)
         changes.silences[silence.id] = silence
+    _load_runs(connection, changes)
     meta = read_meta(connection)
     changes.rules = meta.get("rules", ruleset.hash)
     changes.collect_at = int(meta.get("collect_at", "0"))
     ids = [int(text) for text in meta.get("next_ids", "1 1 1").split()]
-    changes.next_alert, changes.next_group, changes.next_row = ids
+    changes.next_alert, changes.next_group, changes.next_row = ids[:3]
+    changes.next_run = ids[3] if len(ids) > 3 else 1
     state.apply(changes)
     return state
+
+
+def _load_runs(connection: sqlite3.Connection, changes: Changes) -> None:
+    for (body,) in connection.execute("SELECT body FROM runs ORDER BY id"):
+        run = _RUN.decode(body)
+        changes.runs[run.number] = run
+    for (body,) in connection.execute("SELECT body FROM freezes ORDER BY id"):
+        freeze = _FREEZE.decode(body)
+        changes.freezes[freeze.id] = freeze
+    for (body,) in connection.execute("SELECT body FROM signatures"):
+        signature = _SIGNATURE.decode(body)
+        changes.signatures[signature.runbook] = signature
 
 
 def _shared(alert: Alert) -> Alert:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from responder.core import flush
+from responder.core import verdicts
 from responder.core.model import SECOND, Alert, Labels, Nanoseconds, fingerprint, format_time
 from responder.core.routing import Route
 from responder.core.rules import Ruleset
@@ -149,7 +149,7 @@ class View:
         """The time intervals that keep a route quiet."""
         names = self._muted.get(route)
         if names is None:
-            names = self._muted[route] = flush.muting(self._ruleset, route, self._now)[1]
+            names = self._muted[route] = verdicts.muting(self._ruleset, route, self._now)[1]
         return names
 
     def _inhibited_by(self, labels: Labels) -> list[str]:

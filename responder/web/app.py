@@ -22,6 +22,7 @@ from responder.web.alertmanager import AlertmanagerApi
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
 from responder.web.intake import Intake
+from responder.web.slack import SlackEntrance
 
 log = logger("web")
 
@@ -93,6 +94,8 @@ _PAGE: Final = """<!doctype html>
 <li><code>POST /webhooks/alertmanager</code>: Alertmanager's webhook, version 4</li>
 <li><code>/api/v2</code>: Alertmanager's API, for Prometheus, amtool and others:
 <a href="/api/v2/alerts">alerts</a>, <a href="/api/v2/silences">silences</a></li>
+<li><a href="/api/v1/incidents">/api/v1/incidents</a>: what fires, and who has taken it on</li>
+<li><a href="/api/v1/runs">/api/v1/runs</a>: what is done about it</li>
 <li><a href="/api/v1/ledger">/api/v1/ledger</a>: what was owed, and how it ended</li>
 <li><a href="/api/v1/deliveries">/api/v1/deliveries</a>: notifications, newest first</li>
 <li><a href="/api/v1/audit">/api/v1/audit</a>: what was decided, and why</li>
@@ -119,6 +122,7 @@ def build(
     alertmanager: AlertmanagerApi,
     stopping: Callable[[], bool],
     answered: Tally,
+    slack: SlackEntrance | None = None,
 ) -> web.Application:
     """The application with every route of this version."""
 
@@ -165,6 +169,8 @@ def build(
     app.router.add_get("/", management.front)
     alertmanager.add_routes(app)
     api.add_routes(app)
+    if slack is not None:
+        slack.add_routes(app)
     return app
 
 
@@ -177,4 +183,6 @@ def _entrance(path: str) -> str:
         return "alertmanager_api"
     if path.startswith("/api/v1/"):
         return "own_api"
+    if path.startswith("/slack/"):
+        return "slack"
     return "management" if path.startswith("/-/") or path in ("/", "/metrics") else "other"

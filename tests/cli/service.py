@@ -8,17 +8,28 @@ from types import TracebackType
 from typing import Any, Self
 
 
+class Steps(list[object]):
+    """Answers that are given one after the other."""
+
+
 class Service:
     """Listens on loopback while it is entered.
 
     `asked` holds (method, path, Authorization), `bodies` the documents that came with them.
+    `others`: by method and path, what is answered there instead; of Steps the next one each time.
     """
 
-    def __init__(self, answer: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        answer: object,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        others: Mapping[tuple[str, str], object] | None = None,
+    ) -> None:
         self.asked: list[tuple[str, str, str | None]] = []
         self.bodies: list[Any] = []
         asked, bodies = self.asked, self.bodies
-        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        elsewhere = others or {}
 
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -26,6 +37,10 @@ class Service:
                 length = int(self.headers.get("Content-Length", "0"))
                 if length:
                     bodies.append(json.loads(self.rfile.read(length)))
+                given = elsewhere.get((self.command, self.path), answer)
+                if isinstance(given, Steps):
+                    given = given.pop(0)
+                body = given if isinstance(given, bytes) else json.dumps(given).encode()
                 self.send_response(status)
                 for name, value in (headers or {}).items():
                     self.send_header(name, value)

@@ -1,5 +1,6 @@
 """`responder audit`, on a storage that the real engine wrote."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from responder.store.journal import Head, HeadFile
 from tests.acceptance.timeline.rules import route, rules
 from tests.acceptance.timeline.timeline import Timeline
 from tests.cli.story import configure, run, tell_story
+from tests.web.api.office import ASKED, office
 
 
 @pytest.fixture(scope="module")
@@ -277,3 +279,76 @@ def test_where_nothing_can_be_written(story: Path, tmp_path: Path) -> None:
     path = tmp_path / "no" / "journal.jsonl"
     result = run("audit", "export", "--config", story / "responder.yaml", "--out", path)
     assert (result.exit_code, result.output) == (2, f"{path} cannot be written: No such file or directory\n")
+
+
+# -- runs -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A storage with runs for an alert and by a person, an acknowledgement and a freeze; the runs' ids."""
+    directory = tmp_path_factory.mktemp("runs")
+
+    async def story() -> list[str]:
+        async with office(directory) as api:
+            await api.fire("PodRestartsHigh", namespace="shop", deployment="checkout")
+            await api.fire("Other")
+            await api.do("alice", "incidents/2-695aff00/ack")
+            asked = await api.do("operator", "runs", {**ASKED, "parameters": {"namespace": "web"}})
+            run_ids = [next(iter(api.service.engine.state.runs.values())).id, asked["id"]]
+            await api.look(run_ids[1])
+            await api.do("alice", f"runs/{run_ids[1]}/deny", {"reason": "not now"})
+            await api.do("alice", "freezes", {"scope": "global", "reason": "moving", "for": "1h"})
+            return run_ids
+
+    return directory, asyncio.run(story())
+
+
+def kinds(directory: Path, *arguments: str) -> list[str]:
+    config = directory / "responder.yaml"
+    output = run("audit", "list", "--config", config, "--output", "json", *arguments).output
+    return [row["body"]["kind"] for row in json.loads(output)]
+
+
+def test_everything_about_a_run_in_words(runs: tuple[Path, list[str]]) -> None:
+    directory, (_, run_id) = runs
+    result = run("audit", "list", "--config", directory / "responder.yaml", "--run", run_id)
+    said = re.sub("plan [0-9a-f]{12}", "plan (hash)", plain(result.output))
+    assert re.sub("asks: .*", "asks: (why)", said) == (
+        "2026-01-05T00:00:00Z  start_run  by operator  (input)\n"
+        f"        run {run_id} is proposed: pod-restarts for prod/web/Deployment/checkout, by operator\n"
+        "2026-01-05T00:00:00Z  facts_gathered  by actions  (input)\n"
+        f"        run {run_id} has the plan (hash): "
+        "kubernetes.rollout_restart prod/web/Deployment/checkout\n"
+        f"        run {run_id} is judged (proposal): approval asks\n"
+        "          approval asks: (why)\n"
+        f"        run {run_id}: proposed -> awaiting_approval: waits for a person\n"
+        "2026-01-05T00:00:00Z  deny_run  by alice-laptop  (input)\n"
+        f"        run {run_id}: awaiting_approval -> denied (approval): not now, by alice\n"
+    )
+
+
+def test_what_concerns_a_runbook_or_an_incident(runs: tuple[Path, list[str]]) -> None:
+    directory, (by_alert, by_person) = runs
+    assert kinds(directory, "--runbook", "pod-restarts") == [
+        "alerts_received",
+        "start_run",
+        "facts_gathered",
+        "deny_run",
+    ]
+    assert kinds(directory, "--run", by_alert, "--run", by_person) == kinds(
+        directory, "--runbook", "pod-restarts"
+    )
+    assert kinds(directory, "--run", by_alert) == ["alerts_received"]
+    assert kinds(directory, "--incident", "1-695aff00") == ["alerts_received"]
+    assert kinds(directory, "--incident", "2-695aff00") == ["alerts_received", "acknowledge"]
+    assert kinds(directory, "--incident", "2-695aff00", "--kind", "acknowledge") == ["acknowledge"]
+    assert kinds(directory, "--run", "r9-1") == kinds(directory, "--runbook", "nosuch") == []
+
+
+def test_what_is_no_incident_is_refused(runs: tuple[Path, list[str]]) -> None:
+    result = run("audit", "list", "--config", runs[0] / "responder.yaml", "--incident", "HighCPU")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "--incident 'HighCPU' is no incident's ID, such as 12-695b0a00\n",
+    )

@@ -48,6 +48,17 @@ def test_every_problem_and_1() -> None:
     assert result.stderr == "rules: 3 errors, no warnings\n"
 
 
+def test_a_broken_runbook_is_an_error_here_too() -> None:
+    write(GOOD)
+    Path("rules/runbooks").mkdir()
+    write("---\nrunbook: a\n---\n", "rules/runbooks/a.md")
+    result = check("--rules", "rules/")
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "rules/runbooks/a.md:2:1: error: the front matter needs title\n",
+    )
+
+
 def test_what_this_version_lacks() -> None:
     write(LACKING, "alertmanager.yml")
     result = check("--rules", "alertmanager.yml")
@@ -71,12 +82,12 @@ def test_nothing_to_read_is_2() -> None:
 
 def test_settings_and_rules_at_once() -> None:
     write(BAD)
-    write("lisen: 127.0.0.1:1\nguards: {}\n", "responder.yaml")
+    write("lisen: 127.0.0.1:1\nheartbeat: {}\n", "responder.yaml")
     result = check("--config", "responder.yaml", "--allow-unsupported")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         'responder.yaml:1:1: error: unknown key "lisen" in the settings; did you mean "listen"?',
-        "responder.yaml:2:1: warning: guards: not used by this version",
+        "responder.yaml:2:1: warning: heartbeat: not used by this version",
         'rules/routing.yaml:1:22: error: unknown key "group_wiat" in a route; did you mean "group_wait"?',
         f"rules/routing.yaml:2:39: warning: {LACKS}",
         'rules/routing.yaml:2:40: error: unknown key "rom_id" in webex_configs; did you mean "room_id"?',

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from responder.cli.doctor import _print
 from responder.cli.main import main
-from responder.notify.doctor.finding import Finding
+from responder.finding import Finding
 from tests.notify.doctor.test_slack import serving as serving_slack
 from tests.notify.pager import KEY, closed_port, serving_pagerduty
 
@@ -33,7 +34,13 @@ def configure() -> None:
 
 def test_help_is_complete() -> None:
     text = " ".join(doctor("--help").stdout.split())
-    for words in ("[slack|pagerduty|smtp]", "--config", "--send", "--output [text|json]", "Exit status: 0"):
+    for words in (
+        "[slack|pagerduty|smtp|kubernetes|prometheus]",
+        "--config",
+        "--send",
+        "--output [text|json]",
+        "Exit status: 0",
+    ):
         assert words in text
 
 
@@ -148,3 +155,48 @@ async def test_every_kind_from_a_file_of_settings_and_rules() -> None:
     )
     assert "canary" not in result.output
     assert KEY not in result.output
+
+
+def test_the_least_roles_are_printed_for_kubectl() -> None:
+    Path("routing.yaml").write_text(RULES)
+    Path("responder.yaml").write_text(
+        "rules: routing.yaml\n"
+        "kubernetes: [{cluster: prod, kubeconfig: k}, {cluster: lab, kubeconfig: k}]\n"
+        "guards: {allow: [{action: kubernetes.rollout_restart, cluster: prod, namespace: shop}]}\n"
+    )
+    given = ("kubernetes", "--config", "responder.yaml", "--rbac")
+    result = doctor(*given, "--cluster", "prod", "--service-account", "ops/robot")
+    assert result.exit_code == 0
+    role, binding = yaml.safe_load_all(result.stdout)
+    assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "shop")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "robot", "namespace": "ops"}]
+    for wrong, words in (
+        (given, "--cluster NAME: one of the clusters that are configured (prod, lab)"),
+        ((*given, "--cluster", "x"), "--cluster NAME: one of the clusters that are configured (prod, lab)"),
+        ((*given, "--cluster", "prod", "--service-account", "x"), "--service-account NAMESPACE/NAME"),
+        (("--config", "responder.yaml", "--rbac"), "--rbac is for `responder doctor kubernetes`"),
+    ):
+        result = doctor(*wrong)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert words in result.stderr
+
+
+def test_clusters_and_prometheus_are_looked_at() -> None:
+    Path("routing.yaml").write_text(RULES)
+    Path("responder.yaml").write_text(
+        "rules: routing.yaml\n"
+        "kubernetes: [{cluster: prod, kubeconfig: none}]\n"
+        f"prometheus: {{url: 'http://127.0.0.1:{closed_port()}'}}\n"
+    )
+    result = doctor("--config", "responder.yaml")
+    assert result.exit_code == 1
+    assert [line.partition(":")[0] for line in result.stdout.splitlines() if line.startswith("problem")] == [
+        "problem  kubernetes prod",
+        "problem  prometheus",
+    ]
+    result = doctor("prometheus", "--config", "responder.yaml", "--output", "json")
+    assert [finding["about"] for finding in json.loads(result.stdout)["findings"]] == ["prometheus"]
+    configure()
+    for kind in ("kubernetes", "prometheus"):
+        result = doctor(kind, "--config", "responder.yaml")
+        assert result.stdout.splitlines()[0] == f"warning  {kind}: nothing is configured"

@@ -3,6 +3,7 @@
 from typing import Final
 
 from responder.core.model import Nanoseconds, label
+from responder.core.run import RunIndex
 from responder.core.silence import Silence
 from responder.core.silenceindex import naive_silences_of
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, State
@@ -13,6 +14,7 @@ _COMPARED: Final = (
     "collect_at",
     "dead",
     "dead_of",
+    "freezes",
     "group_index",
     "groups",
     "hiding",
@@ -21,8 +23,13 @@ _COMPARED: Final = (
     "next_alert",
     "next_group",
     "next_row",
+    "next_run",
     "rows",
     "rules",
+    "runs",
+    "runs_of_group",
+    "shows",
+    "signatures",
     "told",
     "trouble",
 )
@@ -30,10 +37,12 @@ _COMPARED: Final = (
 
 def difference(one: State, other: State) -> list[str]:
     """The parts in which two states differ, except for the inhibition index."""
-    assert set(_COMPARED) | {"inhibitor", "silences", "timers"} == set(State.__slots__)
+    assert set(_COMPARED) | {"index", "inhibitor", "silences", "timers"} == set(State.__slots__)
     parts = [name for name in _COMPARED if getattr(one, name) != getattr(other, name)]
     if one.silences.all != other.silences.all:
         parts.append("silences")
+    if any(getattr(one.index, part) != getattr(other.index, part) for part in RunIndex.__slots__):
+        parts.append("index")
     if timers_of(one) != timers_of(other):
         parts.append("timers")
     return parts
@@ -43,6 +52,8 @@ def timers_of(state: State) -> list[tuple[Nanoseconds, int]]:
     """The timers that will fire, without those that were replaced."""
     wanted = {(group.due_at, group.id) for group in state.groups.values()} | {(state.collect_at, 0)}
     wanted |= {(silence.ends_at, 0) for silence in lasting(state)}
+    wanted |= {(run.due_at, -run.number) for run in state.runs.values() if run.due_at}
+    wanted |= {(freeze.until, 0) for freeze in state.freezes.values()}
     return sorted(wanted & set(state.timers))
 
 
@@ -81,6 +92,18 @@ def consistent(state: State) -> None:
                     assert row.id not in rows
                     rows[row.id] = (key, integration)
     assert rows == state.rows
+    assert state.shows == {
+        told.showing: (key, integration)
+        for key, tolds in state.told.items()
+        for integration, told in tolds.items()
+        if told.showing
+    }
+    assert all(run.due_at == 0 for run in state.runs.values() if run.ended_at)
+    of_group: dict[int, set[int]] = {}
+    for run in state.runs.values():
+        for group in run.groups:
+            of_group.setdefault(group, set()).add(run.number)
+    assert of_group == state.runs_of_group
     own = (alert for alert in state.by_id.values() if alert.source == "responder" and not alert.ends_at)
     assert state.trouble == {
         a.id: a for a in own if label(a.labels, "alertname") in (DEAD_LETTERS, DELIVERY_FAILING)
@@ -91,7 +114,9 @@ def consistent(state: State) -> None:
         key for key, tolds in state.told.items() if any(told.hidden for told in tolds.values())
     }
     ends = {silence.ends_at for silence in lasting(state)} | ({state.collect_at} - {0})
-    assert len(timers_of(state)) == len(state.groups) + len(ends)
+    ends |= {freeze.until for freeze in state.freezes.values()}
+    runs = [run for run in state.runs.values() if run.due_at]
+    assert len(timers_of(state)) == len(state.groups) + len(ends) + len(runs)
     assert state.silences.lasting() == len(lasting(state))
     for alert in state.by_id.values():
         assert state.silences.of_labels(alert.labels) == sorted(

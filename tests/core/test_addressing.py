@@ -25,7 +25,7 @@ def closed(name: str) -> BreakerTurned:
 
 def engaged(t: Timeline) -> list[tuple[str, str, str]]:
     """Who stood in for whom, and why."""
-    found = [event for event in t.events_of(FallbackEngaged) if isinstance(event, FallbackEngaged)]
+    found = t.events_of(FallbackEngaged)
     return [(event.receiver, event.fallback, event.why) for event in found]
 
 
@@ -276,7 +276,7 @@ def test_where_nothing_is_up_it_waits_and_that_is_noted_once() -> None:
         t.give(opened("team"))
         t.give(opened("ops"))
         t.at("30m").expect()
-        stranded = [e for e in t.events_of(Noted) if isinstance(e, Noted) and e.what == "nobody_reachable"]
+        stranded = [e for e in t.events_of(Noted) if e.what == "nobody_reachable"]
         assert stranded == [Noted("nobody_reachable", "group 1 waits: no destination is up")]
         t.give(closed("team"))
         t.answer("team", "delivered").at("36m")

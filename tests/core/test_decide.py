@@ -14,34 +14,50 @@ from responder.core.decide import (
 )
 from responder.core.messages import (
     Accepted,
+    Acknowledge,
     AlertsDropped,
     AlertsIgnored,
     AlertsReceived,
     AlertsRejected,
+    Approve,
     BadRequest,
     Body,
     BreakerTurned,
+    CancelRun,
     Closed,
     Command,
     CreateSilence,
     Declined,
     Deliver,
     DeliveryEnded,
+    DenyRun,
     DismissDelivery,
     ExpireSilence,
+    FactsGathered,
     GroupClosed,
     GroupOpened,
     Input,
     Lagging,
+    LiftFreeze,
     LimitReached,
     Noted,
+    Probed,
+    PutFreeze,
     ResendDelivery,
+    ResetRunbook,
+    ResolveRun,
     Resumed,
     RulesLoaded,
+    SignRunbook,
     Started,
+    StartRun,
+    StepFinished,
+    Unacknowledge,
     Unreadable,
+    Verified,
 )
 from responder.core.model import HOUR, MINUTE, SECOND, format_duration
+from responder.core.plan import Facts, ObjectFacts, Probe
 from responder.core.rules import Compatibility, Receiver
 from responder.core.state import State
 from tests.clock import MONDAY
@@ -466,7 +482,7 @@ def test_a_route_that_goes_closes_its_rows_and_its_alerts_go_where_they_now_belo
         t.load(rules(name="2", receivers=[spare]))
         t.expect("1m30s spare first_notification +A = superseded")
         assert t.group_of("A") == ["team"]
-        assert [e for e in t.events_of(Closed) if isinstance(e, Closed) and e.row == head] == [
+        assert [e for e in t.events_of(Closed) if e.row == head] == [
             Closed(head, "superseded", "superseded", by="rules_loaded")
         ]
         assert t.events_of(GroupClosed) == [GroupClosed(1)]
@@ -561,6 +577,23 @@ def test_decide_takes_every_kind_of_input_and_leaves_the_state_as_it_was() -> No
             Started("other", 0),
             Resumed(0, "lag"),
             RulesLoaded("other"),
+            Acknowledge(("1-2",), (("a", "=", "b"),), 5, "ann", "mine", "slack"),
+            Unacknowledge(("1-2",), (), "ann", "api"),
+            StartRun("restart", {"namespace": "shop"}, "ann", "why", "slack", True),
+            Approve("r1-2", "ann", "abc", "1-abc", "slack"),
+            DenyRun("r1-2", "ann", "no", "api"),
+            CancelRun("r1-2", "ann", "no", "api"),
+            ResolveRun("r1-2", True, "ann", "seen", "api"),
+            PutFreeze("f", "cluster=prod", "deploy", 9, True, "ann"),
+            LiftFreeze("f", "ann"),
+            SignRunbook("restart", "abc", "read", "ann"),
+            ResetRunbook("restart", "mended", "ann"),
+            FactsGathered(
+                1, 2, Facts(3, ObjectFacts(3, 2, 1, "busy"), "yes", "prometheus", (Probe("q", True),))
+            ),
+            StepFinished(1, 2, "failed", "no", True),
+            Verified(1, 2, None, "why"),
+            Probed(1, 2, True, "seen"),
         ]
         assert {type(body) for body in bodies} == {AlertsReceived, *get_args(Command)}
         for body in bodies:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, get_args
+from typing import Final, Self, TypeVar, get_args
 
 from responder.core.decide import decide, decide_timer
 from responder.core.draft import Decision
@@ -35,6 +35,7 @@ from responder.core.messages import (
     Resumed,
     Revised,
     RulesLoaded,
+    Show,
     Started,
     Succeed,
     kind_of,
@@ -55,8 +56,11 @@ from responder.store import outbox, records
 from responder.store.database import Writer, migrate
 from responder.store.journal import canonical
 from tests.clock import MONDAY
+from tests.core.acting import World
 from tests.core.invariants import consistent, difference
 from tests.core.words import labels_of, name_of, seconds
+
+E = TypeVar("E")
 
 NOT_TOLD: Final = frozenset(
     {
@@ -127,7 +131,7 @@ class Store:
 class Timeline:
     """One story. Use it as a context manager: leaving it checks that nothing was left unsaid."""
 
-    def __init__(self, ruleset: Ruleset, *, check: bool = True) -> None:
+    def __init__(self, ruleset: Ruleset, *, check: bool = True, world: World | None = None) -> None:
         """Begin on a Monday at midnight with an empty state. `check` False: only at the end."""
         self.ruleset = ruleset
         self.rulesets = {ruleset.hash: ruleset}
@@ -145,7 +149,7 @@ class Timeline:
         self._first = ruleset
         self._check = check
         self._answers: dict[str, str] = {}
-        self._endings: deque[DeliveryEnded] = deque()
+        self._endings: deque[tuple[str, Body]] = deque()
         self._names: dict[int, str] = {}
         self._labels: dict[int, Labels] = {}
         self._rows: dict[int, Row] = {}
@@ -153,6 +157,8 @@ class Timeline:
         self._delivered_last: dict[tuple[int, str], int] = {}
         self.handed: list[Notification] = []
         self.told: list[tuple[str, *tuple[tuple[Labels, ...], ...]]] = []
+        self.world = world or World()
+        self.shown: list[Notification] = []
         self._stores = (Store(1), Store(7))
         self.give(Started(ruleset.hash, 0))
 
@@ -225,7 +231,7 @@ class Timeline:
         for row in sorted(self.orders):
             if self._name(self._rows[row]) == name and row in self.succeeded:
                 del self.orders[row]
-                self._endings.append(
+                self._end(
                     DeliveryEnded(row, "superseded", "timeout" if maybe else "server_error", "", 1, maybe)
                 )
         self._advance(self.now)
@@ -253,7 +259,8 @@ class Timeline:
         self.succeeded.clear()
         self.up = True
         self.state = records.load(self._stores[0].connection, self.ruleset)
-        self.give(Started(ruleset.hash, self.heard, attempted, restored), "responder")
+        begun = self.world.restart()
+        self.give(Started(ruleset.hash, self.heard, attempted, restored, begun=begun), "responder")
         return self
 
     def deafen(self) -> Self:
@@ -285,7 +292,7 @@ class Timeline:
         router = self.ruleset.router
         return [router.by_id[self.state.groups[group].route].receiver for group in alert.groups]
 
-    def events_of(self, kind: type[Event]) -> list[Event]:
+    def events_of(self, kind: type[E]) -> list[E]:
         """Everything of one kind that was journaled."""
         return [event for event in self.events if isinstance(event, kind)]
 
@@ -302,8 +309,8 @@ class Timeline:
                 decision = decide_timer(self.state, self.ruleset, due[1], due[0])
                 self._take(decision, due[0], None)
             elif self._endings:
-                ending = self._endings.popleft()
-                self.inputs.append(Input(len(self.inputs) + 1, self.now, "delivery", ending))
+                actor, ending = self._endings.popleft()
+                self.inputs.append(Input(len(self.inputs) + 1, self.now, actor, ending))
                 self._decide_input(self.inputs[-1])
             elif due and due[0] <= until:
                 self.now = due[0]
@@ -341,8 +348,26 @@ class Timeline:
         for effect in decision.effects:
             if isinstance(effect, Succeed):
                 self._succeed(effect.row)
+        for effect in decision.effects:
+            if isinstance(effect, Show):
+                self.shown.append(effect.notification)
+                self._end(DeliveryEnded(effect.row, "delivered", attempts=1, receipt=f"s{effect.row}"))
+            elif not isinstance(effect, Deliver | Succeed):
+                answer = self.world.take(effect, self.now)
+                if answer is not None:
+                    self._endings.append(("actions", answer))
         if self._check:
             self.check()
+
+    def release(self) -> Self:
+        """Everything that the world was asked and held back is answered now."""
+        for answer in self.world.release(self.now):
+            self._endings.append(("actions", answer))
+        self._advance(self.now)
+        return self
+
+    def _end(self, ending: DeliveryEnded) -> None:
+        self._endings.append(("delivery", ending))
 
     # -- delivery -------------------------------------------------------------------------
 
@@ -382,20 +407,20 @@ class Timeline:
             return
         del self.orders[row]
         if outcome == "delivered":
-            self._endings.append(DeliveryEnded(row, "delivered", attempts=1, receipt=f"r{row}"))
+            self._end(DeliveryEnded(row, "delivered", attempts=1, receipt=f"r{row}"))
         else:
             assert outcome in FAILED
-            self._endings.append(DeliveryEnded(row, "dead", outcome, "no", 1))  # type: ignore[arg-type]
+            self._end(DeliveryEnded(row, "dead", outcome, "no", 1))  # type: ignore[arg-type]
 
     def _succeed(self, row: int) -> None:
         self.succeeded.add(row)
         answer = self._answers.get(self._name(self._rows[row])) if row in self.orders else ""
         if answer == "held":
             del self.orders[row]
-            self._endings.append(DeliveryEnded(row, "superseded"))
+            self._end(DeliveryEnded(row, "superseded"))
         elif answer == "partly":
             del self.orders[row]
-            self._endings.append(DeliveryEnded(row, "delivered", attempts=1, receipt=f"r{row}"))
+            self._end(DeliveryEnded(row, "delivered", attempts=1, receipt=f"r{row}"))
 
     # -- lines ----------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from responder.core.model import MINUTE
 from responder.notify.emailbody import as_html, as_text, view
 from tests.notify.incidents import FIRST, HOSTILE, MAILS, MANY, MORE, NOW, OVER, STALE, error_rate
 from tests.notify.notices import MONDAY, alert, notification
+from tests.notify.runs import BY_ANA, DENIED
+from tests.notify.runs import HOSTILE as HARMFUL
 from tests.peers.binaries import peer
 
 GOLDEN = Path(__file__).parent / "golden" / "email"
@@ -254,3 +256,15 @@ def contrast(one: str, other: str) -> float:
     """WCAG 2 contrast ratio."""
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_who_took_it_on_and_what_was_done_are_said_in_both_parts() -> None:
+    mail = view(replace(FIRST, acknowledged=BY_ANA, runs=(DENIED, HARMFUL)), "https://r.example", NOW)
+    assert mail.done[:2] == [
+        "Acknowledged by ana at 2026-01-05 00:03 UTC",
+        "Run r2-695aff3c: pod-restarts on prod / shop / Deployment checkout: denied (cooldown)",
+    ]
+    assert [len(line) for line in mail.done] == [43, 85, 300]
+    text, html = as_text(mail), as_html(mail)
+    assert [line in text for line in mail.done] == [True, True, True]
+    assert (mail.done[0] in html, mail.done[1] in html, "<!channel>" in html) == (True, True, False)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,22 @@ from aiohttp import web
 
 from responder.core.catalogue import Secret, Template, Tls
 from responder.core.model import MILLISECOND, SECOND, Alert
-from responder.core.notification import Attempt, Delivered, Notification, Outcome, Rejected, Retry, Unknown
+from responder.core.notification import (
+    Acknowledgement,
+    Attempt,
+    Delivered,
+    Notification,
+    Outcome,
+    Rejected,
+    Retry,
+    Unknown,
+)
 from responder.notify.integration import Senders
 from responder.notify.pagerduty import KEY_ADVICE
 from responder.notify.pagerdutyevent import dedup_key
 from tests.notify.notices import alert, notification
 from tests.notify.pager import KEY, Pager, closed_port, pagerduty, serving_pagerduty
+from tests.notify.runs import BY_ANA, WAITS, update
 from tests.notify.sink import Sink, garbage
 
 TLS = Path(__file__).parent / "tls"
@@ -54,6 +65,42 @@ async def test_an_incident_begins_goes_on_and_ends_under_one_key(pager: Pager, s
     assert (first.status, second.status) == ("resolved", "triggered")
     assert first.dedup_key == second.dedup_key == dedup_key("{}:{}")
     assert pager.requests == 4
+
+
+async def test_an_acknowledgement_is_told_once(pager: Pager, senders: Senders) -> None:
+    assert await send(senders, pager.url) == Delivered()
+    taken = update(FIRING, acknowledged=BY_ANA)
+    once = Delivered(f"acknowledged {BY_ANA.at}")
+    assert await send(senders, pager.url, taken) == once
+    assert await send(senders, pager.url, replace(taken, runs=(WAITS,), shown=once.receipt)) == once
+    [incident] = pager.incidents
+    assert ([entry.action for entry in incident.log], incident.status) == (
+        ["trigger", "acknowledge"],
+        "acknowledged",
+    )
+    later = replace(taken, acknowledged=replace_at(1), shown=once.receipt)
+    assert await send(senders, pager.url, later) == Delivered(f"acknowledged {BY_ANA.at + 1}")
+    assert pager.requests == 3
+
+
+def replace_at(later: int) -> Acknowledgement:
+    return Acknowledgement("ben", BY_ANA.at + later)
+
+
+async def test_pagerduty_hears_of_no_other_update(pager: Pager, senders: Senders) -> None:
+    for what in (
+        update(FIRING, shown="acknowledged 1"),  # given back: its API has no way to say so
+        update(FIRING, runs=(WAITS,)),
+        update(OVER, acknowledged=BY_ANA),
+        update(FIRING, acknowledged=BY_ANA, first=True),  # it was never told of it
+    ):
+        assert await send(senders, pager.url, what) == Delivered()
+    assert pager.requests == 0
+
+
+async def test_an_acknowledgement_that_is_refused_is_no_receipt(pager: Pager, senders: Senders) -> None:
+    wrong = await send(senders, pager.url, update(FIRING, acknowledged=BY_ANA), key="x" * 32)
+    assert isinstance(wrong, Rejected)
 
 
 def test_the_key_is_alertmanagers() -> None:

@@ -16,6 +16,7 @@ from responder.notify.pagerdutyevent import MOST_BYTES, Events
 from responder.sandbox.pagerrules import problems
 from tests.notify.notices import MONDAY, alert, notification
 from tests.notify.pager import KEY
+from tests.notify.runs import BY_ANA, DENIED, WAITS, update
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "pagerduty"
 NOW: Final = MONDAY + 30 * SECOND
@@ -132,3 +133,21 @@ def test_the_worst_of_what_fires_counts() -> None:
     alerts = (cpu(1, severity="info"), cpu(2, severity="critical", ends_at=MONDAY + SECOND))
     mixed = notification(firing=alerts[:1], resolved=alerts[1:], reason="some_resolved")
     assert msgspec.json.decode(events().encode(mixed, NOW))["payload"]["severity"] == "info"
+
+
+def test_later_events_name_who_took_it_on_and_what_was_done() -> None:
+    told = replace(CASES["first_critical"], acknowledged=BY_ANA, runs=(DENIED, WAITS))
+    details = json.loads(events().encode(told, NOW))["payload"]["custom_details"]
+    assert (details["acknowledged"], details["runs"]) == (
+        "Acknowledged by ana at 2026-01-05 00:03 UTC",
+        [
+            "Run r2-695aff3c: pod-restarts on prod / shop / Deployment checkout: denied (cooldown)",
+            "Run r1-695aff3c: pod-restarts on prod / shop / Deployment checkout: "
+            "waits for an approval (0 of 1) until 2026-01-05 00:16 UTC",
+        ],
+    )
+
+
+def test_an_update_is_an_acknowledgement_without_anything_else() -> None:
+    told = update(CASES["first_critical"], acknowledged=BY_ANA)
+    assert sorted(json.loads(events().encode(told, NOW))) == ["dedup_key", "event_action", "routing_key"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from responder.core.model import HOUR, MINUTE, Alert, labels_from
-from responder.notify.slackblocks import Message, Words, cut_mrkdwn, date, escape, message, plain_message
+from responder.notify.slackblocks import Message, Words, message, plain_message
 from responder.sandbox.slackrules import check
 from responder.sandbox.slackview import Piece, parse
 from tests.notify.notices import MONDAY
@@ -227,35 +227,3 @@ def test_ten_thousand_alerts_are_one_message() -> None:
     made = message(incident(firing=tuple(pod(n) for n in range(10_000))), MONDAY + MINUTE)
     check(asdict(made), update=True)
     assert made.text == "🔴 Firing (10000): HighErrorRate, prod / shop / web"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a < b & c > d", "a < b & c > d"),
-        ("&lt;!channel&gt;", "&lt;!channel&gt;"),
-        ("<!channel>", "<!channel>"),
-        ("\u202eabc\u0000\x1b[31m", "abc[31m"),
-    ],
-)
-def test_escaped_text_is_shown_as_it_is(text: str, shown: str) -> None:
-    assert list(parse(escape(text))) == [Piece("text", shown)]
-
-
-@pytest.mark.parametrize(
-    ("text", "most", "cut"),
-    [
-        ("plain", 5, "plain"),
-        ("plain text", 8, "plain…"),
-        ("a &amp; b", 8, "a …"),
-        ("see <https://x.example|this>", 20, "see …"),
-        ("ééééé", 8, "éé…"),
-    ],
-)
-def test_mrkdwn_is_cut_between_entities_and_links(text: str, most: int, cut: str) -> None:
-    assert cut_mrkdwn(text, most) == cut
-
-
-def test_a_date_reads_as_utc_where_slack_is_not() -> None:
-    assert date(MONDAY) == "<!date^1767571200^{date_short_pretty} {time}|2026-01-05 00:00 UTC>"
-    assert next(parse(date(MONDAY))).text == "2026-01-05 00:00 UTC"

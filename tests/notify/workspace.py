@@ -55,7 +55,7 @@ class Workspace:
 
 
 @asynccontextmanager
-async def running(**kind: Any) -> AsyncIterator[Workspace]:
+async def running(*, pressable: bool = False, **kind: Any) -> AsyncIterator[Workspace]:
     clock = ManualClock()
     slack = Slack(clock, **kind)
     slack.add_channel("general")
@@ -66,7 +66,7 @@ async def running(**kind: Any) -> AsyncIterator[Workspace]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    senders = Senders(EXTERNAL, True, clock)
+    senders = Senders(EXTERNAL, True, clock, pressable=pressable)
     try:
         yield Workspace(slack, clock, senders, f"http://{host}:{port}")
     finally:

@@ -14,6 +14,7 @@ from responder.core.rules import Ruleset
 from responder.errors import FileError, ProblemsError
 from responder.ruleset import compile_ruleset, load_ruleset
 from responder.settings import Intake, Overrides, Settings, Timers, load_settings
+from responder.settings.values import Cluster, Prometheus
 from tests.ruleset.reading import BASE, load, shown, warned, wrong
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +46,75 @@ def test_a_directory_and_what_lies_beside_the_routing(tmp_path: Path) -> None:
             "other: warning: not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ "
             "and tests/"
         ),
-        "runbooks: warning: not read by this version",
         "suppression.yaml: warning: not read by this version",
     ]
+
+
+def with_pages(directory: Path, **pages: str) -> Path:
+    """A rules directory with pages by name."""
+    (directory / "runbooks").mkdir(parents=True)
+    (directory / "routing.yaml").write_text(BASE)
+    for name, text in pages.items():
+        (directory / "runbooks" / f"{name}.md").write_text(text)
+    return directory
+
+
+PAGE = "---\nrunbook: {}\ntitle: T\n---\nprose\n"
+
+
+def test_runbooks_are_part_of_the_rules_and_broken_ones_are_not(tmp_path: Path) -> None:
+    rules = with_pages(
+        tmp_path, good=PAGE.format("good"), other=PAGE.format("other") + "```step\n```\n", bad="x"
+    )
+    (rules / "runbooks" / "note.txt").write_text("")
+    loaded = load_ruleset(rules, Settings())
+    assert list(loaded.ruleset.runbooks) == ["good"]
+    assert list(loaded.ruleset.source) == ["routing.yaml", "(settings)", "runbooks/good.md"]
+    assert warned(loaded, tmp_path) == ["runbooks/note.txt: warning: not read: a runbook is a file NAME.md"]
+    assert shown([str(problem) for problem in loaded.broken], tmp_path) == [
+        "runbooks/bad.md:1:1: error: a runbook begins with its front matter: ---, YAML, and --- again",
+        "runbooks/other.md:6:1: error: step: the block is empty",
+    ]
+    alone = load_ruleset(with_pages(tmp_path / "alone", good=PAGE.format("good")), Settings()).ruleset
+    changed = load_ruleset(
+        with_pages(tmp_path / "changed", good=PAGE.format("good") + "."), Settings()
+    ).ruleset
+    assert len({alone.hash, changed.hash, loaded.ruleset.hash}) == 2
+    assert alone.hash == loaded.ruleset.hash
+
+
+def test_what_is_wrong_with_runbooks_is_said_even_if_the_routing_is_wrong(tmp_path: Path) -> None:
+    rules = with_pages(tmp_path, bad="---\nrunbook: bad\nhold: {receivers: [nobody]}\n---\n")
+    (rules / "routing.yaml").write_text("receivers: []")
+    with pytest.raises(ProblemsError) as caught:
+        load_ruleset(rules, Settings())
+    assert shown(str(caught.value).splitlines(), tmp_path) == [
+        "routing.yaml:1:1: error: the file needs route",
+        "runbooks/bad.md:2:1: error: the front matter needs title",
+        "runbooks/bad.md:3:7: error: hold needs for",
+    ]
+
+
+def test_runbooks_and_what_they_depend_on_are_compiled_again_from_the_source(tmp_path: Path) -> None:
+    rules = with_pages(tmp_path, good=PAGE.format("good"))
+    settings = Settings(kubernetes=(Cluster("one"), Cluster("two")), prometheus=Prometheus("http://p"))
+    ruleset = load_ruleset(rules, settings).ruleset
+    assert (ruleset.clusters, ruleset.asks_prometheus) == (("one", "two"), True)
+    again = compile_ruleset(ruleset.source, Settings())
+    assert again.broken == ()
+    for name in ("hash", "source", "runbooks", "clusters", "asks_prometheus", "guards"):
+        assert getattr(again.ruleset, name) == getattr(ruleset, name)
+
+
+def test_a_single_file_of_routing_has_no_runbooks(tmp_path: Path) -> None:
+    rules = with_pages(tmp_path, good=PAGE.format("good"))
+    assert load_ruleset(rules / "routing.yaml", Settings()).ruleset.runbooks == {}
+
+
+def test_the_runbooks_that_are_shipped_have_nothing_wrong() -> None:
+    loaded = load_ruleset(ROOT / "rules", Settings(), read_files=False)
+    assert (loaded.broken, loaded.warnings) == ((), ())
+    assert list(loaded.ruleset.runbooks) == ["pod-restarts"]
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:

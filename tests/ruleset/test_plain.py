@@ -28,7 +28,7 @@ time_intervals:
 
 
 def test_what_is_ours_alone_is_left_out_and_the_rest_is_as_it_was_written() -> None:
-    text = plain_text({"routing.yaml": SOURCE, SETTINGS: "{}"})
+    text = plain_text({"runbooks/a.md": "---", "routing.yaml": SOURCE, SETTINGS: "{}"})
     read = yaml.load(text, yaml.BaseLoader)  # scalars as they are written
     assert read == {
         "global": {"resolve_timeout": "5m"},
@@ -57,7 +57,7 @@ def test_what_is_ours_alone_is_left_out_and_the_rest_is_as_it_was_written() -> N
     assert "!!" not in text
 
 
-@pytest.mark.parametrize("source", [{}, {"routing.yaml": ""}, {SETTINGS: "x: 1"}])
+@pytest.mark.parametrize("source", [{}, {"routing.yaml": ""}, {SETTINGS: "x: 1"}, {"runbooks/a.md": "a: 1"}])
 def test_no_rules_are_an_empty_text(source: dict[str, str]) -> None:
     assert plain_text(source) == ""
 

@@ -6,6 +6,7 @@ from responder.document.tree import Problems
 from responder.ruleset.secrets import Reading
 from responder.ruleset.settingssource import settings_source, stored_settings
 from responder.settings import Intake, Overrides, Pagerduty, Settings, Slack, Smtp, Timers
+from responder.settings.values import Cluster, Prometheus
 
 EVERYTHING = Settings(
     compatibility="alertmanager",
@@ -23,6 +24,8 @@ EVERYTHING = Settings(
         implicit_tls=True,
         ca_file=Path("c"),
     ),
+    kubernetes=(Cluster("one"), Cluster('a "quoted" name')),
+    prometheus=Prometheus(""),
     overrides=Overrides(Timers(SECOND, None, HOUR)),
 )
 
@@ -48,5 +51,8 @@ def test_what_is_kept_wins_over_what_is_configured_now() -> None:
 
 def test_what_no_rule_depends_on_is_not_kept() -> None:
     one = replace(EVERYTHING, slack=Slack(signing_secret_file=Path("s"), app_token_file=Path("t")))
-    other = replace(EVERYTHING, slack=Slack())
+    one = replace(
+        one, kubernetes=(Cluster("a", Path("k"), "c"),), prometheus=Prometheus("http://p", Path("t"))
+    )
+    other = replace(EVERYTHING, slack=Slack(), kubernetes=(Cluster("a"),))
     assert settings_source(one, Reading()) == settings_source(other, Reading())

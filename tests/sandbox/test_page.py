@@ -30,11 +30,13 @@ HOSTILE = {
 TAGS = {
     *("html", "head", "meta", "title", "link", "script", "noscript", "body", "header", "h1", "nav", "a"),
     *("main", "footer", "p", "b", "ul", "ol", "li", "time", "span", "div", "details", "summary", "pre"),
-    *("section", "article", "h2", "h3", "br", "iframe"),
+    *("section", "article", "h2", "h3", "br", "iframe", "form", "input", "button"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "name", "content", "rel", "href", "src", "defer", "id", "class", "role", "hidden"),
     *("aria-current", "data-keyed", "style", "open", "sandbox", "title", "referrerpolicy", "srcdoc"),
+    *("aria-label", "autocomplete", "maxlength", "placeholder", "type"),
+    *(f"data-{name}" for name in ("action", "channel", "confirm", "ts", "user", "value")),
 }
 
 _FINDINGS = """() => {
@@ -124,3 +126,33 @@ async def test_a_page_says_that_the_sandbox_was_stopped(make: Callable[..., Sand
         assert await asyncio.to_thread(sandbox.stop) == 0
         await page.wait_for_selector("#away", state="visible")
         assert "Nothing has arrived here yet." in await page.inner_text("main")
+
+
+async def test_on_slacks_page_people_type_and_press(make: Callable[..., Sandbox]) -> None:
+    sandbox = make("--no-story")
+    await asyncio.to_thread(sandbox.start)
+    await asyncio.to_thread(sandbox.post, {"labels": {"alertname": "Mine", "severity": "critical"}})
+    await asyncio.to_thread(sandbox.wait_for, lambda: len(sandbox.received()) == 3)
+    async with chromium() as browser:
+        async with watched(browser) as page:
+            await page.goto(f"{sandbox.site}/slack")
+            field = page.locator("section", has_text="# critical-alerts").locator("form.typing input")
+            await field.fill("/ack")
+            await field.press("Enter")
+            await page.wait_for_selector("text=Only visible to you")
+            await page.wait_for_selector("text=Acknowledged by newcomer")
+            assert await field.input_value() == ""
+            await page.click("text=Give it back")
+            await page.wait_for_selector("text=given back")
+            await settled(page)
+        async with watched(browser) as page:
+            await page.goto(f"{sandbox.site}/slack?as=U0GUEST")
+            await page.wait_for_selector("text=Acknowledge")
+            assert await page.locator("text=Only visible to you").count() == 0
+            await settled(page)
+
+
+async def settled(page: Page) -> None:
+    """The page has just looked whether something is new, and looks again in a second."""
+    async with page.expect_request_finished(lambda asked: "/slack" in asked.url):
+        pass

@@ -25,6 +25,7 @@ def test_the_shipped_ones(tmp_path: Path) -> None:
         Address("127.0.0.1", 9025),
         Path("var/sandbox/slack-bot-token"),
         Path("var/sandbox/pagerduty-routing-key"),
+        Path("var/sandbox/slack-signing-secret"),
     )
 
 
@@ -43,6 +44,10 @@ OWN = "it must name a file in var/sandbox/"
         ({"slack": {"api_url": "http://127.0.0.1:9096/api/"}}, "slack.api_url to be"),
         ({"slack": {"api_url": API}}, f"slack.bot_token_file anew: {OWN}"),
         ({"slack": {"api_url": API, "bot_token_file": "/etc/passwd"}}, f"slack.bot_token_file anew: {OWN}"),
+        (
+            {"slack": {"api_url": API, "bot_token_file": TOKEN, "signing_secret_file": "/etc/passwd"}},
+            f"slack.signing_secret_file anew: {OWN}",
+        ),
         ({"pagerduty": None}, f"pagerduty.events_url to be {EVENTS}"),
         ({"pagerduty": {"events_url": EVENTS}}, f"pagerduty.routing_key_file anew: {OWN}"),
         ({"smtp": None}, "smtp.smarthost to be 127.0.0.1:PORT"),

@@ -131,3 +131,30 @@ def test_an_update_takes_4_000_bytes_of_text() -> None:
     assert refused(text="é" * 2_001) == ("", [])
     assert refused(text="é" * 2_000, update=True) == ("", [])
     assert refused(text="é" * 2_001, update=True) == ("msg_too_long", [])
+
+
+def a_button(**more: Any) -> list[dict[str, Any]]:
+    text = {"type": "plain_text", "text": "Approve"}
+    return [{"type": "actions", "elements": [{"type": "button", "text": text, "action_id": "a", **more}]}]
+
+
+def a_confirm(**more: Any) -> dict[str, Any]:
+    parts = {name: {"type": "plain_text", "text": "x"} for name in ("title", "text", "confirm", "deny")}
+    return parts | more
+
+
+def test_buttons_may_ask_first() -> None:
+    check({"text": "x", "blocks": a_button(style="danger", confirm=a_confirm())})
+    long = {"type": "plain_text", "text": "x" * 301}
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"style": "loud"},
+        {"colour": "red"},
+        {"confirm": "sure?"},
+        {"confirm": a_confirm(text=long)},
+        {"confirm": a_confirm(title={"type": "mrkdwn", "text": "x"})},
+        {"confirm": {}},
+    )
+    for wrong in wrongs:
+        with pytest.raises(Refused) as caught:
+            check({"text": "x", "blocks": a_button(**wrong)})
+        assert caught.value.error == "invalid_blocks"

@@ -9,19 +9,22 @@ from playwright.async_api import ConsoleMessage, Page, async_playwright
 
 from responder.core.model import HOUR, MINUTE
 from responder.notify.slackblocks import message
+from responder.notify.slackcard import card
 from responder.sandbox import slackview
 from responder.sandbox.slack import Slack
 from responder.sandbox.slackroom import Channel, Message
 from responder.sandbox.slackview import Piece, as_html, message_lines, parse
 from tests.clock import ManualClock
 from tests.notify.notices import MONDAY
+from tests.notify.runs import RUNS
 from tests.notify.slackscenes import SCENES
 from tests.notify.workspace import Workspace, incident, pod
 from tests.peers.binaries import peer
 
 STYLE = (Path(slackview.__file__).with_name("static") / "page.css").read_text()
-TAGS = ["MAIN", "SECTION", "H2", "P", "ARTICLE", "DIV", "SPAN", "B", "TIME", "H3", "BR", "A"]
-ATTRIBUTES = ["class", "id", "data-keyed", "style", "href", "rel"]
+TAGS = ["MAIN", "SECTION", "H2", "P", "ARTICLE", "DIV", "SPAN", "B", "TIME", "H3", "BR", "A", "PRE", "BUTTON"]
+ATTRIBUTES = ["class", "id", "data-keyed", "style", "href", "rel", "type"]
+ATTRIBUTES += [f"data-{name}" for name in ("channel", "ts", "action", "value", "confirm")]
 GOLDEN = Path(__file__).parents[1] / "notify" / "golden" / "slack"
 
 
@@ -31,6 +34,15 @@ def scene(name: str) -> Channel:
     channel = Slack(ManualClock(now)).add_channel("ops")
     stamp = f"{now // 1_000_000_000}.000000"
     channel.messages.append(Message(stamp, "Responder", **asdict(message(notification, now))))
+    return channel
+
+
+def run_card(name: str) -> Channel:
+    """A channel in which the card of that run alone stands."""
+    channel = Slack(ManualClock(MONDAY)).add_channel("ops")
+    stamp = f"{MONDAY // 1_000_000_000}.000000"
+    made = asdict(card(RUNS[name], pressable=True))
+    channel.messages.append(Message(stamp, "Responder", **made))
     return channel
 
 
@@ -65,6 +77,7 @@ async def test_the_main_messages_in_a_browser(workspace: Workspace) -> None:
     program = peer("chromium")
     pictures = {name: as_html(scene(name)) for name in SCENES}
     pictures["thread"] = as_html(await story(workspace))
+    pictures |= {f"run-{name}": as_html(run_card(name)) for name in RUNS}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=program,
@@ -84,7 +97,7 @@ async def test_the_main_messages_in_a_browser(workspace: Workspace) -> None:
             await page.set_content(f"<!doctype html><style>{STYLE}</style><main>{html}</main>")
             assert (name, await foreign(page)) == (name, [])
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            if os.environ.get("UPDATE_GOLDEN") == "1":
+            if os.environ.get("UPDATE_GOLDEN") == "1" and name != "run-hostile":
                 await page.screenshot(path=GOLDEN / f"{name}.png", full_page=True)
         await browser.close()
     assert problems == []
@@ -107,7 +120,7 @@ async def foreign(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", [*SCENES, "thread"])
+@pytest.mark.parametrize("name", [*SCENES, "thread", *(f"run-{name}" for name in RUNS if name != "hostile")])
 def test_each_picture_is_there_and_small(name: str) -> None:
     picture = (GOLDEN / f"{name}.png").read_bytes()
     assert picture.startswith(b"\x89PNG")

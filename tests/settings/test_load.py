@@ -165,7 +165,6 @@ kubernetes: [{cluster: a, konfig: b}]
         "r.yaml:11:18: error: url: not a URL such as https://example.com/path",
         "r.yaml:11:34: error: every: cannot be zero",
         'r.yaml:11:38: error: unknown key "host" in heartbeat; it may have every, url',
-        "r.yaml:12:1: warning: kubernetes: not used by this version",
         'r.yaml:12:27: error: unknown key "konfig" in kubernetes; did you mean "kubeconfig"?',
     ]
 
@@ -288,21 +287,12 @@ overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}}
 
 def test_settings_of_later_versions_are_checked_and_kept() -> None:
     settings = load("""
-kubernetes: [{cluster: prod}, {cluster: lab, kubeconfig: k, context: c}]
-prometheus: {url: "http://prometheus:9090"}
-guards: {allow: []}
 heartbeat: {url: "https://hc.example/x", every: 60s}
 """)
     assert [str(warning) for warning in settings.warnings] == [
-        "r.yaml:2:1: warning: kubernetes: not used by this version",
-        "r.yaml:3:1: warning: prometheus: not used by this version",
-        "r.yaml:4:1: warning: guards: not used by this version",
-        "r.yaml:5:1: warning: heartbeat: not used by this version",
+        "r.yaml:2:1: warning: heartbeat: not used by this version",
     ]
-    assert settings.unused["kubernetes"] == [
-        {"cluster": "prod"},
-        {"cluster": "lab", "kubeconfig": "k", "context": "c"},
-    ]
+    assert settings.unused["heartbeat"] == {"url": "https://hc.example/x", "every": "60s"}
 
 
 def test_a_repr_shows_no_capability_url() -> None:
@@ -333,20 +323,21 @@ def test_the_shipped_default_shows_every_key() -> None:
     Path("config/tokens.yaml").write_text("[]")
     settings = load(text)
     assert {field.name for field in dataclass_fields(settings)} - set(_top_level(text)) == {
-        "unused",  # kubernetes, prometheus, guards, heartbeat
+        "unused",  # heartbeat
         "places",
         "warnings",
         "overrides",  # the sandbox's
         "sandbox",
     }
-    assert set(settings.unused) == {"kubernetes", "prometheus", "guards", "heartbeat"}
-    # Every key of the three is there: none has its default.
-    for section in (settings.slack, settings.pagerduty, settings.smtp):
+    assert set(settings.unused) == {"heartbeat"}
+    # Every key of these is there: none has its default.
+    sections = (settings.slack, settings.pagerduty, settings.smtp, settings.prometheus, *settings.kubernetes)
+    assert len(sections) == 5
+    for section in sections:
         assert section is not None
         shown = {field.name for field in dataclass_fields(section) if getattr(section, field.name) is None}
         assert shown == set()
     assert {warning.message for warning in settings.warnings if ".yaml" not in warning.message} == {
-        "slack.signing_secret_file: not used by this version",
         "slack.app_token_file: not used by this version",
         "pagerduty.webhook_secret_file: not used by this version",
         *(f"{name}: not used by this version" for name in settings.unused),
@@ -364,12 +355,16 @@ def test_the_shipped_sandbox_loads() -> None:
     assert settings.rules == Path("rules")
     assert settings.auth == Auth(Path("var/sandbox/tokens.yaml"))
     assert settings.slack == Slack(
-        bot_token_file=Path("var/sandbox/slack-bot-token"), api_url="http://127.0.0.1:9096/slack/api/"
+        bot_token_file=Path("var/sandbox/slack-bot-token"),
+        signing_secret_file=Path("var/sandbox/slack-signing-secret"),
+        api_url="http://127.0.0.1:9096/slack/api/",
     )
     assert settings.overrides is not None
-    assert [str(warning) for warning in settings.warnings] == [
+    assert [(warning.file, warning.severity, warning.message) for warning in settings.warnings] == [
         (
-            f"r.yaml:{settings.warnings[0].line}:{settings.warnings[0].column}: warning: "
-            "tokens_file: var/sandbox/tokens.yaml does not exist yet; the sandbox makes it"
-        )
+            "r.yaml",
+            "warning",
+            "tokens_file: var/sandbox/tokens.yaml does not exist yet; the sandbox makes it",
+        ),
+        ("r.yaml", "warning", "people: var/sandbox/people.yaml does not exist yet; the sandbox makes it"),
     ]

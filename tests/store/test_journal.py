@@ -288,3 +288,50 @@ def test_a_head_file_that_cannot_be_read_is_no_anchor(tmp_path: Path, content: b
     file.write(Head(1, "c" * 64))
     assert file.read() == Head(1, "c" * 64)
     file.close()
+
+
+# -- what is about a name ---------------------------------------------------------------------
+
+
+def named(connection: sqlite3.Connection, name: str, since: int, until: int = 0, limit: int = 9) -> list[int]:
+    at = MONDAY + since * SECOND
+    rows = journal.naming(
+        connection, name, since=at, until=MONDAY + until * SECOND if until else 0, limit=limit
+    )
+    return [row.n for row in rows]
+
+
+def test_rows_are_found_by_a_name_within_a_time(connection: sqlite3.Connection) -> None:
+    assert named(connection, "r1-a", 0) == []
+    bodies: list[object] = [
+        {"run": "r1-a"},
+        {"run": "r1-ab"},
+        {"x": [{"y": "r1-a"}]},
+        {"text": "the last run r1-a ended"},
+        {"r1-é": "r1-é"},
+        {"run": "r1-a"},
+    ]
+    write(connection, *bodies)
+    assert named(connection, "r1-a", 0) == [1, 3, 6]
+    assert named(connection, "r1-a", 0, limit=2) == [1, 3]
+    assert named(connection, "r1-a", 1) == [3, 6]
+    assert named(connection, "r1-a", 2, until=4) == [3]
+    assert named(connection, "r1-a", 5, until=5) == [6]
+    assert named(connection, "r1-a", 6) == []
+    assert named(connection, "r1-é", 0) == [5]
+
+
+def test_rows_are_found_where_the_first_ones_were_pruned(connection: sqlite3.Connection) -> None:
+    entries = write(connection, *[{"run": "r1-a"}] * 4)
+    connection.execute("INSERT INTO checkpoints (n, at, hash) VALUES (2, 0, ?)", (entries[1].hash,))
+    connection.execute("DELETE FROM journal WHERE n <= 2")
+    assert named(connection, "r1-a", 0) == [3, 4]
+    assert named(connection, "r1-a", 3) == [4]
+
+
+def test_a_damaged_body_is_named(connection: sqlite3.Connection) -> None:
+    (entry,) = write(connection, {"row": 1})
+    assert entry.decoded() == {"row": 1}
+    for body in (b"{", b"[]", b"\xff"):
+        with pytest.raises(FileError, match="row 1 is damaged; see `responder audit verify`"):
+            replace(entry, body=body).decoded()

@@ -312,7 +312,7 @@ def test_single_values(connection: sqlite3.Connection) -> None:
     assert records.read_meta(connection) == {
         "rules": "rules",
         "collect_at": str(MONDAY + HOUR),
-        "next_ids": "4 3 2",
+        "next_ids": "4 3 2 0",
         "consumed": "7",
     }
 

@@ -16,7 +16,8 @@ from responder import __version__
 from responder.clock import Clock
 from responder.core.catalogue import PagerdutySettings
 from responder.core.notification import Delivered, Outcome
-from responder.notify.doctor.finding import TEST, WITHIN, Finding, Findings, ask, by_settings, network_advice
+from responder.finding import Finding, Findings
+from responder.notify.doctor.asking import TEST, WITHIN, ask, by_settings, network_advice
 from responder.notify.http import Answer, Http, Progress, Request
 
 _KEY: Final = re.compile("[A-Za-z0-9]{32}")

@@ -13,7 +13,8 @@ from yarl import URL
 
 from responder import __version__
 from responder.core.catalogue import SlackSettings
-from responder.notify.doctor.finding import TEST, Finding, Findings, ask, by_settings, network_advice
+from responder.finding import Finding, Findings
+from responder.notify.doctor.asking import TEST, ask, by_settings, network_advice
 from responder.notify.http import Answer, Http, Request
 
 _READ: Final = 16 << 20

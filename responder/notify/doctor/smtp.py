@@ -20,7 +20,8 @@ from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseE
 from responder.clock import Clock
 from responder.core.catalogue import EmailSettings, Tls
 from responder.core.model import DAY, SECOND
-from responder.notify.doctor.finding import TEST, WITHIN, Finding, Findings, network_advice
+from responder.finding import Finding, Findings
+from responder.notify.doctor.asking import TEST, WITHIN, network_advice
 from responder.notify.http import Http, Redactor
 
 _SOON: Final = 21

@@ -35,9 +35,10 @@ let tag = "";
 async function look() {
   let away = false;
   try {
-    const answer = await fetch(location.pathname, { headers: tag ? { "If-None-Match": tag } : {} });
+    const answer = await fetch(location.pathname + location.search, { headers: tag ? { "If-None-Match": tag } : {} });
+    const text = await answer.text();
     if (answer.status === 200) {
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = new DOMParser().parseFromString(text, "text/html");
       for (const id of ["tabs", "main"]) {
         const [old, one] = [document.getElementById(id), fresh.getElementById(id)];
         if (sources.get(old) !== one.outerHTML) {
@@ -57,6 +58,39 @@ async function watch() {
   if (!document.hidden) await look();
   setTimeout(watch, 1000);
 }
+
+// What is typed and pressed on Slack's page goes to the service as Slack would send it.
+async function act(path, asked) {
+  const user = document.getElementById("people").dataset.user;
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ user, ...asked }),
+  });
+  await answer.text();
+  await look();
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button.press");
+  if (!button) return;
+  const { action, value, confirm } = button.dataset;
+  if (confirm && !window.confirm(confirm)) return;
+  button.disabled = true;
+  const channel = button.closest("[data-channel]").dataset.channel;
+  await act("/slack/press", { channel, ts: button.closest("[data-ts]").dataset.ts, action, value });
+  button.disabled = false;
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form.typing");
+  if (!form) return;
+  event.preventDefault();
+  const text = form.elements.text.value.trim();
+  if (!text) return;
+  form.elements.text.value = "";
+  await act("/slack/type", { channel: form.closest("[data-channel]").dataset.channel, text });
+});
 
 remember(document.getElementById("tabs"));
 remember(document.getElementById("main"));

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from responder.core.catalogue import PagerdutySettings, Secret, Tls
-from responder.notify.doctor.finding import TEST, Finding
+from responder.finding import Finding
+from responder.notify.doctor.asking import TEST
 from responder.notify.doctor.pagerduty import examine
 from responder.notify.http import Http
 from tests.clock import ManualClock

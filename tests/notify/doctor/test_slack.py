@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from responder.core.catalogue import Secret, SlackSettings
-from responder.notify.doctor.finding import TEST, Finding
+from responder.finding import Finding
+from responder.notify.doctor.asking import TEST
 from responder.notify.doctor.slack import examine
 from responder.notify.http import Http
 from tests.notify.pager import closed_port

@@ -14,7 +14,8 @@ from aiosmtpd.smtp import AuthResult
 
 from responder.core.catalogue import EmailSettings, Secret, Tls
 from responder.core.model import DAY, SECOND
-from responder.notify.doctor.finding import TEST, Finding
+from responder.finding import Finding
+from responder.notify.doctor.asking import TEST
 from responder.notify.doctor.smtp import examine
 from responder.notify.http import Http
 from tests.clock import MONDAY, ManualClock

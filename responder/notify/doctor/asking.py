@@ -1,12 +1,11 @@
-"""What was found out about one destination, and what somebody should do about it.
+"""What the examinations of destinations have in common: how they ask, and how a failed request reads.
 
-The examinations write Findings and `cli.doctor` shows them. Nothing is decided here but how a failed
-request reads.
+`slack`, `pagerduty` and `smtp` call it. Nothing is tried twice, and nothing is sent by it that they did
+not ask for.
 """
 
 import asyncio
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import aiohttp
 
@@ -14,45 +13,12 @@ from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Rejected, Retry, Unknown
 from responder.notify.http import Answer, Http, Progress, Request, failure, timed_out
 
-Level: TypeAlias = Literal["ok", "warning", "problem"]
-
 S = TypeVar("S")
 
 WITHIN: Final = 10 * SECOND
 """Patience for one request."""
 
 TEST: Final = "Test by `responder doctor`: nothing has happened, nothing is to be done."
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. `advice` says what to do; it is there unless all is well."""
-
-    level: Level
-    about: str
-    found: str
-    advice: str = ""
-
-
-class Findings:
-    """What is found, in order. `about` begins each line until it is changed."""
-
-    def __init__(self, about: str) -> None:
-        """Nothing is found yet."""
-        self.about = about
-        self.found: list[Finding] = []
-
-    def ok(self, found: str) -> None:
-        """It is as it should be."""
-        self.found.append(Finding("ok", self.about, found))
-
-    def warning(self, found: str, advice: str) -> None:
-        """It works, with something less."""
-        self.found.append(Finding("warning", self.about, found, advice))
-
-    def problem(self, found: str, advice: str) -> None:
-        """Nobody would be told."""
-        self.found.append(Finding("problem", self.about, found, advice))
 
 
 async def ask(

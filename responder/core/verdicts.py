@@ -1,0 +1,62 @@
+"""What hides an alert now, and until when: time intervals, inhibit rules, silences.
+
+`core.flush` and `core.explain` ask for each alert of a group, `core.judging` for those of a run. They come
+from `core.inhibition`, `core.timeintervals` and `core.silenceindex`; nothing here tells anybody.
+"""
+
+from dataclasses import dataclass
+
+from responder.core import timeintervals
+from responder.core.draft import Draft
+from responder.core.model import Alert, Nanoseconds
+from responder.core.routing import Route
+from responder.core.rules import Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why an alert is hidden: the named reason, by which rule, and when that may end (0: unknown)."""
+
+    reason: str
+    by: str
+    until: Nanoseconds = 0
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.by}"
+
+
+def muting(ruleset: Ruleset, route: Route, at: Nanoseconds) -> tuple[str, tuple[str, ...]]:
+    """The named reason and the time intervals that hide all of a route's groups; active ones count first."""
+    intervals = ruleset.time_intervals
+    if route.active_time_intervals and not timeintervals.mutes(route.active_time_intervals, intervals, at):
+        return "active_time_interval", route.active_time_intervals
+    return "mute_time_interval", tuple(timeintervals.mutes(route.mute_time_intervals, intervals, at))
+
+
+def group_verdict(draft: Draft, route: Route) -> Verdict | None:
+    """Whether the route's time intervals hide all of its groups now, and until when."""
+    reason, names = muting(draft.ruleset, route, draft.at)
+    if not names:
+        return None
+    intervals = draft.ruleset.time_intervals
+    changes = (
+        timeintervals.next_change([intervals[name] for name in watched], draft.at)
+        for watched in (route.active_time_intervals, route.mute_time_intervals)
+    )
+    return Verdict(reason, ",".join(names), min((at for at in changes if at), default=0))
+
+
+def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
+    """Whether an inhibit rule hides the alert now."""
+    found = draft.state.inhibitor.inhibited_by(alert.labels, draft.at)
+    if found is None:
+        return None
+    rule, source = found
+    until = source.ends_at + route.group_wait if source.ends_at else 0
+    return Verdict("inhibition", f"{rule.name or rule.place or 'inhibit_rule'} alert {source.id}", until)
+
+
+def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
+    """Whether a silence hides the alert now; of several, the one that does so for longest."""
+    hiding = draft.state.silences.hiding(alert, draft.at)
+    return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
