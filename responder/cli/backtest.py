@@ -107,7 +107,7 @@ def backtest(
         sides = [
             _rules(name, settings, recording, beginning) for name in (rules or str(settings.rules), against)
         ]
-        test = Backtest(beginning, sides[0], sides[1], start, end)
+        test = Backtest(beginning, sides[0], sides[1], start, end, recording.incidents)
         with _progress(recording.count(beginning.after, end)) as passed:
             test.play(recording.inputs(beginning.after, end), passed)
     report = _Report(test, test.difference(), beginning, rules or str(settings.rules), against)
