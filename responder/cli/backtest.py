@@ -99,10 +99,10 @@ def backtest(
         )
         end = min(until or recording.ends, recording.ends)
         start = max(end - last if last is not None else since or 1, 1)
-        if start > end or end < recording.begins:
-            span = f"{_short(recording.begins)} to {_short(recording.ends)}"
+        beginning = recording.beginning(min(start, end) - _SETTLING)
+        if max(start, beginning.at) > end:
+            span = f"{_short(beginning.at)} to {_short(recording.ends)}"
             raise UsageError(f"there is nothing between --from and --to: the record goes from {span}")
-        beginning = recording.beginning(start - _SETTLING)
         start = max(start, beginning.at)
         sides = [
             _rules(name, settings, recording, beginning) for name in (rules or str(settings.rules), against)

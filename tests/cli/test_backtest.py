@@ -293,7 +293,13 @@ def test_check_fails_if_an_incident_would_go_unheard() -> None:
             "--last and --from exclude each other: both say where it begins\n",
         ),
         (
-            ("--from", "2026-02-01T00:00:00Z"),
+            ("--to", "2026-01-04T23:59:59Z"),
+            2,
+            "there is nothing between --from and --to: the record goes from 2026-01-05T00:00:00Z to "
+            "2026-01-05T06:00:00Z\n",
+        ),
+        (
+            ("--from", "2026-01-05T06:00:01Z"),
             2,
             "there is nothing between --from and --to: the record goes from 2026-01-05T00:00:00Z to "
             "2026-01-05T06:00:00Z\n",
