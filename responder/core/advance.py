@@ -328,7 +328,7 @@ def next_step(draft: Draft, run: Run) -> None:
 def verify(draft: Draft, run: Run, runbook: Runbook) -> None:
     """Ask whether it helped."""
     rules = draft.ruleset.guards.verify
-    longest = max(_span(one.settle or rules.settle, one.within or rules.within) for one in runbook.verify)
+    longest = max(_span(max(one.settle, rules.settle), one.within or rules.within) for one in runbook.verify)
     run = msgspec.structs.replace(run, lap=run.lap + 1, due_at=draft.at + longest + _GRACE)
     draft.put_run(run)
     draft.effects.append(verifying(run, runbook, rules))

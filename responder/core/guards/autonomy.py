@@ -7,6 +7,7 @@ own record all say so.
 
 from typing import Any
 
+from responder.core.guardrules import LONGEST_LOOK
 from responder.core.guards.answers import allow, ask, deny, moment, span
 from responder.core.guards.situation import Situation, kind, known
 from responder.core.model import Nanoseconds, format_duration
@@ -65,8 +66,8 @@ def _lacking(situation: Situation) -> str:
         return f"{len(rolled)} of its runs {shown} were rolled back"
     # Verified ones are counted, so that a failure never adds to the evidence.
     if len(verified) < asked.runs:
-        return f"{len(verified)} runs that a person approved {shown} helped; it takes {asked.runs}"
-    if len(verified) < asked.verified * len(approved):
+        return f"{len(verified)} of the {asked.runs} approved runs that it takes helped {shown}"
+    if len(verified) < asked.verified * len(approved) - 1e-9:
         return (
             f"{len(verified)} of {len(approved)} approved runs {shown} helped; it takes {asked.verified:.0%}"
         )
@@ -76,7 +77,7 @@ def _lacking(situation: Situation) -> str:
 def demoted(situation: Situation) -> str:
     """Why the runbook must not go by itself after what happened, "" if nothing did."""
     rules = situation.rules
-    record = _record(situation, rules.evidence.within)
+    record = _record(situation, LONGEST_LOOK)
     failures = [run for run in record if run.state in _FAILED]
     if rolled := [run for run in failures if run.state in _ROLLED]:
         return f"its run {rolled[0].id} was rolled back, and nobody has reset it since"
@@ -147,14 +148,16 @@ def mode(situation: Situation) -> GuardResult:
 def approval(situation: Situation) -> GuardResult:
     """G17: as many distinct persons as the risk asks for.
 
-    For what goes by itself, the signature of the page and its record stand for the one person that
-    less than high risk asks for; below `auto` it is at least one.
+    For what goes by itself, the signature of the page and its record stand for one person where the
+    risk is less than high; below `auto` it is at least one.
     """
     run, now, found = situation.run, situation.now, risk(situation)
     needed = known(situation.rules.approvals.get(found), f"how many approvals {found} risk needs")
     if not situation.by_person:
-        by_itself = effective_mode(situation)[0] == "auto"
-        needed = max(needed, 1) if not by_itself else needed if found == "high" else 0
+        if effective_mode(situation)[0] != "auto":
+            needed = max(needed, 1)
+        elif found != "high":
+            needed = max(needed - 1, 0)
     needed = max(needed, situation.runbook.guards.approvals or 0)
     said = persons(situation)
     data: dict[str, Any] = {"needed": needed, "have": len(said), "risk": found}

@@ -147,7 +147,7 @@ def test_what_evidence_is_lacking_is_said() -> None:
     def lack(*states: RunState) -> str:
         return effective_mode(situation(rules=ASKING, runs=record(*states)))[1]
 
-    assert lack("succeeded", "failed") == "1 runs that a person approved in 30d helped; it takes 10"
+    assert lack("succeeded", "failed") == "1 of the 10 approved runs that it takes helped in 30d"
     assert lack("failed", *GOOD * 10) == "10 of 11 approved runs in 30d helped; it takes 95%"
     assert lack("rolled_back", *GOOD * 10) == "1 of its runs in 30d were rolled back"
 
@@ -183,6 +183,12 @@ def test_failures_before_a_reset_do_not_count() -> None:
     assert mode_of(runs=runs, reset_at={NAME: NOW - DAY - HOUR}) == "auto"  # one has failed since
     assert mode_of(runs=runs, reset_at={NAME: NOW - DAY - 2 * HOUR}) == "approve"
     assert mode_of(runs=runs, reset_at={"another": NOW}) == "approve"
+
+
+def test_a_failure_is_remembered_for_longer_than_evidence_is_looked_for() -> None:
+    rules = replace(RULES, evidence=Evidence(runs=0, within=HOUR))
+    assert mode_of(rules=rules, runs=record("failed", "failed", begin=29 * DAY)) == "approve"
+    assert mode_of(rules=rules, runs=record("failed", "failed", begin=30 * DAY)) == "auto"
 
 
 def test_failures_of_another_runbook_do_not_count() -> None:
@@ -245,6 +251,8 @@ def test_what_goes_by_itself_needs_nobody_below_high_risk_unless_its_page_says_s
 ) -> None:
     page = replace(risky(risk, approvals), mode="auto")
     assert verdict("approval", rules=BY_RISK, runbook=page) == expected
+    stricter = replace(RULES, approvals={"low": 2, "medium": 2, "high": 3})
+    assert answer("approval", rules=stricter, runbook=page).data["needed"] == (3 if risk == "high" else 1)
     token_without_person = run(via="cli", requested_by="ci")
     if risk != "low":
         assert verdict("approval", rules=BY_RISK, runbook=page, run=token_without_person) == "ask"

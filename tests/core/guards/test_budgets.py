@@ -248,6 +248,15 @@ def test_a_rollback_waits_only_for_what_is_unknown_about_its_own_target() -> Non
     assert verdict("unknown", run=rolling, runs=(acted(2, DAY, "unknown", target=TARGET),)) == "deny"
 
 
+def test_a_run_that_takes_too_long_begins_no_further_step() -> None:
+    late = run(state="executing", acted_at=NOW - 15 * MINUTE)
+    result = answer("unknown", run=late)
+    assert result.reason == "the run began 15m ago: after 15m it begins no further step"
+    assert (result.verdict, result.retry_at) == ("deny", 0)
+    assert verdict("unknown", run=msgspec.structs.replace(late, rolling=True)) == "allow"
+    assert verdict("unknown", run=msgspec.structs.replace(late, acted_at=late.acted_at + 1)) == "allow"
+
+
 def test_the_default_budgets() -> None:
     rules = GuardRules()
     assert (rules.attempts_per_episode, rules.attempts_per_target, rules.attempts_within) == (2, 3, DAY)
