@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from responder.core.decide import decide, decide_timer
 from responder.core.draft import Decision
-from responder.core.messages import Body, Deliver, DeliveryEnded, Input, RulesLoaded, Started
+from responder.core.messages import Body, Deliver, DeliveryEnded, Input, RulesLoaded, Show, Started
 from responder.core.model import Nanoseconds
 from responder.core.rules import Ruleset
 from responder.core.state import State
@@ -82,6 +82,6 @@ class Course:
         self._endings += [
             DeliveryEnded(effect.notification.row, "delivered", attempts=1)
             for effect in decision.effects
-            if isinstance(effect, Deliver)
+            if isinstance(effect, Deliver | Show)
         ]
         self._taken(decision, at)

@@ -31,6 +31,7 @@ TOLD: Final = frozenset(get_args(ToldReason))
 NOT_TOLD: Final = frozenset(
     {
         "silence",
+        "held",
         "inhibition",
         "mute_time_interval",
         "active_time_interval",

@@ -216,3 +216,32 @@ def test_alertmanagers_faults_on_request() -> None:
     text = TESTS.replace("until: 10m", "until: 1h").replace("[A, {pod: '1'}]}", "[{pod: '1'}, {pod: '2'}]}")
     Path("rules/tests/a.yaml").write_text(text)
     assert run("test", "--compatibility", "alertmanager").exit_code == 0
+
+
+def test_the_example_of_the_page_is_one_that_the_shipped_rules_pass(rules: Path) -> None:
+    page = (ROOT / "docs" / "rule-tests.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```\n")[0]
+    assert example.startswith("rules: ..")
+    shutil.copy(ROOT / "rules" / "routing.yaml", "rules/routing.yaml")
+    Path("rules/tests/a.yaml").write_text(example)
+    assert run("test", rules / "rules" / "tests" / "a.yaml").exit_code == 0
+
+
+@pytest.mark.usefixtures("rules")
+def test_the_failure_that_the_page_shows_is_what_is_printed() -> None:
+    page = (ROOT / "docs" / "rule-tests.md").read_text()
+    shown = page.partition("```text\n")[2].partition("```\n")[0].splitlines()
+    Path("rules/routing.yaml").write_text(
+        "route:\n  receiver: chat\n"
+        "  routes: [{receiver: db, group_wait: 1m, continue: true}, {receiver: chat}]\n"
+        "receivers:\n  - {name: chat, slack_configs: [{channel: x}]}\n"
+        "  - {name: db, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}\n"
+    )
+    Path("rules/tests/a.yaml").unlink()
+    test = (
+        "  - name: the database team hears of its alerts\n    until: 10m\n    alerts:\n"
+        "      - labels: {alertname: Full, team: db}\n    expect:\n"
+        "      - {at: 30s, receiver: db, reason: first_notification, firing: [Full]}\n"
+    )
+    Path("rules/tests/promises.yaml").write_text("tests:\n" + "\n" * 10 + test)
+    assert run("test").stdout.splitlines()[:-1] == shown
