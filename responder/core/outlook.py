@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from responder.core import flush, ledger, verdicts
+from responder.core import acknowledging, flush, ledger, verdicts
 from responder.core.addressing import addressees
 from responder.core.draft import Draft
 from responder.core.messages import Closed, Event, Owed
@@ -135,6 +135,9 @@ def _of_group(draft: Draft, group: Group, route: Route, alert: Alert) -> Iterato
         verb = "end" if verdicts.group_verdict(draft, route) else "begin to hide it"
         names = ", ".join((*route.active_time_intervals, *route.mute_time_intervals))
         yield Coming(change, "intervals", f"time intervals {verb} ({names})", group.id)
+    if group.acknowledged and group.acknowledged.until:
+        detail = f"{group.acknowledged.by} had taken it on until then"
+        yield Coming(group.acknowledged.until, "acknowledgement_ends", detail, group.id)
     yield from _looks(draft, group, route, alert)
 
 
@@ -180,7 +183,9 @@ class _Ahead:
         seen = flush.look(draft, self._route, renewed)
         # Whoever inhibits goes on to, if its sender renews it.
         seen.verdicts.update({a: v for a, v in self._now.verdicts.items() if v.reason == "inhibition"})
-        self._group = flush.tell(draft, self._group, seen)
+        group = acknowledging.review(draft, self._group, seen.firing)
+        # Whom it is escalated to hears of it once.
+        self._group = msgspec.structs.replace(flush.tell(draft, group, seen), escalate=())
         self._deliver(at)
         self._wake_at = flush.wake_at(draft, self._group, seen)
         verdict = seen.verdicts.get(self._alert.id) if self._alert.id in firing else None
@@ -216,6 +221,8 @@ def _choices_of_group(draft: Draft, group: Group, route: Route) -> Iterator[Choi
     if whole:
         of = route.mutes_of if whole.reason == "mute_time_interval" else route.actives_of
         yield Choice(f"change {whole.reason}s {whole.by} of the route at {of or route.place or route.id}")
+    if group.acknowledged:
+        yield Choice("give it back, and repeats are told again", f"responder unack {group.incident}")
     for to in addressees(draft.ruleset, group):
         dead = draft.state.dead_of.get((group.id, to.integration.id))
         if dead:

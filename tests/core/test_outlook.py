@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from responder.core import outlook
 from responder.core.intervalparse import parse_interval
 from responder.core.matching import parse_matchers
-from responder.core.messages import BreakerTurned, CreateSilence
+from responder.core.messages import Acknowledge, BreakerTurned, CreateSilence
 from responder.core.model import HOUR, MINUTE, SECOND, Nanoseconds, parse_duration
 from responder.core.rules import Compatibility, Receiver, Ruleset
 from responder.core.suppression import Maintenance, Suppression
@@ -65,6 +65,32 @@ def test_the_next_look_tells_and_then_it_is_repeated() -> None:
             (TIMERS, ""),
             ("keep it quiet for a while", "responder silence add MATCHER... --comment WHY"),
         ]
+
+
+def test_what_somebody_took_on_is_repeated_when_their_time_is_over() -> None:
+    with Timeline(rules(repeat="10m")) as t:
+        t.post(firing("A")).at("1m").skip()
+        (group,) = t.state.groups.values()
+        t.give(Acknowledge((group.incident,), until=t.now + 30 * MINUTE), "ann")
+        assert coming(t) == [
+            ("5m30s", "its group is looked at: nothing of it is news"),
+            ("10m30s", "team is not told (repeat): acknowledged ann"),
+            ("20m30s", "team is not told (repeat): acknowledged ann"),
+            ("30m30s", "team is not told (repeat): acknowledged ann"),
+            ("31m0s", "ann had taken it on until then"),
+            ("31m0s", "team is told (repeat)"),
+            STALE,
+        ]
+        assert choices(t)[0] == (
+            "give it back, and repeats are told again",
+            f"responder unack {group.incident}",
+        )
+        t.at("32m").expect(
+            "10m30s team repeat +A = suppressed acknowledged",
+            "20m30s team repeat +A = suppressed acknowledged",
+            "30m30s team repeat +A = suppressed acknowledged",
+            "31m team repeat +A",
+        )
 
 
 def test_what_a_silence_hides_is_told_at_its_end() -> None:
