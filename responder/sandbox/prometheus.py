@@ -1,7 +1,8 @@
 """A stand-in for Prometheus that knows two kinds of queries: which alerts fire, and what restarts.
 
 The sandbox and tests mount it beside the clusters that it looks at, and tell it which alerts there
-are. Whatever else is asked is `bad_data`, so that nobody takes it for the real one.
+are, or under which rule restarts are one. Whatever else is asked is `bad_data`, so that nobody takes it
+for the real one.
 """
 
 import json
@@ -9,13 +10,14 @@ import operator
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from aiohttp import web
 
 from responder.clock import Clock
 from responder.core.matching import Matcher, MatcherError, Op, all_match
-from responder.core.model import MINUTE, SECOND, Nanoseconds, parse_duration, parse_time
+from responder.core.model import HOUR, MINUTE, SECOND, Nanoseconds, parse_duration, parse_time
 from responder.errors import UsageError
 from responder.sandbox.kubernetes.cluster import Cluster
 
@@ -25,9 +27,11 @@ Series: TypeAlias = dict[str, str]
 
 _SELECTOR: Final = r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*\{(?P<matchers>.*)\}"
 _ALERTS: Final = re.compile(_SELECTOR)
-_INCREASE: Final = re.compile(
-    rf"increase\s*\(\s*{_SELECTOR}\s*\[(?P<range>[0-9a-z]+)\]\s*\)"
-    r"(\s*(?P<how>==|!=|<=|>=|<|>)\s*(?P<bound>[0-9]+(\.[0-9]+)?))?"
+_COMPARED: Final = r"(\s*(?P<how>==|!=|<=|>=|<|>)\s*(?P<bound>[0-9]+(\.[0-9]+)?))?"
+_INCREASED: Final = rf"increase\s*\(\s*{_SELECTOR}\s*\[(?P<range>[0-9a-z]+)\]\s*\)"
+_INCREASE: Final = re.compile(_INCREASED + _COMPARED)
+_SUM: Final = re.compile(
+    rf"sum\s*\(\s*{_INCREASED}\s+and\s+(?P<there>(?P=name)\s*\{{(?P=matchers)\}})\s*\){_COMPARED}"
 )
 _MATCHER: Final = re.compile(
     r'\s*(?P<label>[a-zA-Z_][a-zA-Z0-9_]*)\s*(?P<how>=~|!~|!=|=)\s*(?P<value>"(\\.|[^"\\])*")\s*(?P<more>,|$)'
@@ -53,12 +57,26 @@ class Sample(NamedTuple):
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class RestartRule:
+    """An alerting rule: it fires for each Deployment whose pods restarted more often than `above` `within` a time.
+
+    Pods that are gone do not count. Its labels: `alertname`, `severity`, the Deployment's cluster, namespace and name (this as `service` too).
+    """
+
+    alertname: str
+    severity: str
+    above: int = 5
+    within: Nanoseconds = HOUR
+
+
 class Prometheus:
     """It looks at the clusters, and at `alerts`: each a set of labels, `alertname` among them."""
 
     def __init__(self, clock: Clock, *clusters: Cluster) -> None:
         """No alert is there."""
         self.alerts: list[Series] = []
+        self.rules: list[RestartRule] = []
         self.queries: deque[str] = deque(maxlen=1_000)
         self._clusters = clusters
         self._clock = clock
@@ -72,6 +90,23 @@ class Prometheus:
         """Let those alerts end that have these labels."""
         wanted = {"alertname": alertname, **labels}.items()
         self.alerts[:] = [alert for alert in self.alerts if not wanted <= alert.items()]
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The names of those that it looks at."""
+        return tuple(cluster.name for cluster in self._clusters)
+
+    def firing(self) -> list[Series]:
+        """The alerts that there are by `alerts` and by `rules`."""
+        return self.alerts + [alert for rule in self.rules for alert in self._by(rule)]
+
+    def _by(self, rule: RestartRule) -> list[Series]:
+        fixed = {"alertname": rule.alertname, "alertstate": "firing", "severity": rule.severity}
+        return [
+            {**fixed, **sample.series, "service": sample.series["deployment"]}
+            for sample in self._restarts([], rule.within, present=True)
+            if sample.value > rule.above
+        ]
 
     def fault(self, kind: str, times: int = 1) -> None:
         """Let the next queries go wrong: `503`, `bad_json`, or `reset`. Raises UsageError."""
@@ -87,10 +122,14 @@ class Prometheus:
     def ask(self, query: str) -> list[Sample]:
         """What the query selects now. Raises BadQuery."""
         text = query.strip()
-        if found := _INCREASE.fullmatch(text):
+        summed = _SUM.fullmatch(text)
+        if found := summed or _INCREASE.fullmatch(text):
             if found["name"] != RESTARTS:
                 raise BadQuery(f"of increase this stand-in knows {RESTARTS} alone")
-            samples = self._restarts(_matchers(found["matchers"]), _duration(found["range"]))
+            matchers, within = _matchers(found["matchers"]), _duration(found["range"])
+            samples = self._restarts(matchers, within, present=summed is not None)
+            if summed and samples:
+                samples = [Sample({}, sum(sample.value for sample in samples))]
             if how := found["how"]:
                 bound = float(found["bound"])
                 samples = [sample for sample in samples if _COMPARE[how](sample.value, bound)]
@@ -99,20 +138,23 @@ class Prometheus:
         if not found or found["name"] != "ALERTS":
             raise BadQuery(
                 f"parse error: this stand-in knows ALERTS{{...}} and increase({RESTARTS}{{...}}[5m]) alone, "
-                "the latter with or without a comparison"
+                "the latter with or without a comparison, or as sum(increase(X[5m]) and X)"
             )
         matchers = _matchers(found["matchers"])
-        firing = [{"__name__": "ALERTS", **alert} for alert in self.alerts]
+        firing = [{"__name__": "ALERTS", **alert} for alert in self.firing()]
         return [Sample(series, 1) for series in firing if all_match(matchers, series)]
 
-    def _restarts(self, matchers: list[Matcher], within: Nanoseconds) -> list[Sample]:
+    def _restarts(
+        self, matchers: list[Matcher], within: Nanoseconds, *, present: bool = False
+    ) -> list[Sample]:
+        """By Deployment. `present`: of the pods that are there now alone."""
         samples = []
         for cluster in self._clusters:
             for deployment in cluster.objects("Deployment"):
                 namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
                 series = {"cluster": cluster.name, "deployment": name, "namespace": namespace}
                 if all_match(matchers, series):
-                    samples.append(Sample(series, cluster.crashed(namespace, name, within)))
+                    samples.append(Sample(series, cluster.crashed(namespace, name, within, present=present)))
         return samples
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:

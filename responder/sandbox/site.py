@@ -72,6 +72,7 @@ class Site:
         self._standins.slack.add_routes(app)
         self._standins.pagerduty.add_routes(app)
         self._standins.hooks.add_routes(app)
+        self._standins.prometheus.add_routes(app)
         if self._standins.people is not None:
             self._standins.people.add_routes(app)
             app.router.add_post("/slack/type", self._type)
