@@ -19,6 +19,7 @@ from responder.clock import SystemClock
 from responder.errors import ResponderError, UsageError
 from responder.sandbox.alertmanager import Alertmanager
 from responder.sandbox.client import Client
+from responder.sandbox.clusterview import crash_line
 from responder.sandbox.kubernetes import kubeconfig
 from responder.sandbox.kubernetes.platform import furnish
 from responder.sandbox.newcomer import (
@@ -137,7 +138,7 @@ class _House:
             tell("heading", f"Responder is listening on {self._url}.")
             tell(
                 "said",
-                f"In a browser, {self._site.url} shows Slack, PagerDuty and mail: stand-ins on this machine.",
+                f"In a browser, {self._site.url} shows Slack, PagerDuty, mail, the cluster: all stand-ins.",
             )
             async with Client(self._url, badges, self._clock) as client, asyncio.TaskGroup() as tasks:
                 told = Alertmanager(
@@ -189,7 +190,7 @@ class _House:
     def _say_where_to_look(self) -> None:
         tell, program, site = self._terminal.tell, _program(), self._site.url
         tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._token_file}.")
-        tell("said", "In a browser, what arrived, as people see it:")
+        tell("said", "In a browser, what arrived, as people see it, and the cluster:")
         for path in PAGES:
             tell("paste", f"{site}{path}")
         tell(
@@ -197,13 +198,21 @@ class _House:
             "Send a critical alert of your own. It is told after 2 s, every minute, and is over after 5:",
         )
         tell("paste", self._curl)
+        tell("said", "In Slack, type under a channel:")
+        tell("paste", "/ack MyFirstAlert")
+        tell("paste", "/runbook list")
+        if self._places.kubeconfig is not None:
+            tell("paste", "/runbook run pod-restarts namespace=shop deployment=cart")
+            tell(
+                "said", "Let pods crash. The run waits for your yes, unless one of the last minute's helped:"
+            )
+            tell("paste", crash_line(self._standins.cluster))
+            tell("paste", self._command("runs"))
+            tell("paste", f"{program} runbook list")
         tell(
             "said", "Ask why it was told, what was owed to whom, what was decided, and whether that is whole:"
         )
-        tell(
-            "paste",
-            self._command("explain alertname=MyFirstAlert severity=critical service=shop"),
-        )
+        tell("paste", self._command("explain alertname=MyFirstAlert severity=critical service=shop"))
         for command in ("ledger", "audit list --limit 10", "audit verify", "doctor"):
             tell("paste", f"{program} {command} --config {self._config}")
         tell("said", "What arrives is shown here. Ctrl-C stops.")

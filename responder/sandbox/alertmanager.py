@@ -1,4 +1,4 @@
-"""The sandbox's Alertmanager: it tells the service which of Prometheus' alerts begin and end.
+"""The sandbox's Alertmanager: it tells the service which alerts of Prometheus' rules begin and end.
 
 `cli.sandbox` runs it beside the stand-ins. It keeps nothing: what an earlier one left firing, it asks
 the service for. It decides nothing and knows no routes.
@@ -49,7 +49,7 @@ class Alertmanager:
     async def look(self) -> None:
         """Say what has begun and what has ended since the last look. Raises Refused."""
         now = self._clock.now()
-        firing = {_key(alert) for alert in self._prometheus.firing() if alert["alertstate"] == "firing"}
+        firing = {_key(alert) for alert in self._prometheus.by_rules()}
         for key in sorted(firing - self._began.keys()):
             await self._say(key, now, 0)
             self._began[key] = now

@@ -59,9 +59,10 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RestartRule:
-    """An alerting rule: it fires for each Deployment whose pods restarted more often than `above` `within` a time.
+    """An alerting rule: it fires for each Deployment whose pods restart more than `above` times in a time.
 
-    Pods that are gone do not count. Its labels: `alertname`, `severity`, the Deployment's cluster, namespace and name (this as `service` too).
+    Pods that are gone do not count. Its labels: `alertname`, `severity`, and the Deployment's cluster,
+    namespace and name (this as `service` too).
     """
 
     alertname: str
@@ -96,9 +97,9 @@ class Prometheus:
         """The names of those that it looks at."""
         return tuple(cluster.name for cluster in self._clusters)
 
-    def firing(self) -> list[Series]:
-        """The alerts that there are by `alerts` and by `rules`."""
-        return self.alerts + [alert for rule in self.rules for alert in self._by(rule)]
+    def by_rules(self) -> list[Series]:
+        """The alerts that fire by `rules`."""
+        return [alert for rule in self.rules for alert in self._by(rule)]
 
     def _by(self, rule: RestartRule) -> list[Series]:
         fixed = {"alertname": rule.alertname, "alertstate": "firing", "severity": rule.severity}
@@ -141,7 +142,7 @@ class Prometheus:
                 "the latter with or without a comparison, or as sum(increase(X[5m]) and X)"
             )
         matchers = _matchers(found["matchers"])
-        firing = [{"__name__": "ALERTS", **alert} for alert in self.firing()]
+        firing = [{"__name__": "ALERTS", **alert} for alert in (*self.alerts, *self.by_rules())]
         return [Sample(series, 1) for series in firing if all_match(matchers, series)]
 
     def _restarts(

@@ -101,9 +101,9 @@ class Site:
         return await _done(people.press(asked.user, asked.channel, asked.ts, asked.action, asked.value))
 
     async def _page(self, request: web.Request) -> web.Response:
-        tag = f'"{self._run}-{self._standins.count}"'
+        tag = f'"{self._run}-{self._standins.count}-{self._standins.cluster.version}"'
         headers = {**_HEADERS, "ETag": tag}
-        # The script asks every second: nothing is rendered until something has arrived.
+        # The script asks every second: nothing is rendered until something has happened.
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers=headers)
         text = page.render(request.path, self._standins, self._curl, request.query.get("as", ""))

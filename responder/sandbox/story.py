@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from responder.core.model import SECOND, Labels, Nanoseconds, label, labels_from
+from responder.core.model import Labels, Nanoseconds, label, labels_from
 from responder.sandbox.client import Said
 from responder.sandbox.mending import Mending
 from responder.sandbox.stage import LOOK_AGAIN, PATIENCE, Stage, StoryStopped, where
