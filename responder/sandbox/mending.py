@@ -41,7 +41,6 @@ class Mending:
 
     async def tell(self) -> None:
         """Tell it. Raises StoryStopped or Refused."""
-        await self._settle_an_earlier_one()
         self._tell("heading", "6. The pods of the shop's checkout crash. There is a runbook for that.")
         if not await self._mend("checkout"):
             return
@@ -49,8 +48,8 @@ class Mending:
         await self._sign()
         await self._mend("payments")
 
-    async def _settle_an_earlier_one(self) -> None:
-        """A run that was cut short acted in a cluster that is gone: only a person can say so."""
+    async def settle_earlier_ones(self) -> None:
+        """A run that was cut short acted in a cluster that is gone, as only a person can say. Raises Refused."""
         unknown = [("state", "unknown"), ("runbook", RUNBOOK)]
         for run in await self._client.get("/api/v1/runs", unknown):
             if (run["target"] or {}).get("cluster") == CLUSTER:

@@ -45,6 +45,8 @@ class Story:
     async def run(self) -> None:
         """Tell it. Raises StoryStopped or Refused."""
         await self._end_an_earlier_one()
+        if self._mending is not None:
+            await self._mending.settle_earlier_ones()
         backup = self._alert("BackupTooOld", "warning", "shop")
         critical, warning = (
             self._alert("HighErrorRate", severity, "machine-native-ops")
