@@ -33,7 +33,8 @@ check peers .ci/peers.sh
 check lint lint
 check types $bin/mypy
 check contracts contracts
-check tests $bin/pytest
+# Files go whole to one of as many workers as there are processors: what a file shares it shares still.
+check tests $bin/pytest --numprocesses=auto --dist=loadfile
 
 if [ -n "$failed" ]; then
     echo "failed:$failed"

@@ -42,7 +42,7 @@ from responder.web.api import Api
 from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
 from responder.web.intake import Intake
-from responder.web.slack import SlackEntrance
+from responder.web.slack import Desk, Envelopes, SlackEntrance
 
 if TYPE_CHECKING:
     from responder.actions.worker import Acts
@@ -84,7 +84,7 @@ class Service:
                 settings.external_url,
                 loaded.ruleset.mends,
                 self.clock,
-                pressable=_hears_slack(settings) is not None,
+                pressable=_hears_slack(settings.slack),
             )
             undo.push_async_callback(senders.close)
             self.delivery = Delivery(
@@ -181,23 +181,24 @@ class Service:
         return Acts(self.settings, self.clock, ExecutionStore(self.database), self.engine.answer)
 
     def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
-        """What Slack may call, where a signing secret is configured."""
-        settings = self.settings
-        slack = _hears_slack(settings)
-        if slack is None or slack.signing_secret_file is None:
+        """What hears of Slack's commands and buttons: our connection, the paths that it calls, or nothing."""
+        slack = self.settings.slack
+        if slack is None or not _hears_slack(slack):
             return None
-        secrets = _signing_secrets(slack.signing_secret_file)
-        entrance = SlackEntrance(
-            self.engine,
-            self.database,
-            self.clock,
-            self.metrics,
-            slack.api_url,
-            lambda: secrets,
-            lambda: settings.people,
-        )
-        undo.push_async_callback(entrance.stop)
-        return entrance
+        desk = Desk(self.engine, self.clock, slack.api_url, lambda: self.settings.people)
+        undo.push_async_callback(desk.stop)
+        if slack.app_token_file:
+            from responder.notify.slacksocket import Socket
+
+            [token] = _secrets(slack.app_token_file, "slack.app_token_file", 1)
+            envelopes = Envelopes(desk, self.database, self.clock, self.metrics)
+            socket = Socket(token, slack.api_url, self.clock, envelopes.take)
+            undo.push_async_callback(socket.stop)
+            socket.start()
+        if not slack.signing_secret_file:
+            return None
+        signing = _secrets(slack.signing_secret_file, "slack.signing_secret_file", 2)
+        return SlackEntrance(desk, self.database, self.clock, self.metrics, lambda: signing)
 
     # -- rules ----------------------------------------------------------------------------
 
@@ -320,20 +321,22 @@ def _tokens(settings: Settings) -> list[KnownToken] | None:
     return known
 
 
-def _hears_slack(settings: Settings) -> Slack | None:
-    """Slack's settings, if they say how to know that it is Slack who calls."""
-    return settings.slack if settings.slack and settings.slack.signing_secret_file else None
+def _hears_slack(slack: Slack | None) -> bool:
+    """Whether somebody hears of it when a button is pressed."""
+    return slack is not None and bool(slack.signing_secret_file or slack.app_token_file)
 
 
-def _signing_secrets(path: Path) -> tuple[Secret, ...]:
-    """One, or two while they are rotated, each on its line. Raises UsageError."""
+def _secrets(path: Path, key: str, most: int) -> tuple[Secret, ...]:
+    """The secrets in a file, each on its line: one, or two while they are rotated. Raises UsageError."""
     try:
         found = tuple(Secret(line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"slack.signing_secret_file: {path} cannot be read: {why}") from None
-    if not 0 < len(found) <= 2:
-        raise UsageError(f"slack.signing_secret_file: {path} must hold one secret, or two while they change")
+        raise UsageError(f"{key}: {path} cannot be read: {why}") from None
+    if not 0 < len(found) <= most:
+        raise UsageError(
+            f"{key}: {path} must hold one secret" + (", or two while they change" if most > 1 else "")
+        )
     return found
 
 

@@ -36,12 +36,16 @@ class Verification:
         return Verified(asked.run, asked.lap, ok, "; ".join(text for _, text in found)[:_LONGEST])
 
     async def _block(self, asked: VerifyRun, block: Verify) -> tuple[bool | None, str]:
-        """`good` answers in a row, one `every`, `within` a time that begins after `settle`."""
+        """`good` answers in a row, one `every`, `within` a time that begins after `settle`.
+
+        A page can ask for more good answers, and for a longer wait before the first, not for less.
+        """
         rules = asked.rules
-        every, within = block.every or rules.every, block.within or rules.within
-        wanted, in_row, probes = block.good or rules.good, 0, 0
+        wanted, in_row, probes = max(block.good, rules.good), 0, 0
+        every = block.every or rules.every
+        within = max(block.within or rules.within, every * (wanted - 1))
         query = fill_query(block.query.text, asked.parameters)
-        await self._clock.sleep(block.settle or rules.settle)
+        await self._clock.sleep(max(block.settle, rules.settle))
         end = self._clock.monotonic() + within
         bad = False
         while True:

@@ -48,7 +48,7 @@ ACTIONS: Final[Mapping[str, ActionKind]] = {
             kinds=("Deployment",),
             risk="medium",
             family="restart",
-            summary="go back to the Deployment's previous revision",
+            summary="go back to the pods from before this run restarted them",
         ),
     )
 }

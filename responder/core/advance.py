@@ -10,9 +10,7 @@ import msgspec
 
 from responder.core.draft import Draft
 from responder.core.escalating import escalate
-from responder.core.freeze import Freeze
-from responder.core.freezing import active
-from responder.core.guardrules import VerifyRules
+from responder.core.guardrules import PATIENCE, VerifyRules
 from responder.core.judging import asks, denials, judge
 from responder.core.messages import (
     Execute,
@@ -26,7 +24,7 @@ from responder.core.messages import (
     Verified,
     VerifyRun,
 )
-from responder.core.model import MINUTE, SECOND, Nanoseconds, format_time
+from responder.core.model import SECOND, Nanoseconds, format_time
 from responder.core.plan import Plan, PlannedStep
 from responder.core.propose import (
     ANSWER_WAIT,
@@ -37,9 +35,6 @@ from responder.core.propose import (
 )
 from responder.core.run import Run, note
 from responder.core.runbook import Runbook
-
-PATIENCE: Final = 10 * MINUTE
-"""How long a run waits for what time alone will mend (its alert is too young, another one just began)."""
 
 NOT_AFTER: Final = 30 * SECOND
 """A step is not begun later than this after it was ordered."""
@@ -86,7 +81,7 @@ def gathered(draft: Draft, body: FactsGathered) -> None:
     if give_up_if_over(draft, run):
         return
     if body.plan is not None and run.rolling:
-        _roll(draft, run, body.plan)
+        _roll(draft, run, runbook, body.plan)
         return
     if body.plan is not None:
         if _is_void(run, body.plan):
@@ -242,7 +237,7 @@ def _order(draft: Draft, run: Run, step: PlannedStep) -> None:
 def execute(run: Run, step: PlannedStep) -> Execute:
     """The order to carry a step out, as it was recorded."""
     at = run.ordered_at
-    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook)
+    return Execute(run.number, run.id, run.lap, step, run.key, at, at + NOT_AFTER, run.runbook, run.rolling)
 
 
 def planned(run: Run) -> PlannedStep:
@@ -333,7 +328,7 @@ def next_step(draft: Draft, run: Run) -> None:
 def verify(draft: Draft, run: Run, runbook: Runbook) -> None:
     """Ask whether it helped."""
     rules = draft.ruleset.guards.verify
-    longest = max(_span(one.settle or rules.settle, one.within or rules.within) for one in runbook.verify)
+    longest = max(_span(max(one.settle, rules.settle), one.within or rules.within) for one in runbook.verify)
     run = msgspec.structs.replace(run, lap=run.lap + 1, due_at=draft.at + longest + _GRACE)
     draft.put_run(run)
     draft.effects.append(verifying(run, runbook, rules))
@@ -437,19 +432,15 @@ def _next_rolling(draft: Draft, run: Run) -> None:
         inspect(draft, msgspec.structs.replace(run, step=step), runbook)
 
 
-def _roll(draft: Draft, run: Run, plan: Plan) -> None:
-    """Taking back is exempt from every budget; a hard freeze stops it all the same."""
-    frozen = next((freeze for freeze in active(draft) if _stops(freeze, run)), None)
-    if frozen is not None:
-        rolled(draft, run, "rollback_failed", f"frozen by {frozen.by}: {frozen.reason}")
-        return
+def _roll(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
+    """Take back what was done, unless that is frozen hard, is not allowed, or would make it worse."""
     assert run.plan is not None
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, on_failure=plan.on_failure))
-    _order(draft, run, planned(run))
-
-
-def _stops(freeze: Freeze, run: Run) -> bool:
-    return freeze.hard and freeze.covers(run.runbook, frozenset({planned(run).action}), run.target)
+    run = judge(draft, run, runbook, "step")
+    if said := denials(run):
+        rolled(draft, run, "rollback_failed", f"{said[0].guard}: {said[0].reason}")
+    else:
+        _order(draft, run, planned(run))
 
 
 def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:

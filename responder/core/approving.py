@@ -8,6 +8,7 @@ import msgspec
 
 from responder.core.advance import applied, fail, stop
 from responder.core.draft import Draft
+from responder.core.judging import denials, judge
 from responder.core.messages import (
     Accepted,
     Approve,
@@ -19,6 +20,7 @@ from responder.core.messages import (
 )
 from responder.core.propose import (
     inspect,
+    refuse,
     shift,
 )
 from responder.core.run import Approval, Run, note
@@ -57,13 +59,18 @@ def approve(draft: Draft, actor: str, asked: Approve) -> Accepted | Declined:
     run = msgspec.structs.replace(run, approvals=(*run.approvals, given))
     have = len({one.person for one in run.approvals} | ({run.person} if run.person else set()))
     draft.events.append(RunApproved(run.id, asked.person, plan.hash, have, run.needed, asked.via))
+    runbook = draft.ruleset.runbooks.get(run.runbook)
+    if runbook is not None:
+        run = judge(draft, run, runbook, "approval")
+        if not all(one.retry_at for one in denials(run)):
+            run = refuse(draft, run)
+            return Declined(409, f"run {run.id} is denied all the same: {run.story[-1].text}")
     if have < run.needed:
         run = note(run, draft.at, f"approved: {have} of {run.needed} persons", asked.person)
         draft.put_run(run)
         draft.outdated.update(run.groups)
         return Accepted(f"{run.id}: {have} of {run.needed} persons have approved")
     run = shift(draft, run, "approved", "approved", by=asked.person)
-    runbook = draft.ruleset.runbooks.get(run.runbook)
     if runbook is None:
         stop(draft, run, "the runbook was taken away", "stale_plan")
         return Declined(409, f"run {run.id}: its runbook was taken away")

@@ -64,7 +64,8 @@ class GuardRules:
     `rate_*`: runs that acted, in an hour (or a day), of a runbook, for a service, of all.
     `together`: runs that act at once; `gap`: between two beginnings.
     `min_healthy` (share) and `min_healthy_count`: what must serve while the action goes on.
-    `approvals` by risk: persons in all. `expires`: how long an approval is waited for.
+    `approvals` by risk: persons in all. `expires`: how long an approval is waited for, and is good.
+    `run_timeout`: so long after its first step a run begins no other.
     """
 
     allow: tuple[Allowed, ...] = ()
@@ -97,9 +98,7 @@ class GuardRules:
     min_healthy_count: int = 2
     approvals: Mapping[Risk, int] = field(default_factory=lambda: {"low": 0, "medium": 1, "high": 2})
     expires: Nanoseconds = 15 * MINUTE
-    precondition_timeout: Nanoseconds = 10 * SECOND
     precondition_fresh: Nanoseconds = 5 * SECOND
-    step_timeout: Nanoseconds = 60 * SECOND
     run_timeout: Nanoseconds = 15 * MINUTE
     failures_in_row: int = 2
     failures_of_ten: int = 3

@@ -14,7 +14,7 @@ from responder.core.guards import Situation, When, effective_mode, evaluate
 from responder.core.messages import RunJudged
 from responder.core.model import Alert
 from responder.core.run import GuardResult, Run
-from responder.core.runbook import Runbook
+from responder.core.runbook import Runbook, greater
 
 REASONS: Final = {"freeze": "frozen"}
 """The word for a run's end where it is not the guard's name."""
@@ -66,7 +66,7 @@ def judge(draft: Draft, run: Run, runbook: Runbook, when: When, problems: tuple[
     mode, _ = effective_mode(seen)
     named = f"step {run.step + 1}" if when == "step" else when
     draft.events.append(RunJudged(run.id, named, run.plan.hash if run.plan else "", list(said)))
-    risk = run.plan.risk if run.plan else runbook.risk
+    risk = greater([runbook.risk, run.plan.risk] if run.plan else [runbook.risk])
     needed = max((one.approvals for one in said), default=0)
     return msgspec.structs.replace(run, verdicts=said, mode=mode, risk=risk, needed=max(needed, run.needed))
 

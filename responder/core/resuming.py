@@ -7,7 +7,6 @@ import msgspec
 
 from responder.core.advance import (
     MOST_LAPS,
-    PATIENCE,
     ask_again,
     execute,
     look_again,
@@ -21,6 +20,7 @@ from responder.core.advance import (
     verifying,
 )
 from responder.core.draft import Draft
+from responder.core.guardrules import PATIENCE
 from responder.core.judging import denials
 from responder.core.messages import (
     Act,

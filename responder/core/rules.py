@@ -28,6 +28,7 @@ class Integration:
     `destination` names what is paced and what breaks as one (scheme and host, a channel); no secret.
     `settings` is `notify`'s own; the core never looks inside.
     `supported` False: an integration that we lack; what it is owed ends `dead(unsupported)`.
+    `shows`: what it told can be brought up to date in its place, as who took an incident on.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Integration:
     settings: Any = None
     max_alerts: int = 0
     supported: bool = True
+    shows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

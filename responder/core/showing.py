@@ -23,14 +23,14 @@ def settle(draft: Draft) -> None:
             continue
         for to in addressees(draft.ruleset, group):
             told = draft.told(group_id, to.integration.id)
-            if told.told.at or told.head:
+            if to.integration.shows and (told.told.at or told.head):
                 told = msgspec.structs.replace(told, outdated=True)
                 draft.put_told(group_id, to.integration.id, refresh(draft, group, to, told))
 
 
 def refresh(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
     """Order that a place is brought up to date if it must be and nothing is on its way there."""
-    if not told.outdated or told.showing or told.head or not told.told.at or not to.integration.supported:
+    if not told.outdated or told.showing or told.head or not told.told.at:
         return told
     told = msgspec.structs.replace(told, outdated=False, showing=draft.new_row_id())
     draft.effects.append(_show(draft, group, to, told))

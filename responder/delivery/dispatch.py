@@ -380,6 +380,10 @@ class Delivery:
         if state == "delivered":
             self._count(entry, "delivered")
         self._reports.put(row, ending)
+        if entry.order.notification.update:
+            level = _log.debug if state == "delivered" else _log.warning
+            level("place_updated", **_names(entry), state=state, reason=reason, detail=detail)
+            return
         level = _log.error if state == "dead" else _log.info
         level(f"notification_{state}", **_names(entry), reason=reason, detail=detail, attempts=attempts)
 
@@ -408,6 +412,8 @@ class Delivery:
 
     def _count(self, entry: Entry, outcome: str) -> None:
         order = entry.order
+        if order.notification.update:
+            return  # nothing that is owed
         self._outcomes[order.integration.kind, order.notification.receiver, outcome] += 1
 
     def _claim_writes(self, batch: Mapping[int, Entry]) -> Writes[int]:

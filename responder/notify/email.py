@@ -54,8 +54,6 @@ class EmailSender:
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Send the mail, within `time_for` it."""
-        if notification.update:
-            return Delivered(notification.shown)  # a mail that was sent stays as it is
         rest = read_receipt(attempt.receipt).rest
         recipients = rest or self._settings.to
         topic = read_receipt(notification.receipt).subject or topic_of(notification)

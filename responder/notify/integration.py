@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from responder.clock import Clock, SystemClock
 from responder.core.model import Nanoseconds
-from responder.core.notification import Attempt, Delivered, Notification, Outcome, Rejected
+from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration
 from responder.notify.http import Http
 from responder.notify.threads import Threads
@@ -119,7 +119,5 @@ class Unsupported:
         self._kind = kind
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
-        """Reject; of an update nobody is to hear."""
-        if notification.update:
-            return Delivered(notification.shown)
+        """Reject."""
         return Rejected("unsupported", f"Responder has no {self._kind} integration")

@@ -90,7 +90,7 @@ class Cards:
         `threaded`: the incident's message is still there, and its thread takes the cards.
         """
         known = dict(read(notification.shown)) | self._posted.get(notification.incident, {})
-        wanted = [run for run in notification.runs if _worth_a_card(run)]
+        wanted = [run for run in notification.runs if _worth_a_card(run)][-KEPT:]
         if (attempt.maybe_told or attempt.number > 1) and any(run.id not in known for run in wanted):
             known = await self._found(place, call) | known
         for run in wanted:

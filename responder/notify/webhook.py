@@ -70,8 +70,6 @@ class WebhookSender:
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
-        if notification.update:
-            return Delivered(notification.shown)  # a payload tells of alerts, and there are no news of them
         limit = self._settings.timeout or attempt.within
         body = await self._render(notification)
         progress = Progress()

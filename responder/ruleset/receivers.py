@@ -150,6 +150,7 @@ def _integration(node: Node, kind: Kind, defaults: Defaults, reading: Reading) -
         settings=reached.settings if supported and reading.withheld == withheld else None,
         max_alerts=fields.read("max_alerts", whole, 0) if kind.name == "webhook" else 0,
         supported=supported,
+        shows=supported and kind.name in ("slack", "pagerduty"),
     )
 
 

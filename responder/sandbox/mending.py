@@ -49,7 +49,7 @@ class Mending:
         await self._mend("payments")
 
     async def settle_earlier_ones(self) -> None:
-        """A run that was cut short acted in a cluster that is gone, as only a person can say. Raises Refused."""
+        """What a run did in a cluster that is gone, only a person can say. Raises Refused."""
         unknown = [("state", "unknown"), ("runbook", RUNBOOK)]
         for run in await self._client.get("/api/v1/runs", unknown):
             if (run["target"] or {}).get("cluster") == CLUSTER:

@@ -1,15 +1,14 @@
 """A stand-in for Prometheus that knows two kinds of queries: which alerts fire, and what restarts.
 
 The sandbox and tests mount it beside the clusters that it looks at, and tell it which alerts there
-are, or under which rule restarts are one. Whatever else is asked is `bad_data`, so that nobody takes it
-for the real one.
+are. Whatever else is asked is `bad_data`, so that nobody takes it for the real one.
 """
 
 import json
 import operator
 import re
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -17,24 +16,27 @@ from aiohttp import web
 
 from responder.clock import Clock
 from responder.core.matching import Matcher, MatcherError, Op, all_match
-from responder.core.model import HOUR, MINUTE, SECOND, Nanoseconds, parse_duration, parse_time
+from responder.core.model import MINUTE, SECOND, Nanoseconds, parse_duration, parse_time
 from responder.errors import UsageError
 from responder.sandbox.kubernetes.cluster import Cluster
+from responder.sandbox.kubernetes.pods import workload_of
 
 RESTARTS: Final = "restarts_by_deployment"
 
 Series: TypeAlias = dict[str, str]
 
-_SELECTOR: Final = r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*\{(?P<matchers>.*)\}"
-_ALERTS: Final = re.compile(_SELECTOR)
-_COMPARED: Final = r"(\s*(?P<how>==|!=|<=|>=|<|>)\s*(?P<bound>[0-9]+(\.[0-9]+)?))?"
-_INCREASED: Final = rf"increase\s*\(\s*{_SELECTOR}\s*\[(?P<range>[0-9a-z]+)\]\s*\)"
-_INCREASE: Final = re.compile(_INCREASED + _COMPARED)
-_SUM: Final = re.compile(
-    rf"sum\s*\(\s*{_INCREASED}\s+and\s+(?P<there>(?P=name)\s*\{{(?P=matchers)\}})\s*\){_COMPARED}"
+_Key: TypeAlias = tuple[str, str, str, str, str]
+
+_QUOTED: Final = r'"(?:\\.|[^"\\])*"'
+_BRACES: Final = rf'\{{((?:{_QUOTED}|[^"{{}}])*)\}}'
+_ALERTS: Final = re.compile(rf"ALERTS\s*{_BRACES}")
+_INCREASE: Final = re.compile(
+    rf"increase\s*\(\s*{RESTARTS}\s*{_BRACES}\s*\[([0-9a-z]+)\]\s*\)(?:\s*and\s+{RESTARTS}\s*{_BRACES})?"
 )
+_SUM: Final = re.compile(r"sum\s*\((.*)\)", re.DOTALL)
+_COMPARISON: Final = re.compile(r"(.*\))\s*(==|!=|<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)", re.DOTALL)
 _MATCHER: Final = re.compile(
-    r'\s*(?P<label>[a-zA-Z_][a-zA-Z0-9_]*)\s*(?P<how>=~|!~|!=|=)\s*(?P<value>"(\\.|[^"\\])*")\s*(?P<more>,|$)'
+    rf"\s*(?P<label>[a-zA-Z_][a-zA-Z0-9_]*)\s*(?P<how>=~|!~|!=|=)\s*(?P<value>{_QUOTED})\s*(?:,|$)"
 )
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "==": operator.eq,
@@ -59,23 +61,27 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RestartRule:
-    """An alerting rule: it fires for each Deployment whose pods restart more than `above` times in a time.
+    """An alerting rule: it fires for a Deployment whose pods restarted more than `above` times `within` a time.
 
-    Pods that are gone do not count. Its labels: `alertname`, `severity`, and the Deployment's cluster,
-    namespace and name (this as `service` too).
+    Its labels: `alertname`, `severity`, the Deployment's cluster, namespace and name, this as `service` too.
     """
 
     alertname: str
     severity: str
     above: int = 5
-    within: Nanoseconds = HOUR
+    within: str = "1h"
 
 
 class Prometheus:
-    """It looks at the clusters, and at `alerts`: each a set of labels, `alertname` among them."""
+    """It looks at the clusters, and at `alerts`: each a set of labels, `alertname` among them.
 
-    def __init__(self, clock: Clock, *clusters: Cluster) -> None:
+    `every`: how often restarts are recorded. A pod must have been there twice before anything is said
+    of it; 0 (so it begins): at once.
+    """
+
+    def __init__(self, clock: Clock, *clusters: Cluster, every: Nanoseconds = 0) -> None:
         """No alert is there."""
+        self.every = every
         self.alerts: list[Series] = []
         self.rules: list[RestartRule] = []
         self.queries: deque[str] = deque(maxlen=1_000)
@@ -98,16 +104,19 @@ class Prometheus:
         return tuple(cluster.name for cluster in self._clusters)
 
     def by_rules(self) -> list[Series]:
-        """The alerts that fire by `rules`."""
+        """The alerts that fire by `rules`, by the same query as in rules/prometheus/."""
         return [alert for rule in self.rules for alert in self._by(rule)]
 
-    def _by(self, rule: RestartRule) -> list[Series]:
-        fixed = {"alertname": rule.alertname, "alertstate": "firing", "severity": rule.severity}
-        return [
-            {**fixed, **sample.series, "service": sample.series["deployment"]}
-            for sample in self._restarts([], rule.within, present=True)
-            if sample.value > rule.above
-        ]
+    def _by(self, rule: RestartRule) -> Iterator[Series]:
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for sample in self._increases(f"increase({RESTARTS}{{}}[{rule.within}]) and {RESTARTS}{{}}"):
+            series = sample.series
+            counted[series["cluster"], series["namespace"], series["deployment"]] += int(sample.value)
+        for (cluster, namespace, name), restarts in sorted(counted.items()):
+            if restarts > rule.above:
+                where = {"cluster": cluster, "namespace": namespace, "deployment": name, "service": name}
+                state = {"alertname": rule.alertname, "alertstate": "firing", "severity": rule.severity}
+                yield {**state, **where}
 
     def fault(self, kind: str, times: int = 1) -> None:
         """Let the next queries go wrong: `503`, `bad_json`, or `reset`. Raises UsageError."""
@@ -123,40 +132,55 @@ class Prometheus:
     def ask(self, query: str) -> list[Sample]:
         """What the query selects now. Raises BadQuery."""
         text = query.strip()
-        summed = _SUM.fullmatch(text)
-        if found := summed or _INCREASE.fullmatch(text):
-            if found["name"] != RESTARTS:
-                raise BadQuery(f"of increase this stand-in knows {RESTARTS} alone")
-            matchers, within = _matchers(found["matchers"]), _duration(found["range"])
-            samples = self._restarts(matchers, within, present=summed is not None)
-            if summed and samples:
-                samples = [Sample({}, sum(sample.value for sample in samples))]
-            if how := found["how"]:
-                bound = float(found["bound"])
-                samples = [sample for sample in samples if _COMPARE[how](sample.value, bound)]
-            return samples
-        found = _ALERTS.fullmatch(text)
-        if not found or found["name"] != "ALERTS":
-            raise BadQuery(
-                f"parse error: this stand-in knows ALERTS{{...}} and increase({RESTARTS}{{...}}[5m]) alone, "
-                "the latter with or without a comparison, or as sum(increase(X[5m]) and X)"
-            )
-        matchers = _matchers(found["matchers"])
-        firing = [{"__name__": "ALERTS", **alert} for alert in (*self.alerts, *self.by_rules())]
-        return [Sample(series, 1) for series in firing if all_match(matchers, series)]
+        if found := _ALERTS.fullmatch(text):
+            matchers = _matchers(found[1])
+            alerts = [{"__name__": "ALERTS", **alert} for alert in (*self.alerts, *self.by_rules())]
+            return [Sample(series, 1) for series in alerts if all_match(matchers, series)]
+        if found := _COMPARISON.fullmatch(text):
+            compare, bound = _COMPARE[found[2]], float(found[3])
+            return [sample for sample in self._vector(found[1]) if compare(sample.value, bound)]
+        return self._vector(text)
 
-    def _restarts(
-        self, matchers: list[Matcher], within: Nanoseconds, *, present: bool = False
-    ) -> list[Sample]:
-        """By Deployment. `present`: of the pods that are there now alone."""
-        samples = []
+    def _vector(self, text: str) -> list[Sample]:
+        """Increases, or their sum; of no series there is none."""
+        if found := _SUM.fullmatch(text):
+            parts = self._increases(found[1].strip())
+            return [Sample({}, sum(part.value for part in parts))] if parts else []
+        return self._increases(text)
+
+    def _increases(self, text: str) -> list[Sample]:
+        found = _INCREASE.fullmatch(text)
+        if not found:
+            raise BadQuery(
+                "parse error: this stand-in knows ALERTS{...} and "
+                f"increase({RESTARTS}{{...}}[5m]), the latter with or without `and {RESTARTS}{{...}}`, "
+                "sum() and a comparison with a number"
+            )
+        chosen, within = _matchers(found[1]), _duration(found[2])
+        there = self._containers()
+        present = _matchers(found[3] or "")
+        samples = {key: 0 for key in there if all_match(present, _series(key))}
         for cluster in self._clusters:
-            for deployment in cluster.objects("Deployment"):
-                namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-                series = {"cluster": cluster.name, "deployment": name, "namespace": namespace}
-                if all_match(matchers, series):
-                    samples.append(Sample(series, cluster.crashed(namespace, name, within, present=present)))
-        return samples
+            since = self._clock.monotonic() - within
+            for crash in cluster.crashes:
+                key = (cluster.name, crash.container, crash.workload, crash.namespace, crash.pod)
+                # A pod that has gone has restarts still, unless who asks wants those that are there.
+                if crash.at > since and (key in samples or found[3] is None):
+                    samples[key] = samples.get(key, 0) + 1
+        made = [Sample(_series(key), value) for key, value in sorted(samples.items())]
+        return [sample for sample in made if all_match(chosen, sample.series)]
+
+    def _containers(self) -> list[_Key]:
+        """Those of all pods of Deployments that are recorded twice by now: increase() needs two samples."""
+        now = self._clock.now()
+        recorded = now - now % self.every - self.every if self.every else now
+        return [
+            (cluster.name, container["name"], workload, pod["metadata"]["namespace"], pod["metadata"]["name"])
+            for cluster in self._clusters
+            for pod in cluster.objects("Pod")
+            if (workload := workload_of(pod)) and parse_time(pod["metadata"]["creationTimestamp"]) <= recorded
+            for container in pod["spec"]["containers"]
+        ]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         given: Any = request.query if request.method == "GET" else await request.post()
@@ -183,6 +207,11 @@ class Prometheus:
         at = now // 1_000_000 / 1_000
         result = [{"metric": sample.series, "value": [at, f"{sample.value:g}"]} for sample in samples]
         return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+
+def _series(key: _Key) -> Series:
+    """The labels of a container's restarts; increase() has taken the name away."""
+    return dict(zip(("cluster", "container", "deployment", "namespace", "pod"), key, strict=True))
 
 
 def _matchers(text: str) -> list[Matcher]:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from responder.clock import Clock
 from responder.sandbox.slackapi import TOKEN, Api, Arguments, Limited, MissingScope
+from responder.sandbox.slacklink import Link
 from responder.sandbox.slackroom import Channel, Message, Room
 from responder.sandbox.slackrules import Refused
 
@@ -60,8 +61,14 @@ class Slack:
         """What the bot may do; a test may take something away."""
         return self._api.scopes
 
+    @property
+    def link(self) -> Link:
+        """Socket Mode; its `place` is to be set once the stand-in listens."""
+        return self._api.link
+
     def add_routes(self, app: web.Application, prefix: str = "/slack") -> None:
-        """Serve `PREFIX/api/METHOD` and `PREFIX/services/...`."""
+        """Serve `PREFIX/api/METHOD`, `PREFIX/services/...` and Socket Mode's connections."""
+        self.link.add_routes(app, prefix)
         app.router.add_route("*", f"{prefix}/api/{{method}}", self._serve)
         app.router.add_post(f"{prefix}/services/{{path:.+}}", self._serve_hook)
         app.on_shutdown.append(self._released)

@@ -12,10 +12,12 @@ from typing import Any, Final, TypeAlias
 
 from responder.clock import Clock
 from responder.core.model import SECOND, Nanoseconds
+from responder.sandbox.slacklink import Link
 from responder.sandbox.slackroom import Channel, Message, Room
 from responder.sandbox.slackrules import POSTED_TEXT, Refused, check
 
 TOKEN: Final = "xoxb-sandbox-bot-token"  # noqa: S105 (opens this stand-in and nothing else)
+APP_TOKEN: Final = "xapp-sandbox-app-token"  # noqa: S105 (the same)
 
 SCOPES: Final = (
     "chat:write",
@@ -72,13 +74,17 @@ class _Bucket:
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """What a method takes, needs, and how often it may be called in a minute (0: no tier)."""
+    """What a method takes, needs, and how often it may be called in a minute (0: no tier).
+
+    `by_app`: it wants the app-level token.
+    """
 
     run: Callable[["Api", Arguments], dict[str, Any]]
     takes: frozenset[str]
     scope: str = ""
     tier: int = 0
     verbs: frozenset[str] = field(default_factory=lambda: frozenset({"POST"}))
+    by_app: bool = False
 
 
 class Api:
@@ -91,6 +97,7 @@ class Api:
         self.strict = strict
         self.scopes = set(SCOPES)
         self.hooks: dict[str, str] = {}
+        self.link = Link()
         self._buckets: dict[str, _Bucket] = {}
         self._clock = clock
 
@@ -101,8 +108,9 @@ class Api:
             raise Refused("unknown_method")
         if not token:
             raise Refused("not_authed")
-        if token != self.token:
-            raise Refused("invalid_auth")
+        if token != (APP_TOKEN if method.by_app else self.token):
+            known = token in (APP_TOKEN, self.token)
+            raise Refused("not_allowed_token_type" if known else "invalid_auth")
         if verb not in method.verbs:
             raise Refused("invalid_post_type" if verb == "POST" else "method_not_supported")
         if unknown := sorted(arguments.keys() - method.takes):
@@ -305,6 +313,9 @@ class Api:
             "bot_id": "B0RESPONDER",
         }
 
+    def _open(self, arguments: Arguments) -> dict[str, Any]:
+        return {"url": self.link.open()}
+
     def run_hook(self, path: str, arguments: Any) -> tuple[int, str]:
         """Status and text of an incoming webhook. Raises Refused and Limited."""
         if path not in self.hooks:
@@ -380,6 +391,7 @@ _HISTORY: Final = {"channel", "oldest", "latest", "inclusive", "include_all_meta
 _GET: Final = frozenset({"GET", "POST"})
 
 _METHODS: Final = {
+    "apps.connections.open": _Method(Api._open, frozenset(), "", 50, by_app=True),
     "auth.test": _Method(Api._test, frozenset(), verbs=_GET),
     "chat.delete": _Method(Api._delete, frozenset({"channel", "ts", "as_user"}), "chat:write", 50),
     "chat.getPermalink": _Method(Api._permalink, frozenset({"channel", "message_ts"}), verbs=_GET),

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import aiohttp
 from aiohttp import web
 
 from responder.clock import Clock
 from responder.core.model import MINUTE, SECOND, Nanoseconds
+from responder.sandbox.slacklink import Link
 from responder.sandbox.slackroom import Channel, Message, Room
 from responder.sandbox.slackrules import Refused, check
 
@@ -60,12 +61,18 @@ class NotThere(ValueError):
 class People:
     """Everybody in the workspace, in front of an app whose requests go to `url`."""
 
-    def __init__(self, room: Room, clock: Clock, url: str, signing_secret: str) -> None:
-        """`url`: where the service listens, without a path. `place`: where the stand-in itself does."""
+    def __init__(
+        self, room: Room, clock: Clock, url: str, signing_secret: str, link: Link | None = None
+    ) -> None:
+        """`url`: where the service listens, without a path; `link`: over which it is told instead.
+
+        `place`: where the stand-in itself listens.
+        """
         self._room = room
         self._clock = clock
         self._url = url
         self._secret = signing_secret
+        self._link = link
         self._later: dict[str, _Later] = {}
         self.place = ""
 
@@ -154,7 +161,9 @@ class People:
         return urlencode({"payload": json.dumps(payload)}).encode()
 
     async def send(self, path: str, body: bytes, at: Nanoseconds | None = None) -> Sent:
-        """A request to the service, signed now or as if it were `at`."""
+        """A request to the service, signed now or as if it were `at`; with a link an envelope instead."""
+        if self._link is not None:
+            return await self._over(self._link, path, body)
         stamp = str((self._clock.now() if at is None else at) // SECOND)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
@@ -163,6 +172,16 @@ class People:
             "X-Slack-Signature": self.sign(stamp, body),
         }
         return await self.deliver(path, body, headers)
+
+    async def _over(self, link: Link, path: str, body: bytes) -> Sent:
+        form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+        if path == "/slack/commands":
+            answer = await link.send("slash_commands", form)
+        else:
+            answer = await link.send("interactive", json.loads(form["payload"]))
+        if answer is None:
+            return Sent(0)
+        return Sent(200, json.dumps(answer["payload"]) if "payload" in answer else "")
 
     async def deliver(self, path: str, body: bytes, headers: dict[str, str]) -> Sent:
         """A request to the service with these headers and no others."""

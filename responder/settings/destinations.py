@@ -37,7 +37,7 @@ def _slack(fields: Fields, places: dict[str, Place]) -> Slack | None:
     slack = Slack(
         bot_token_file=_file(section, "bot_token_file", places),
         signing_secret_file=_file(section, "signing_secret_file", places),
-        app_token_file=_file(section, "app_token_file", places, used=False),
+        app_token_file=_file(section, "app_token_file", places),
         api_url=section.read("api_url", _web_api, Slack().api_url),
     )
     section.close()

@@ -5,6 +5,7 @@ that repeat them, and is asked everything that it can be asked.
 """
 
 import json
+import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from responder.core.catalogue import Secret
 from responder.sandbox import mailview, pagerview, slackview
+from responder.web.slack.signature import sign
 from tests.chaos.faults import QUICK
 from tests.peers.calls import call, wait_until
 from tests.peers.fixtures import StartResponder
@@ -39,6 +42,8 @@ CANARIES: Final = {
         "bot token",
         "slack app token",
         "slack hook",
+        "slack signing secret",
+        "slack app-level token",
         "routing key",
         "routing key in the rules",
         "smtp password",
@@ -129,7 +134,19 @@ def place(start_responder: StartResponder, sink: Sink, tmp_path: Path) -> Iterat
             for name, given in roles.items()
         ]
         tokens_file.write_text(yaml.safe_dump(entries))
-        config = {**people.config, "delivery": QUICK, "auth": {"tokens_file": str(tokens_file)}}
+        slack = {**people.config["slack"]}
+        for key, name, lead in (
+            ("signing_secret_file", "slack signing secret", ""),
+            ("app_token_file", "slack app-level token", "xapp-"),
+        ):
+            slack[key] = str(secrets / key)
+            (secrets / key).write_text(f"{lead}{CANARIES[name]}\n")
+        config = {
+            **people.config,
+            "slack": slack,
+            "delivery": QUICK,
+            "auth": {"tokens_file": str(tokens_file)},
+        }
         told = receivers(people, sink, tokens, secrets)
         own = sink.url.replace("/hook", "/own")
         responder = start_responder(routing(told, own), config, start=False)
@@ -283,6 +300,20 @@ def answers(place: Place) -> dict[str, bytes | str]:
     return {f"{path} {who}": place.ask(path, who).body for path in paths for who in ("reader", "stranger")}
 
 
+def slack_calls(place: Place) -> dict[str, bytes | str]:
+    """What Slack is answered, and whoever only says that they are Slack. Socket Mode's token is refused."""
+    body, stamp = b"command=%2Frunbook&text=help&user_id=U0ANA", str(int(time.time()))
+    signature = sign(Secret(CANARIES["slack signing secret"]), stamp, body)
+    answers: dict[str, bytes | str] = {}
+    for who, given, status in (("slack", signature, 200), ("eve", f"v0={'0' * 64}", 401)):
+        headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": given}
+        answer = call("POST", f"{place.responder.url}/slack/commands", body, headers)
+        assert answer.status == status
+        answers[f"/slack/commands {who}"] = answer.body
+    assert place.people.slack.called("apps.connections.open") != []
+    return answers
+
+
 def files(place: Place) -> dict[str, bytes | str]:
     """Every file beside the rules and settings: log, database, its head."""
     directory = place.responder.directory
@@ -321,7 +352,7 @@ def test_no_secret_is_anywhere(place: Place) -> None:
         for name in place.sections:
             refuse(place, name, status)
             place.tell(f"Refused{status}", name)
-    written = commands(place) | answers(place)
+    written = commands(place) | answers(place) | slack_calls(place)
     operator = {"Authorization": f"Bearer {CANARIES['operator']}"}
     written["reload"] = call("POST", f"{place.responder.url}/-/reload", b"", operator).body
     broken(place.responder)

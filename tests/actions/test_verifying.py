@@ -99,12 +99,22 @@ async def test_what_is_never_good_did_not_help() -> None:
 
 
 async def test_the_pages_own_numbers_count() -> None:
-    block = Verify(Query(QUERY), good=3, every=5 * SECOND, within=20 * SECOND, settle=10 * SECOND)
+    block = Verify(Query(QUERY), good=3, every=5 * SECOND, within=20 * SECOND, settle=40 * SECOND)
     ok, _, seconds = await verified(question(block), lambda query: ["1"])
-    assert (ok, seconds) == (True, 20)
+    assert (ok, seconds) == (True, 50)
     ok, detail, seconds = await verified(question(block), lambda query: [])
-    assert (ok, seconds) == (False, 30)
+    assert (ok, seconds) == (False, 60)
     assert detail.startswith("not 3 good probes in a row within 20s (5 probes): ")
+
+
+async def test_a_page_cannot_ask_for_less_than_the_floors() -> None:
+    block = Verify(Query(QUERY), good=1, settle=SECOND)
+    ok, _, seconds = await verified(question(block), lambda query: ["1"])
+    assert (ok, seconds) == (True, 45)
+    # Nor for so little time that no answer could be good enough.
+    block = Verify(Query(QUERY), good=1, every=20 * SECOND, within=5 * SECOND)
+    ok, _, seconds = await verified(question(block), lambda query: ["1"])
+    assert (ok, seconds) == (True, 50)
 
 
 async def test_without_any_answer_nobody_can_tell() -> None:

@@ -17,7 +17,7 @@ LEGAL = {
     "awaiting_approval": "approved denied expired cancelled",
     "approved": "executing denied expired cancelled",
     "executing": "executing waiting verifying failed unknown cancelled",
-    "waiting": "executing verifying expired cancelled failed",
+    "waiting": "executing expired cancelled",
     "unknown": "executing verifying failed",
     "verifying": "succeeded failed unknown",
     "failed": "rolling_back",

@@ -1,5 +1,6 @@
 """Runs on virtual time: from an alert to the end, and everything that may stop one on the way."""
 
+from collections import deque
 from dataclasses import replace
 from typing import Any, Final
 
@@ -347,6 +348,21 @@ def test_the_same_names_in_two_clusters_are_two_targets() -> None:
         assert line.state.runs[3].reason == "target"
 
 
+def test_whoever_approves_hears_at_once_that_it_is_denied_by_now() -> None:
+    with Timeline(ruleset(page(risk="high"), floors=ASKING)) as line:
+        line.post(firing("A")).at("1m").skip()
+        assert isinstance(approve(line, "ann"), Accepted)
+        line.give(PutFreeze("f1", "runbook=restart", "deploy", line.now + HOUR, person="bob"), "bob")
+        reply = approve(line, "bob")
+        run = the_run(line)
+        assert isinstance(reply, Declined)
+        assert reply.reason.startswith(
+            f"run {run.id} is denied all the same: runbook=restart is frozen by bob"
+        )
+        assert (run.state, run.reason) == ("denied", "frozen")
+        assert line.world.done == {}
+
+
 def test_a_freeze_between_approval_and_execution_stops_it() -> None:
     world = World()
     with Timeline(ruleset(floors=ASKING), world=world) as line:
@@ -455,6 +471,35 @@ def test_a_rollout_that_got_stuck_is_taken_back() -> None:
         assert world.done == {RESTART: 1, UNDO: 1}
 
 
+@pytest.mark.parametrize(("hard", "state"), [(False, "rolled_back"), (True, "rollback_failed")])
+def test_only_a_hard_freeze_stops_taking_back(hard: bool, state: str) -> None:
+    world = World(verify=deque([False]))
+    world.hold.add(VerifyRun)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.post(firing("A")).at("15s").skip()
+        assert the_run(line).state == "verifying"
+        line.give(PutFreeze("f1", "global", "deploy", line.now + HOUR, hard), "bob")
+        line.release()
+        line.at("1m").skip()
+        assert the_run(line).state == state
+        assert world.done[UNDO] == (not hard)
+
+
+@pytest.mark.parametrize(("takes", "state"), [(0, "rolled_back"), (1, "rollback_failed")])
+def test_taking_back_does_not_take_away_what_still_serves(takes: int, state: str) -> None:
+    world = World()
+    world.hold.add(Execute)
+    world.fails(RESTART, "failed", touched=True)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.post(firing("A")).at("15s").skip()
+        world.object = ObjectFacts(desired=6, healthy=2, takes=takes, busy="a rollout is under way")
+        line.release()
+        line.at("1m").skip()
+        assert the_run(line).state == state
+
+
 def test_what_changed_nothing_is_not_taken_back_and_people_hear_of_it() -> None:
     world = World()
     world.fails(RESTART, "failed")
@@ -531,6 +576,19 @@ def test_steps_that_wait_and_tell_are_taken_in_their_order() -> None:
         assert line.world.done == {RESTART: 1}
         line.at("2m10s").skip()
         assert the_run(line).state == "succeeded"
+
+
+def test_an_approval_holds_for_the_later_steps_whose_facts_the_first_one_made() -> None:
+    world = World(claims=False)
+    made = page(steps=(ActionStep(RESTART), ActionStep(RESTART)))
+    with Timeline(ruleset(made, floors=ASKING), world=world) as line:
+        line.post(firing("A")).at("1m").skip()
+        world.hold.add(Execute)
+        approve(line, "ann")
+        world.generation += 1  # what the first step did
+        line.release()
+        assert the_run(line).state == "succeeded"
+        assert world.done == {RESTART: 2}
 
 
 def test_silence_where_an_answer_was_due_is_an_unknown_outcome() -> None:

@@ -54,7 +54,7 @@ def inhibit(source: str, target: str, *equal: str, name: str = "rule") -> Inhibi
 
 def hook(name: str, *, resolved: bool = True, supported: bool = True) -> Integration:
     """An integration that can be told anything."""
-    return Integration(name, "webhook", resolved, f"http://{name}", supported=supported)
+    return Integration(name, "webhook", resolved, f"http://{name}", supported=supported, shows=supported)
 
 
 OWN: Final = route('alertname=~"Responder.*"', to="ops", by=["alertname"])

@@ -16,7 +16,6 @@ from tests.clock import ManualClock
 from tests.notify.incidents import FIRST, HOSTILE, MANY, MORE, OVER
 from tests.notify.mails import TRUST, USERS, email, logged_in, mail, mail_server, server_tls
 from tests.notify.notices import alert, notification
-from tests.notify.runs import WAITS, update
 
 TOPIC = "HighErrorRate, prod-eu-1 / checkout"
 TOLD = Delivered(f'{{"subject":"{TOPIC}"}}')
@@ -57,12 +56,6 @@ async def test_the_subject_stays_that_of_the_first_mail_though_alerts_join(sende
         topic = "HighErrorRate, prod-eu-1 / shop / checkout / checkout-7d9f"
         assert ids(server, "Subject") == [f"[Firing, critical] {topic}", f"[Firing 3, critical] {topic}"]
         assert set(ids(server, "Thread-Topic")) == {topic}
-
-
-async def test_an_update_sends_nothing(senders: Senders) -> None:
-    async with mail_server() as server:
-        assert await mail(senders, server, update(FIRST, runs=(WAITS,), shown="x")) == Delivered("x")
-        assert [*server.mails] == []
 
 
 async def test_two_incidents_are_two_threads(senders: Senders) -> None:

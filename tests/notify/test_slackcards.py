@@ -255,6 +255,17 @@ async def test_older_cards_are_forgotten_first(workspace: Workspace) -> None:
     assert (len(kept), kept[0], kept[-1]) == (KEPT, "r101-0", DENIED.id)
 
 
+async def test_runs_whose_cards_are_forgotten_are_not_shown_again(workspace: Workspace) -> None:
+    known = await told(workspace)
+    many = tuple(msgspec.structs.replace(DENIED, number=number) for number in range(1, KEPT + 4))
+    first = await workspace.send(update(known, runs=many[:-1]))
+    assert isinstance(first, Delivered)
+    second = await workspace.send(update(known, 901, runs=many, shown=first.receipt))
+    assert isinstance(second, Delivered)
+    assert len(workspace.slack.messages("ops")[0].replies) == KEPT + 1
+    assert [*read(second.receipt)] == [run.id for run in many[-KEPT:]]
+
+
 def test_the_newest_runs_are_named_and_the_others_counted() -> None:
     many: tuple[Run, ...] = tuple(run(number) for number in range(1, 9))
     assert [line.partition(":")[0] for line in words.lines(replace(FIRST, runs=many))] == [

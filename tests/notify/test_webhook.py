@@ -14,7 +14,6 @@ from responder.core.model import MILLISECOND, SECOND
 from responder.core.notification import Attempt, Delivered, Outcome, Rejected, Retry, Unknown
 from responder.notify.integration import Senders
 from tests.notify.notices import MONDAY, alert, notification, tell, webhook
-from tests.notify.runs import update
 from tests.notify.sink import Sink, garbage, reset, serving, slow_body
 
 TLS = Path(__file__).parent / "tls"
@@ -37,12 +36,6 @@ async def test_one_post_with_the_payload_and_a_stable_key(sink: Sink, senders: S
     assert first.headers["Idempotency-Key"] == f'"7-{MONDAY}"'
     assert "Authorization" not in first.headers
     assert (second.headers, second.body) == (first.headers, first.body)
-
-
-async def test_an_update_posts_nothing(sink: Sink, senders: Senders) -> None:
-    sender = senders(webhook(sink.url))
-    assert await sender.send(update(notification(), shown="x"), Attempt(SECOND)) == Delivered("x")
-    assert sink.received == []
 
 
 async def test_ten_thousand_alerts_arrive(sink: Sink, senders: Senders) -> None:

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from responder.core.catalogue import Secret, WebhookSettings
+from responder.core.guardrules import GuardRules
 from responder.core.model import HOUR, MINUTE, SECOND, labels_from
 from responder.core.rules import Ruleset
 from responder.errors import FileError, ProblemsError
@@ -97,9 +98,10 @@ def test_what_is_wrong_with_runbooks_is_said_even_if_the_routing_is_wrong(tmp_pa
 
 def test_runbooks_and_what_they_depend_on_are_compiled_again_from_the_source(tmp_path: Path) -> None:
     rules = with_pages(tmp_path, good=PAGE.format("good"))
-    settings = Settings(kubernetes=(Cluster("one"), Cluster("two")), prometheus=Prometheus("http://p"))
+    clusters, guards = (Cluster("one"), Cluster("two")), GuardRules(min_age=0)
+    settings = Settings(kubernetes=clusters, prometheus=Prometheus("http://p"), guards=guards)
     ruleset = load_ruleset(rules, settings).ruleset
-    assert (ruleset.clusters, ruleset.asks_prometheus) == (("one", "two"), True)
+    assert (ruleset.clusters, ruleset.asks_prometheus, ruleset.guards) == (("one", "two"), True, guards)
     again = compile_ruleset(ruleset.source, Settings())
     assert again.broken == ()
     for name in ("hash", "source", "runbooks", "clusters", "asks_prometheus", "guards"):
@@ -235,8 +237,9 @@ def test_the_hash_follows_the_text_and_the_settings_and_nothing_else(tmp_path: P
         load(BASE, tmp_path, Settings(compatibility="alertmanager")).ruleset.hash,
         load(BASE, tmp_path, Settings(intake=Intake(HOUR))).ruleset.hash,
         load(BASE, tmp_path, Settings(overrides=Overrides(Timers(SECOND)))).ruleset.hash,
+        load(BASE, tmp_path, Settings(guards=GuardRules(min_age=0))).ruleset.hash,
     }
-    assert len(others | {base}) == 5
+    assert len(others | {base}) == 6
 
 
 def test_a_ruleset_is_compiled_again_from_its_source() -> None:

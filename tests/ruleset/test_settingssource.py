@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from responder.core.guardrules import Allowed, GuardRules
 from responder.core.model import HOUR, SECOND
 from responder.document.tree import Problems
 from responder.ruleset.secrets import Reading
@@ -26,6 +27,7 @@ EVERYTHING = Settings(
     ),
     kubernetes=(Cluster("one"), Cluster('a "quoted" name')),
     prometheus=Prometheus(""),
+    guards=GuardRules(allow=(Allowed("kubernetes.rollout_undo", "one"),), min_age=0),
     overrides=Overrides(Timers(SECOND, None, HOUR)),
 )
 

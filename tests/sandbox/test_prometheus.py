@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from responder.core.model import SECOND
+from responder.actions.prometheus import alerts_query
+from responder.core.model import SECOND, labels_from
 from responder.errors import UsageError
 from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.kubernetes.platform import furnish
@@ -54,18 +55,70 @@ async def asking() -> AsyncIterator[Asking]:
     await runner.cleanup()
 
 
-SERIES = {"cluster": "prod", "deployment": "checkout", "namespace": "shop"}
+def pods(asking: Asking) -> list[str]:
+    """Those of checkout, in order."""
+    found = [pod["metadata"]["name"] for pod in asking.cluster.objects("Pod", "shop")]
+    return [name for name in found if name.startswith("checkout-")]
+
+
+def series(pod: str) -> dict[str, str]:
+    names = {"cluster": "prod", "container": "checkout", "deployment": "checkout", "namespace": "shop"}
+    return {**names, "pod": pod}
 
 
 async def test_restarts_follow_the_cluster(asking: Asking) -> None:
-    assert await asking.ask(INCREASE) == [(SERIES, "0")]
+    names = pods(asking)
+    assert await asking.ask(INCREASE) == [(series(name), "0") for name in names]
     asking.cluster.crash("shop", "checkout", every=20 * SECOND)
     await asking.clock.advance(60 * SECOND)
-    assert await asking.ask(INCREASE) == [(SERIES, "9")]
+    assert await asking.ask(INCREASE) == [(series(name), "3") for name in names]
     assert await asking.ask(f"{INCREASE} < 1") == []
     asking.cluster.calm("shop", "checkout")
     await asking.clock.advance(5 * 60 * SECOND)
-    assert await asking.ask(f"{INCREASE} < 1") == [(SERIES, "0")]
+    assert await asking.ask(f"{INCREASE} < 1") == [(series(name), "0") for name in names]
+
+
+def restart(asking: Asking) -> None:
+    document = asking.cluster.get("Deployment", "shop", "checkout")
+    template = document["spec"]["template"]
+    metadata = {**template["metadata"], "annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}
+    spec = {**document["spec"], "template": {**template, "metadata": metadata}}
+    asking.cluster.apply({**document, "spec": spec})
+
+
+SHIPPED = """sum(
+    increase(restarts_by_deployment{namespace="shop", deployment="checkout"}[5m])
+    and restarts_by_deployment{namespace="shop", deployment="checkout"}
+  ) < 1
+"""
+
+
+async def test_what_the_shipped_runbook_asks_is_answered(asking: Asking) -> None:
+    asking.cluster.crash("shop", "checkout", every=20 * SECOND)
+    await asking.clock.advance(60 * SECOND)
+    assert await asking.ask(SHIPPED) == []
+    assert await asking.ask(SHIPPED.replace("< 1", "")) == [({}, "9")]
+    restart(asking)
+    await asking.clock.advance(10 * SECOND)
+    assert await asking.ask(SHIPPED) == [({}, "0")]
+    # Without `and`, the pods that have gone count for as long as they are remembered.
+    assert await asking.ask(f"sum({INCREASE})") == [({}, "9")]
+    assert await asking.ask(SHIPPED.replace("checkout", "nothing")) == []
+
+
+async def test_pods_are_known_once_they_are_recorded_twice(asking: Asking) -> None:
+    asking.prometheus.every = 30 * SECOND
+    assert await asking.ask(SHIPPED) == []
+    await asking.clock.advance(29 * SECOND)
+    assert await asking.ask(SHIPPED) == []
+    await asking.clock.advance(1 * SECOND)
+    assert await asking.ask(SHIPPED) == [({}, "0")]
+    restart(asking)
+    await asking.clock.advance(6 * SECOND)
+    # All pods are new: no answer, and that is no "it helped".
+    assert await asking.ask(SHIPPED) == []
+    await asking.clock.advance(54 * SECOND)
+    assert await asking.ask(SHIPPED) == [({}, "0")]
 
 
 @pytest.mark.parametrize(
@@ -75,12 +128,12 @@ async def test_restarts_follow_the_cluster(asking: Asking) -> None:
 async def test_comparisons_filter(asking: Asking, comparison: str, holds: bool) -> None:
     asking.cluster.crash("shop", "checkout", every=20 * SECOND, pods=1)
     await asking.clock.advance(60 * SECOND)
-    assert await asking.ask(f"{INCREASE} {comparison}") == ([(SERIES, "3")] if holds else [])
+    assert await asking.ask(f"sum({INCREASE}) {comparison}") == ([({}, "3")] if holds else [])
 
 
 async def test_matchers_choose_the_deployments(asking: Asking) -> None:
     found = await asking.ask('increase(restarts_by_deployment{deployment=~"c.*", cluster="prod"}[1h])')
-    assert [series["deployment"] for series, _ in found] == ["cart", "checkout"]
+    assert {labels["deployment"] for labels, _ in found} == {"cart", "checkout"}
     assert await asking.ask('increase(restarts_by_deployment{deployment="nothing"}[5m])') == []
 
 
@@ -108,6 +161,15 @@ async def test_alerts_that_fire(asking: Asking) -> None:
     asking.prometheus.end("PodRestartsHigh", deployment="checkout")
     assert await asking.ask(firing) == []
     assert len(await asking.ask("ALERTS{}")) == 2
+
+
+async def test_what_responder_asks_of_an_alert_is_answered(asking: Asking) -> None:
+    labels = {"deployment": 'check"out|a\\b', "namespace": "shop", "note": "ü {}"}
+    asking.prometheus.fire("PodRestartsHigh", **labels)
+    # One label was added on its way.
+    query = alerts_query(labels_from({"alertname": "PodRestartsHigh", "cluster": "prod", **labels}))
+    assert len(await asking.ask(query)) == 1
+    assert await asking.ask(query.replace("shop", "other")) == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -151,6 +213,10 @@ async def test_the_shape_is_prometheus_own(asking: Asking, method: str) -> None:
         'increase(restarts_by_deployment{namespace="shop"}[x])',
         'increase(restarts_by_deployment{namespace="shop"}[5m]) < bool 1',
         'increase(restarts_by_deployment{namespace="shop"}[5m]) < 1 or vector(1)',
+        'sum(sum(increase(restarts_by_deployment{namespace="shop"}[5m])))',
+        'sum(increase(restarts_by_deployment{namespace="shop"}[5m]) < 1)',
+        'increase(restarts_by_deployment{namespace="shop"}[5m]) and up{namespace="shop"}',
+        'restarts_by_deployment{namespace="shop"}',
     ],
 )
 async def test_nothing_else_is_answered(asking: Asking, query: str) -> None:

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from responder.core.model import SECOND
 from responder.sandbox.slack import Slack
-from responder.sandbox.slackapi import SCOPES
+from responder.sandbox.slackapi import APP_TOKEN, SCOPES
 from tests.notify.workspace import Workspace, running
 
 
@@ -392,3 +392,24 @@ async def test_every_call_is_recorded_without_the_token(bot: Bot) -> None:
     ]
     assert bot.slack.called("users.info")[0].answer == {"ok": False, "error": "user_not_found"}
     assert bot.slack.token not in repr(bot.slack.calls)
+
+
+# -- Socket Mode -------------------------------------------------------------------------------
+
+
+async def test_an_address_for_socket_mode_is_for_the_apps_own_token_and_opens_once(
+    workspace: Workspace, bot: Bot
+) -> None:
+    workspace.slack.link.place = workspace.url
+    assert await bot.ask("apps.connections.open") == {"error": "not_allowed_token_type"}
+    app = Bot(workspace, APP_TOKEN)
+    assert await app.ask("auth.test") == {"error": "not_allowed_token_type"}
+    url = (await app.ask("apps.connections.open"))["url"]
+    assert url.startswith("ws://127.0.0.1:")
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(url) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
+            assert workspace.slack.link.connections == 1
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(url)
+    assert await workspace.slack.link.send("slash_commands", {}) is None

@@ -92,7 +92,6 @@ def test_what_no_version_reads_yet_is_said(tmp_path: Path) -> None:
         "slack: {signing_secret_file: a, app_token_file: b}\npagerduty: {webhook_secret_file: c}\n", tmp_path
     )
     assert [warning.message for warning in settings.warnings] == [
-        "slack.app_token_file: not used by this version",
         "pagerduty.webhook_secret_file: not used by this version",
     ]
 

@@ -36,9 +36,7 @@ EVERYTHING = """guards:
   min_healthy_count: 3
   approvals: {low: 1, medium: 2, high: 3}
   expires: 1h
-  precondition_timeout: 1s
   precondition_fresh: 2s
-  step_timeout: 30s
   run_timeout: 1h
   failures_in_row: 3
   failures_of_ten: 4
@@ -77,9 +75,7 @@ RULES = GuardRules(
     min_healthy_count=3,
     approvals={"low": 1, "medium": 2, "high": 3},
     expires=HOUR,
-    precondition_timeout=SECOND,
     precondition_fresh=2 * SECOND,
-    step_timeout=30 * SECOND,
     run_timeout=HOUR,
     failures_in_row=3,
     failures_of_ten=4,

@@ -338,7 +338,6 @@ def test_the_shipped_default_shows_every_key() -> None:
         shown = {field.name for field in dataclass_fields(section) if getattr(section, field.name) is None}
         assert shown == set()
     assert {warning.message for warning in settings.warnings if ".yaml" not in warning.message} == {
-        "slack.app_token_file: not used by this version",
         "pagerduty.webhook_secret_file: not used by this version",
         *(f"{name}: not used by this version" for name in settings.unused),
     }

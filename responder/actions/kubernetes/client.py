@@ -9,15 +9,15 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import aiohttp
 import yaml
 
 from responder import __version__
-from responder.actions.kubernetes.failure import CallFailed, Redirected, Subject, meaning, no_access
+from responder.actions.kubernetes.failure import CallFailed, Redirected, Subject, meaning
 from responder.core.model import SECOND, Nanoseconds
 from responder.settings.values import Cluster
 
@@ -78,6 +78,7 @@ class Api:
         self._timeout = timeout
         self._client: ApiClient | None = None
         self._retired: list[ApiClient] = []
+        self._loading: asyncio.Task[Configuration] | None = None
         self._making = asyncio.Lock()
         self.asking = 0
 
@@ -109,6 +110,9 @@ class Api:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
         clients, self._client, self._retired = [self._client, *self._retired], None, []
         for client in clients:
             if client is not None:
@@ -180,7 +184,7 @@ class Api:
     async def _connected(self, subject: Subject) -> "ApiClient":
         async with self._making:
             if self._client is None:
-                self._client = await self._connect(await self._configuration(subject))
+                self._client = self._connect(await self._configuration(subject), subject)
             return self._client
 
     async def _renewed(self, refused: "ApiClient", subject: Subject) -> bool:
@@ -189,9 +193,10 @@ class Api:
             if self._client is not refused:
                 return True
             configuration = await self._configuration(subject)
-            if configuration.api_key == refused.configuration.api_key:
+            known = refused.configuration
+            if configuration.api_key == known.api_key and not configuration.cert_file:
                 return False
-            self._client = await self._connect(configuration)
+            self._client = self._connect(configuration, subject)
             # Others may wait for an answer on the old connections: they are closed when nobody does.
             self._retired.append(refused)
         return True
@@ -210,31 +215,39 @@ class Api:
                 config.load_incluster_config(client_configuration=made)  # type: ignore[no-untyped-call]
             else:
                 path.read_bytes()  # the library says of a file that is missing only that nothing was found
-                await asyncio.wait_for(
-                    config.load_kube_config(
-                        config_file=str(path),
-                        context=self._settings.context or None,
-                        client_configuration=made,
-                        persist_config=False,
-                    ),
-                    self._timeout / SECOND,
-                )
+                made = await asyncio.wait_for(asyncio.shield(self._load(path)), self._timeout / SECOND)
+        except TimeoutError:
+            raise CallFailed(subject, f"the credential plugin of {path} does not come to an end") from None
         except OSError as error:
             where = "the token of this pod" if path is None else str(path)
-            raise no_access(
-                subject, f"{where} cannot be read: {error.strerror or 'no reason given'}"
-            ) from None
+            words = f"{where} cannot be read: {error.strerror or 'no reason given'}"
+            raise CallFailed(subject, words) from None
         except yaml.YAMLError:
-            raise no_access(subject, f"{path} is no YAML") from None
-        except TimeoutError:
-            raise no_access(subject, f"the credential plugin of {path} does not come to an end") from None
-        except (
-            Exception
-        ) as error:  # ConfigException, KeyError, AssertionError...: their words may hold a token
-            raise no_access(subject, self._unusable(type(error).__name__)) from None
+            raise CallFailed(subject, f"{path} is no YAML") from None
+        except Exception as error:  # ConfigException, KeyError...: their words may hold a token
+            raise CallFailed(subject, self._unusable(type(error).__name__)) from None
         if token := made.api_key.get("BearerToken"):
             made.api_key["BearerToken"] = token.strip()
         return made
+
+    def _load(self, path: Path) -> "asyncio.Task[Configuration]":
+        """One load at a time: a credential plugin that hangs must not be started again and again."""
+        from kubernetes_asyncio import config
+        from kubernetes_asyncio.client import Configuration
+
+        async def load() -> "Configuration":
+            made = Configuration()
+            await config.load_kube_config(
+                config_file=str(path),
+                context=self._settings.context or None,
+                client_configuration=made,
+                persist_config=False,
+            )
+            return made
+
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(load(), name=f"kubeconfig {self.name}")
+        return self._loading
 
     def _unusable(self, kind: str) -> str:
         path, context = self._settings.kubeconfig, self._settings.context
@@ -243,22 +256,25 @@ class Api:
         which = f"the context {context!r}" if context else "the current context"
         return f"{which} of {path}, or what it names, is missing or cannot be used ({kind})"
 
-    async def _connect(self, configuration: "Configuration") -> "ApiClient":
+    def _connect(self, configuration: "Configuration", subject: Subject) -> "ApiClient":
         from kubernetes_asyncio.client import ApiClient
 
-        client = ApiClient(configuration)
+        try:
+            client = ApiClient(configuration)
+        except (OSError, ValueError):  # an SSLError is an OSError; its words say too little
+            words = f"the certificates that {self._settings.kubeconfig} names cannot be used"
+            raise CallFailed(subject, words) from None
         client.user_agent = f"responder/{__version__}"
         # Its own session takes proxies from the environment and follows redirects.
         rest: Any = client.rest_client
-        with suppress(AttributeError):
-            old = rest.pool_manager
-            rest.pool_manager = aiohttp.ClientSession(
-                connector=old.connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(_no_redirects,),
-                read_bufsize=2**21,
-            )
-            old.detach()
+        old: aiohttp.ClientSession = rest.pool_manager
+        rest.pool_manager = aiohttp.ClientSession(
+            connector=old.connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_no_redirects,),
+            read_bufsize=2**21,
+        )
+        old.detach()
         return client
 
 

@@ -67,7 +67,6 @@ class CallFailed(Exception):
         retry_after: Nanoseconds = 0,
     ) -> None:
         super().__init__(f"{subject}: {words}")
-        self.subject = subject
         self.words = words
         self.status = status
         self.sent = sent
@@ -76,11 +75,6 @@ class CallFailed(Exception):
 
 class Redirected(Exception):
     """The server sent us elsewhere, where nobody goes with our credentials."""
-
-
-def no_access(subject: Subject, words: str) -> CallFailed:
-    """The cluster could not be asked at all."""
-    return CallFailed(subject, words)
 
 
 def meaning(error: Exception, subject: Subject, limit: Nanoseconds, credential: str) -> CallFailed:
@@ -103,8 +97,6 @@ def meaning(error: Exception, subject: Subject, limit: Nanoseconds, credential: 
         return CallFailed(subject, "the server's address in the kubeconfig is no URL")
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return CallFailed(subject, f"the proxy answered HTTP {error.status}")
-    if isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):
-        return CallFailed(subject, "the certificates that the kubeconfig names cannot be used")
     if isinstance(error, aiohttp.ClientError | OSError):
         return CallFailed(subject, "the connection ended before an answer came", sent=not reads)
     return CallFailed(subject, f"the answer cannot be understood ({type(error).__name__})", sent=not reads)

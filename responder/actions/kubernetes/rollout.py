@@ -4,7 +4,7 @@
 resourceVersion of the object that it was made for, so that it changes that one or nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -283,8 +283,3 @@ def _kept(found: Object) -> int:
     """How many old ReplicaSets the controller keeps."""
     limit: Any = (found.get("spec") or {}).get("revisionHistoryLimit")
     return 10 if limit is None else int(limit)
-
-
-def annotated(of: Object, more: Mapping[str, str]) -> dict[str, str]:
-    """An object's annotations with these."""
-    return {**read.annotations(of), **more}

@@ -27,7 +27,8 @@ def deny(reason: str, retry_at: Nanoseconds = 0, **data: str | float | bool) -> 
 def not_before(situation: Situation, at: Nanoseconds, reason: str) -> GuardResult:
     """A deny until a time, if that is near enough to be waited for: else it is for good."""
     run = situation.run
-    if at > max(run.created_at + PATIENCE, run.expires_at):
+    since = max((one.at for one in run.approvals), default=run.created_at)
+    if at > since + PATIENCE:
         return deny(f"{reason}: a run does not wait for so long")
     return deny(reason, at)
 

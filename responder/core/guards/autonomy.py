@@ -7,6 +7,7 @@ own record all say so.
 
 from typing import Any
 
+from responder.core.guardrules import LONGEST_LOOK
 from responder.core.guards.answers import allow, ask, deny, moment, span
 from responder.core.guards.situation import Situation, kind, known
 from responder.core.model import Nanoseconds, format_duration
@@ -65,8 +66,8 @@ def _lacking(situation: Situation) -> str:
         return f"{len(rolled)} of its runs {shown} were rolled back"
     # Verified ones are counted, so that a failure never adds to the evidence.
     if len(verified) < asked.runs:
-        return f"{len(verified)} runs that a person approved {shown} helped; it takes {asked.runs}"
-    if len(verified) < asked.verified * len(approved):
+        return f"{len(verified)} of the {asked.runs} approved runs that it takes helped {shown}"
+    if len(verified) < asked.verified * len(approved) - 1e-9:
         return (
             f"{len(verified)} of {len(approved)} approved runs {shown} helped; it takes {asked.verified:.0%}"
         )
@@ -76,7 +77,7 @@ def _lacking(situation: Situation) -> str:
 def demoted(situation: Situation) -> str:
     """Why the runbook must not go by itself after what happened, "" if nothing did."""
     rules = situation.rules
-    record = _record(situation, rules.evidence.within)
+    record = _record(situation, LONGEST_LOOK)
     failures = [run for run in record if run.state in _FAILED]
     if rolled := [run for run in failures if run.state in _ROLLED]:
         return f"its run {rolled[0].id} was rolled back, and nobody has reset it since"
@@ -102,9 +103,13 @@ def persons(situation: Situation) -> frozenset[str]:
     """Who has said yes to this very plan, whoever asked for the run among them. Raises CannotTell.
 
     Before the first step a yes is good for as long as an approval is waited for, counted from the
-    newest one: what people agreed to is done soon, or asked again.
+    newest one: what people agreed to is done soon, or asked again. Once it has begun, what they agreed
+    to is the plan that it began with: the facts of later steps, which are in the plan's hash, did not
+    exist then.
     """
     run, plan = situation.run, situation.planned.hash
+    if run.acted_at and run.approvals:
+        plan = run.approvals[-1].plan_hash
     said = {one.person: one.at for one in run.approvals if one.person and one.plan_hash == plan}
     if situation.by_person and run.person:
         said.setdefault(run.person, run.created_at)
@@ -141,14 +146,19 @@ def mode(situation: Situation) -> GuardResult:
 
 
 def approval(situation: Situation) -> GuardResult:
-    """G17: as many distinct persons as the risk asks for, and at least one below `auto`."""
+    """G17: as many distinct persons as the risk asks for.
+
+    For what goes by itself, the signature of the page and its record stand for one person where the
+    risk is less than high; below `auto` it is at least one.
+    """
     run, now, found = situation.run, situation.now, risk(situation)
-    needed = max(
-        known(situation.rules.approvals.get(found), f"how many approvals {found} risk needs"),
-        situation.runbook.guards.approvals or 0,
-    )
-    if not situation.by_person and effective_mode(situation)[0] != "auto":
-        needed = max(needed, 1)
+    needed = known(situation.rules.approvals.get(found), f"how many approvals {found} risk needs")
+    if not situation.by_person:
+        if effective_mode(situation)[0] != "auto":
+            needed = max(needed, 1)
+        elif found != "high":
+            needed = max(needed - 1, 0)
+    needed = max(needed, situation.runbook.guards.approvals or 0)
     said = persons(situation)
     data: dict[str, Any] = {"needed": needed, "have": len(said), "risk": found}
     if situation.when == "approval" and 0 < run.expires_at <= now:

@@ -138,8 +138,14 @@ def concurrency(situation: Situation) -> GuardResult:
 
 
 def unknown(situation: Situation) -> GuardResult:
-    """G21: where nobody knows what a run has done, nothing more is done until somebody has looked."""
-    key = situation.target.key
+    """G21: where nobody knows what a run has done, nothing more is done until somebody has looked.
+
+    And what takes too long is not gone on with.
+    """
+    key, run_timeout = situation.target.key, situation.rules.run_timeout
+    took = situation.now - situation.run.acted_at if situation.run.acted_at else 0
+    if took >= run_timeout and not situation.run.rolling:
+        return deny(f"the run began {span(took)} ago: after {span(run_timeout)} it begins no further step")
     for run in situation.runs:
         if run.number == situation.run.number or not run.open or run.state != "unknown":
             continue

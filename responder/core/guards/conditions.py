@@ -48,7 +48,12 @@ def precondition(situation: Situation) -> GuardResult:
 def plan_first(situation: Situation) -> GuardResult:
     """G25: what would be done is known exactly, and is what the page says."""
     plan, run, runbook = situation.planned, situation.run, situation.runbook
-    if (plan.runbook, plan.runbook_hash) != (runbook.name, runbook.hash) or run.runbook_hash != runbook.hash:
+    changed = (plan.runbook, plan.runbook_hash) != (
+        runbook.name,
+        runbook.hash,
+    ) or run.runbook_hash != runbook.hash
+    # What was begun is taken back as it was planned, whatever became of the page.
+    if changed and not run.rolling:
         return deny("the page has changed since the run was proposed")
     if not plan.steps:
         return deny("the plan has no steps")

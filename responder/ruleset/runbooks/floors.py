@@ -10,7 +10,7 @@ from typing import NamedTuple
 from responder.core.actioncatalogue import ACTIONS, ActionKind
 from responder.core.guardrules import GuardRules
 from responder.core.model import format_duration
-from responder.core.runbook import RISKS, ActionStep, Risk, Runbook, greater
+from responder.core.runbook import RISKS, ActionStep, Risk, Runbook, WaitStep, greater
 from responder.document.fields import Fields
 
 
@@ -27,6 +27,15 @@ def warn(runbook: Runbook, front: Fields, verified: list[Fields], floors: GuardR
         front.problems.warning(
             front.where, "it changes something and has no verify block: nobody will know whether it helped"
         )
+    waits = 0
+    for step in runbook.steps:
+        waits += step.duration if isinstance(step, WaitStep) else 0
+        if isinstance(step, ActionStep) and waits >= floors.run_timeout:
+            front.problems.warning(
+                front.where,
+                f"{step.action} comes after waits of {format_duration(waits)} and will not be done: "
+                f"after {format_duration(floors.run_timeout)} a run begins no further step",
+            )
     least = risk_of(runbook)
     if "risk" in front and RISKS.index(runbook.risk) < RISKS.index(least):
         front.problems.warning(

@@ -11,8 +11,9 @@ from pathlib import PurePath
 from typing import Final, cast
 
 from responder.core.actioncatalogue import ACTIONS
+from responder.core.guardrules import PATIENCE
 from responder.core.matching import Matcher, MatcherError, all_match, parse_matchers, sort_matchers
-from responder.core.model import HOUR, Nanoseconds
+from responder.core.model import HOUR, Nanoseconds, format_duration
 from responder.core.parameters import ParameterType, parse_type
 from responder.core.runbook import (
     CLUSTER,
@@ -229,7 +230,7 @@ def _tightening(fields: Fields) -> Tightening:
     if part is None:
         return Tightening()
     found = Tightening(
-        min_age=part.read("min_age", duration, None),
+        min_age=part.read("min_age", _age, None),
         cooldown=part.read("cooldown", duration, None),
         attempts_per_episode=part.read("attempts_per_episode", _positive, None),
         attempts_per_target=part.read("attempts_per_target", _positive, None),
@@ -241,6 +242,12 @@ def _tightening(fields: Fields) -> Tightening:
     )
     part.close()
     return found
+
+
+def _age(node: ScalarNode) -> Nanoseconds:
+    if (value := duration(node)) > PATIENCE:
+        raise ValueError(f"no run waits for longer than {format_duration(PATIENCE)}: no alert would start it")
+    return value
 
 
 def _positive(node: ScalarNode) -> int:

@@ -293,17 +293,11 @@ class Cluster:
         self.tick()
         return [*self._workloads.pods.crashes]
 
-    def crashed(self, namespace: str, name: str, within: Nanoseconds, *, present: bool = False) -> int:
-        """How often containers of a Deployment restarted in the time up to now.
-
-        `present`: of the pods that are there now alone.
-        """
+    def crashed(self, namespace: str, name: str, within: Nanoseconds) -> int:
+        """How often containers of a Deployment restarted in the time up to now."""
         since = self._clock.monotonic() - within
-        pods = {pod["metadata"]["name"] for pod in self.objects("Pod", namespace)} if present else None
         return sum(
-            (crash.namespace, crash.workload) == (namespace, name)
-            and crash.at > since
-            and (pods is None or crash.pod in pods)
+            (crash.namespace, crash.workload) == (namespace, name) and crash.at > since
             for crash in self.crashes
         )
 

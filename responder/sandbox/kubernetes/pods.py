@@ -31,6 +31,7 @@ class Crash:
     namespace: str
     workload: str
     pod: str
+    container: str
 
 
 @dataclass(slots=True)
@@ -193,7 +194,9 @@ class Pods:
                 life.crash_at = None
                 return
             life.crash_at = at + conduct.crash_every
-            self.crashes.append(Crash(at, namespace, workload, pod["metadata"]["name"]))
+            name = pod["metadata"]["name"]
+            for container in pod["spec"]["containers"]:
+                self.crashes.append(Crash(at, namespace, workload, name, container["name"]))
             if not conduct.ready:
                 life.ready_since, life.stuck = None, "CrashLoopBackOff"
             self._tell(pod, wall, ready=conduct.ready, waiting=life.stuck, restarted=True)

@@ -36,8 +36,9 @@ async function look() {
   let away = false;
   try {
     const answer = await fetch(location.pathname + location.search, { headers: tag ? { "If-None-Match": tag } : {} });
+    const text = await answer.text();
     if (answer.status === 200) {
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = new DOMParser().parseFromString(text, "text/html");
       for (const id of ["tabs", "main"]) {
         const [old, one] = [document.getElementById(id), fresh.getElementById(id)];
         if (sources.get(old) !== one.outerHTML) {
@@ -61,12 +62,12 @@ async function watch() {
 // What is typed and pressed on Slack's page goes to the service as Slack would send it.
 async function act(path, asked) {
   const user = document.getElementById("people").dataset.user;
-  await fetch(path, {
+  const answer = await fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ user, ...asked }),
   });
-  tag = "";
+  await answer.text();
   await look();
 }
 

@@ -4,6 +4,7 @@ The other modules of `web.api` take its keys one by one and then `close` it. It 
 what a caller sent is shown back to them cut and quoted, and never evaluated.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ LONGEST_TEXT: Final = 1_000
 """Characters of a reason or a note: it is shown in Slack and kept for good."""
 
 _MOST_ENTRIES: Final = 100
+_HASH: Final = re.compile("[0-9a-f]{64}")
 _KINDS: Final = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 
 
@@ -76,6 +78,13 @@ class Body:
         elif needed and not value.strip():
             self.problem(key, f"is missing: {needed}")
         return value.strip()
+
+    def digest(self, key: str, what: str, *, needed: str = "") -> str:
+        """A SHA-256 in hexadecimal digits: `what` it is of."""
+        value = self.text(key, needed=needed, longest=64)
+        if value and not _HASH.fullmatch(value):
+            self.problem(key, f"must be {what}: 64 hexadecimal digits")
+        return value
 
     def flag(self, key: str, *, needed: str = "") -> bool:
         """True or false."""

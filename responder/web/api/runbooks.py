@@ -4,7 +4,6 @@ Routes of `web.api`. It makes the Inputs SignRunbook and ResetRunbook. A page's 
 is; nothing in it is evaluated here.
 """
 
-import re
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,7 +16,6 @@ from responder.web.api.query import known
 from responder.web.api.runbookview import RunbookView
 
 _LOOK: Final = "/api/v1/runbooks"
-_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 class Runbooks:
@@ -43,10 +41,8 @@ class Runbooks:
         """Vouch for a runbook's text: `{hash, reason}`, the hash of what was read."""
         identity = self._corridor.may(request, "admin")
         body = await read_body(request)
-        digest = body.text("hash", needed="the SHA-256 of the page that was read", longest=64)
+        digest = body.digest("hash", "a page's SHA-256", needed="that of the page that was read")
         reason = body.text("reason", needed="why this text may be trusted")
-        if digest and not _HASH.fullmatch(digest):
-            body.problem("hash", "must be a page's SHA-256: 64 hexadecimal digits")
         body.close()
         name = request.match_info["name"][:253]
         asked = SignRunbook(name, digest, reason, identity.person)

@@ -26,7 +26,6 @@ _STATES: Final[tuple[str, ...]] = get_args(RunState)
 _RUN: Final = re.compile(r"r?([1-9][0-9]{0,17})(-[0-9a-f]+)?")
 """A run's id, or its number alone as people type it."""
 
-_HASH: Final = re.compile("[0-9a-f]{64}")
 _ROWS: Final = 500
 """Journal rows that a run is shown with."""
 
@@ -102,9 +101,7 @@ class Runs:
         """A person's yes to the plan with this hash: `{plan?}`; without, to the one that is there now."""
         identity = self._corridor.person(request, "approve")
         body = await read_body(request)
-        plan = body.text("plan", longest=64)
-        if plan and not _HASH.fullmatch(plan):
-            body.problem("plan", "must be a plan's hash: 64 hexadecimal digits")
+        plan = body.digest("plan", "a plan's hash")
         body.close()
         return await self._decide(identity, Approve(_named(request), identity.person, plan, via="api"))
 

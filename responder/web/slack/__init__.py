@@ -1,9 +1,11 @@
 """What Slack sends us: slash commands and pressed buttons, from the signature to the answer.
 
-`service` builds the `SlackEntrance` and `web.app` mounts it; everything it does it does through the
-engine's inputs. Nothing here trusts what is not signed, and nothing waits longer than Slack does.
+`service` builds a `Desk` and the ways to it: the `SlackEntrance` that `web.app` mounts, and `Envelopes` for
+Socket Mode. Everything they do they do through the engine's inputs, and nothing waits longer than Slack.
 """
 
+from responder.web.slack.desk import Desk
 from responder.web.slack.entrance import SlackEntrance
+from responder.web.slack.envelopes import Envelopes
 
-__all__ = ["SlackEntrance"]
+__all__ = ["Desk", "Envelopes", "SlackEntrance"]

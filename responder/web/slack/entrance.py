@@ -4,30 +4,19 @@
 not new is refused and counted; it reaches neither the engine nor a parser.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 from urllib.parse import parse_qs
 
-import msgspec
 from aiohttp import web
 
 from responder.clock import Clock
 from responder.core.catalogue import Secret
-from responder.core.model import MILLISECOND
-from responder.engine import Engine
 from responder.errors import ResponderError, TooLarge, Unauthenticated, UsageError
-from responder.notify.http import Http
-from responder.settings.values import Person
 from responder.store.database import Database
 from responder.store.slackseen import first_time
 from responder.telemetry import Metrics, logger
-from responder.web.slack.caller import Caller, caller, is_user
-from responder.web.slack.commands import Commands, Typed
-from responder.web.slack.following import Following
-from responder.web.slack.presses import Payload, Presses
-from responder.web.slack.reply import Reply, plainly
-from responder.web.slack.responseurl import ResponseUrls
+from responder.web.slack.desk import Desk
 from responder.web.slack.signature import fault
 
 COMMANDS: Final = "/slack/commands"
@@ -37,84 +26,46 @@ LARGEST_COMMAND: Final = 16 << 10
 LARGEST_INTERACTION: Final = 256 << 10
 """Bytes of a body."""
 
-ANSWER_WITHIN: Final = 2_500 * MILLISECOND
-"""Slack gives up after three seconds."""
-
 _FIELDS: Final = 64
-
-WORKING: Final = plainly("Working on it; the rest is said here in a moment.")
 
 log = logger("slack")
 
 
 class SlackEntrance:
-    """What Slack may call. `stop` when nothing is to be answered any more."""
+    """What Slack may call over HTTP."""
 
     def __init__(
         self,
-        engine: Engine,
+        desk: Desk,
         database: Database,
         clock: Clock,
         metrics: Metrics,
-        api_url: str,
         secrets: Callable[[], Iterable[Secret]],
-        people: Callable[[], Iterable[Person]],
     ) -> None:
-        """`secrets`: those that sign now, two while they are rotated; `people`: who is who now."""
+        """`secrets`: those that sign now, two while they are rotated."""
+        self._desk = desk
         self._database = database
         self._clock = clock
         self._counted = metrics.slack_requests
         self._secrets = secrets
-        self._people = people
-        self._http = Http()
-        self._urls = ResponseUrls(self._http, api_url, clock)
-        self._following = Following(engine, self._urls, clock)
-        self._commands = Commands(engine, self._following)
-        self._presses = Presses(engine)
-        self._later: set[asyncio.Task[None]] = set()
 
     def add_routes(self, app: web.Application) -> None:
         """Put both paths into `app`."""
         app.router.add_post(COMMANDS, self.commands)
         app.router.add_post(INTERACTIONS, self.interactions)
 
-    async def stop(self) -> None:
-        """Say nothing any more."""
-        await self._following.stop()
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
-        await self._http.close()
-
     async def commands(self, request: web.Request) -> web.StreamResponse:
         """A slash command. The answer's body is what is said to whoever typed it."""
         form = await self._form(request, LARGEST_COMMAND)
         if "ssl_check" in form:
             return web.Response()
-        who = self._caller(form.get("user_id", ""))
-        typed = Typed(
-            form.get("command", ""),
-            form.get("text", ""),
-            form.get("channel_id", ""),
-            form.get("response_url", ""),
-        )
-        reply = await self._answered(self._commands.run(who, typed), typed.response_url)
-        return web.json_response(reply.document())
+        return web.json_response((await self._desk.command(form)).document())
 
     async def interactions(self, request: web.Request) -> web.StreamResponse:
-        """A pressed button. The answer is empty; what is said goes to the response_url."""
+        """A pressed button. The answer is empty: what is said goes to the response_url."""
         form = await self._form(request, LARGEST_INTERACTION)
-        if "ssl_check" in form:
-            return web.Response()
-        try:
-            payload = msgspec.json.decode(form.get("payload", ""), type=Payload)
-        except msgspec.DecodeError:
-            raise UsageError("the payload cannot be read") from None
-        who = self._caller(payload.user.id)
-        if payload.type == "block_actions":
-            for action in payload.actions[:1]:
-                reply = await self._answered(self._presses.run(who, action), payload.response_url)
-                self._spawn(self._say(payload.response_url, reply))
+        if "ssl_check" not in form:
+            await self._desk.interaction(form.get("payload", ""))
         return web.Response()
 
     # -- who calls ------------------------------------------------------------------------
@@ -148,46 +99,10 @@ class SlackEntrance:
                 return body
         raise self._refused("too_large", TooLarge(f"the body is larger than {most} bytes"))
 
-    def _caller(self, user: str) -> Caller:
-        if not is_user(user):
-            raise UsageError("there is no user in it")
-        return caller(self._people(), user)
-
     def _refused(self, reason: str, error: ResponderError) -> ResponderError:
         self._counted.labels(reason).inc()
         log.warning("slack_refused", reason=reason)
         return error
-
-    # -- answers --------------------------------------------------------------------------
-
-    async def _answered(self, work: Coroutine[Any, Any, Reply], url: str) -> Reply:
-        """What came of it, or that it takes longer: then the rest is said later."""
-        doing = asyncio.create_task(_safely(work))
-        limit = asyncio.ensure_future(self._clock.sleep(ANSWER_WITHIN))
-        await asyncio.wait({doing, limit}, return_when=asyncio.FIRST_COMPLETED)
-        limit.cancel()
-        if doing.done():
-            return doing.result()
-        self._spawn(self._say(url, doing))
-        return WORKING
-
-    async def _say(self, url: str, what: Reply | Awaitable[Reply]) -> None:
-        await self._urls.post(url, what if isinstance(what, Reply) else await what)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
-
-
-async def _safely(work: Coroutine[Any, Any, Reply]) -> Reply:
-    try:
-        return await work
-    except ResponderError as error:
-        return plainly(f"Not done: {error}")
-    except Exception:  # a bug: whoever asked gets no traceback, the log does
-        log.exception("slack_request_failed")
-        return plainly("Something went wrong here; the log says what.")
 
 
 def _is_ssl_check(body: bytes) -> bool:

@@ -4,8 +4,6 @@
 gone on is answered with how it stands, and does nothing.
 """
 
-from typing import Final
-
 import msgspec
 
 from responder.core.messages import Acknowledge, Approve, Body, DenyRun, Unacknowledge
@@ -16,8 +14,6 @@ from responder.notify import runs
 from responder.web.slack.asking import ask
 from responder.web.slack.caller import Caller
 from responder.web.slack.reply import Reply, plainly
-
-ACTIONS: Final = ("approve", "deny", "acknowledge", "unacknowledge")
 
 
 class User(msgspec.Struct, frozen=True):

@@ -5,12 +5,12 @@ which nothing that came from elsewhere is markup.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from responder.notify.slackblocks import Message
 from responder.notify.slackmarkup import Block, cut_mrkdwn, escape
 
-_LONGEST = 3_000
+_LONGEST: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True)

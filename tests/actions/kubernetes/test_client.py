@@ -240,6 +240,35 @@ async def test_a_kubeconfig_that_cannot_be_used_is_named_and_not_quoted(
     assert TOKEN not in failed.words + caplog.text
 
 
+async def test_certificates_that_are_none(tmp_path: Path) -> None:
+    settings = configure(tmp_path / "k", "https://127.0.0.1:9")
+    document = yaml.safe_load((tmp_path / "k").read_text())
+    (tmp_path / "ca.pem").write_text("no certificate")
+    document["clusters"][0]["cluster"]["certificate-authority"] = str(tmp_path / "ca.pem")
+    (tmp_path / "k").write_text(yaml.safe_dump(document))
+    async with opened(settings) as api:
+        failed = await failing(api.patch(DEPLOYMENT, {}, STRATEGIC_MERGE))
+    assert failed.words == f"the certificates that {tmp_path}/k names cannot be used"
+    assert not failed.sent
+
+
+async def test_a_credential_plugin_that_hangs_is_started_once(tmp_path: Path) -> None:
+    settings = configure(tmp_path / "k", "http://127.0.0.1:9")
+    document = yaml.safe_load((tmp_path / "k").read_text())
+    script = f"echo once >> {tmp_path}/starts; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done"
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script]}
+    document["users"][0]["user"] = {"exec": plugin}
+    (tmp_path / "k").write_text(yaml.safe_dump(document))
+    async with opened(settings, SECOND // 10) as api:
+        for _ in range(3):
+            failed = await failing(api.get(DEPLOYMENT))
+            assert failed.words == f"the credential plugin of {tmp_path}/k does not come to an end"
+        assert (tmp_path / "starts").read_text() == "once\n"
+        (tmp_path / "go").touch()
+        while "does not come to an end" in (await failing(api.get(DEPLOYMENT))).words:
+            pass
+
+
 async def test_a_credential_plugin_that_fails_tells_nobody_what_it_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

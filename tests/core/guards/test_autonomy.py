@@ -147,7 +147,7 @@ def test_what_evidence_is_lacking_is_said() -> None:
     def lack(*states: RunState) -> str:
         return effective_mode(situation(rules=ASKING, runs=record(*states)))[1]
 
-    assert lack("succeeded", "failed") == "1 runs that a person approved in 30d helped; it takes 10"
+    assert lack("succeeded", "failed") == "1 of the 10 approved runs that it takes helped in 30d"
     assert lack("failed", *GOOD * 10) == "10 of 11 approved runs in 30d helped; it takes 95%"
     assert lack("rolled_back", *GOOD * 10) == "1 of its runs in 30d were rolled back"
 
@@ -185,6 +185,12 @@ def test_failures_before_a_reset_do_not_count() -> None:
     assert mode_of(runs=runs, reset_at={"another": NOW}) == "approve"
 
 
+def test_a_failure_is_remembered_for_longer_than_evidence_is_looked_for() -> None:
+    rules = replace(RULES, evidence=Evidence(runs=0, within=HOUR))
+    assert mode_of(rules=rules, runs=record("failed", "failed", begin=29 * DAY)) == "approve"
+    assert mode_of(rules=rules, runs=record("failed", "failed", begin=30 * DAY)) == "auto"
+
+
 def test_failures_of_another_runbook_do_not_count() -> None:
     runs = tuple(msgspec.structs.replace(one, runbook="another") for one in record("failed", "failed"))
     assert mode_of(runs=runs) == "auto"
@@ -214,7 +220,7 @@ BY_RISK = replace(RULES, approvals={"low": 0, "medium": 1, "high": 2})
 
 
 def risky(risk: Risk, approvals: int | None = None) -> Any:
-    return replace(RUNBOOK, risk=risk, guards=Tightening(approvals=approvals))
+    return replace(RUNBOOK, risk=risk, mode="approve", guards=Tightening(approvals=approvals))
 
 
 @pytest.mark.parametrize(
@@ -234,6 +240,22 @@ def test_as_many_distinct_persons_as_the_risk_asks_for(
 ) -> None:
     result = answer("approval", rules=BY_RISK, runbook=risky(risk), run=run(approvals=said(PLAN, *people)))
     assert (result.verdict, result.approvals) == expected
+
+
+@pytest.mark.parametrize(
+    ("risk", "approvals", "expected"),
+    [("low", None, "allow"), ("medium", None, "allow"), ("medium", 1, "ask"), ("high", None, "ask")],
+)
+def test_what_goes_by_itself_needs_nobody_below_high_risk_unless_its_page_says_so(
+    risk: Risk, approvals: int | None, expected: str
+) -> None:
+    page = replace(risky(risk, approvals), mode="auto")
+    assert verdict("approval", rules=BY_RISK, runbook=page) == expected
+    stricter = replace(RULES, approvals={"low": 2, "medium": 2, "high": 3})
+    assert answer("approval", rules=stricter, runbook=page).data["needed"] == (3 if risk == "high" else 1)
+    token_without_person = run(via="cli", requested_by="ci")
+    if risk != "low":
+        assert verdict("approval", rules=BY_RISK, runbook=page, run=token_without_person) == "ask"
 
 
 def test_whoever_asked_is_one_of_them() -> None:
@@ -260,6 +282,18 @@ def test_a_yes_to_another_plan_does_not_count() -> None:
     assert result.reason == (
         "high risk: 2 distinct persons must say yes to this plan, 1 so far (carol); a yes is good for 15m"
     )
+
+
+def test_once_begun_a_yes_holds_for_what_the_later_steps_turn_out_to_be() -> None:
+    later = msgspec.structs.replace(
+        PLAN, steps=tuple(msgspec.structs.replace(step, observed={"revision": 8}) for step in PLAN.steps)
+    )
+    high = {"rules": BY_RISK, "runbook": risky("high"), "plan": later}
+    both = said(PLAN, "alice", "bob")
+    assert verdict("approval", **high, run=run(approvals=both)) == "ask"
+    assert verdict("approval", **high, run=run(approvals=both, acted_at=NOW)) == "allow"
+    mixed = (*said(later, "carol"), *both[1:])
+    assert verdict("approval", **high, run=run(approvals=mixed, acted_at=NOW)) == "ask"
 
 
 def test_the_greatest_risk_counts_whoever_names_it() -> None:
@@ -301,9 +335,9 @@ def test_a_yes_is_good_for_a_while() -> None:
     assert after(15 * MINUTE - 1) == "allow"
     assert after(15 * MINUTE) == "ask"
     assert after(DAY, acted_at=NOW - HOUR) == "allow"
-    changed_page = replace(RUNBOOK, guards=Tightening(expires=MINUTE))
+    changed_page = replace(RUNBOOK, mode="approve", guards=Tightening(expires=MINUTE))
     assert after(MINUTE) == "ask"
-    changed_page = replace(RUNBOOK, guards=Tightening(expires=DAY))
+    changed_page = replace(RUNBOOK, mode="approve", guards=Tightening(expires=DAY))
     assert after(15 * MINUTE) == "ask"
 
 

@@ -12,12 +12,14 @@ from tests.core.guards.situations import (
     EPISODE,
     NOW,
     OTHER,
+    PLAN,
     RULES,
     RUNBOOK,
     TARGET,
     acted,
     answer,
     run,
+    said,
     verdict,
 )
 
@@ -201,8 +203,8 @@ def test_who_has_waited_ten_minutes_for_others_waits_no_longer() -> None:
     assert (result.verdict, result.retry_at) == ("deny", 0)
 
 
-def test_a_run_that_people_approved_waits_for_as_long_as_they_were_waited_for() -> None:
-    approved = run(created_at=NOW - 14 * MINUTE, expires_at=NOW + MINUTE)
+def test_a_run_that_people_approved_waits_from_their_yes_on() -> None:
+    approved = run(created_at=NOW - 14 * MINUTE, approvals=said(PLAN, "alice"))
     assert answer("concurrency", run=approved, runs=(acted(2, SECOND),)).retry_at == NOW + 59 * SECOND
 
 
@@ -244,6 +246,15 @@ def test_a_rollback_waits_only_for_what_is_unknown_about_its_own_target() -> Non
     rolling = run(rolling=True)
     assert verdict("unknown", run=rolling, runs=(acted(2, DAY, "unknown", runbook=NAME),)) == "allow"
     assert verdict("unknown", run=rolling, runs=(acted(2, DAY, "unknown", target=TARGET),)) == "deny"
+
+
+def test_a_run_that_takes_too_long_begins_no_further_step() -> None:
+    late = run(state="executing", acted_at=NOW - 15 * MINUTE)
+    result = answer("unknown", run=late)
+    assert result.reason == "the run began 15m ago: after 15m it begins no further step"
+    assert (result.verdict, result.retry_at) == ("deny", 0)
+    assert verdict("unknown", run=msgspec.structs.replace(late, rolling=True)) == "allow"
+    assert verdict("unknown", run=msgspec.structs.replace(late, acted_at=late.acted_at + 1)) == "allow"
 
 
 def test_the_default_budgets() -> None:

@@ -126,6 +126,7 @@ def test_a_page_that_changed_since_the_proposal_denies() -> None:
     page = replace(RUNBOOK, hash="page-2")
     assert verdict("plan_first", plan=plan, runbook=page) == "deny"
     assert verdict("plan_first", plan=plan, runbook=page, run=run(runbook_hash="page-2")) == "allow"
+    assert verdict("plan_first", plan=plan, runbook=page, run=run(rolling=True)) == "allow"
 
 
 def test_a_later_step_may_have_bounds_instead_of_calls() -> None:

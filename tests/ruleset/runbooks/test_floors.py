@@ -52,6 +52,17 @@ def test_the_cooldown_is_that_of_what_the_page_does() -> None:
     assert warned(page("guards: {cooldown: 59m}\n", "---\n"), floors) == []
 
 
+@pytest.mark.parametrize(("first", "late"), [("14m", False), ("15m", True)])
+def test_an_action_that_comes_too_late_is_said(first: str, late: bool) -> None:
+    head, wait = "---\n# A page\n", f"## Wait\n```wait\nfor: {first}\n```\n"
+    said = (
+        "2:1: kubernetes.rollout_restart comes after waits of 15m and will not be done: "
+        "after 15m a run begins no further step"
+    )
+    assert warned(page("", head + wait + STEP + VERIFY), FLOORS) == ([said] if late else [])
+    assert warned(page("", head + STEP + wait + VERIFY), FLOORS) == []
+
+
 def test_approvals_are_those_of_the_risk_that_counts() -> None:
     assert warned(page("risk: high\nguards: {approvals: 1}\n"), FLOORS) == [
         "10:21: approvals: the floor is stricter and holds: 2"

@@ -277,6 +277,10 @@ def test_a_text_is_never_part_of_a_name() -> None:
         ("risk: none", "9:7: risk: 'none' is not one of low, medium, high"),
         ("guards: [cooldown]", "9:9: guards must be a mapping, not a list"),
         ("guards: {cooldown: soon}", "9:20: cooldown: 'soon' is not a duration such as 30s, 5m, 1h30m or 4d"),
+        (
+            "guards: {min_age: 601s}",
+            "9:19: min_age: no run waits for longer than 10m: no alert would start it",
+        ),
         ("guards: {min_healthy: 0.66}", "9:23: min_healthy: '0.66' is not a percentage from 0% to 100%"),
         ("guards: {min_healthy: 101%}", "9:23: min_healthy: '101%' is not a percentage from 0% to 100%"),
         (

@@ -113,8 +113,12 @@ class Office:
         status, document = await self.ask(who, method, path, body)
         return status, document["message"]
 
-    async def fire(self, name: str, **labels: str) -> None:
-        alert = {"labels": {"alertname": name, **labels}, "annotations": {"summary": "s"}}
+    async def fire(self, name: str, *, ends_at: str = "", **labels: str) -> None:
+        alert: dict[str, Any] = {
+            "labels": {"alertname": name, **labels},
+            "annotations": {"summary": "s"},
+            **({"endsAt": ends_at} if ends_at else {}),
+        }
         async with self._session.post(
             f"{self.url}/api/v2/alerts", json=[alert], headers={"Authorization": "Bearer sender"}
         ) as response:

@@ -58,8 +58,8 @@ async def test_what_is_not_signed(tmp_path: Path) -> None:
         path = "runbooks/pod-restarts/sign"
         assert await api.refused("boss", path, {"hash": "A" * 64}) == (
             400,
-            "reason: is missing: why this text may be trusted; "
-            "hash: must be a page's SHA-256: 64 hexadecimal digits",
+            "hash: must be a page's SHA-256: 64 hexadecimal digits; "
+            "reason: is missing: why this text may be trusted",
         )
         assert await api.refused("boss", path, {"hash": "b" * 64, "reason": "x"}) == (
             409,

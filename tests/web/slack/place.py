@@ -21,6 +21,7 @@ from responder.core.plan import Facts, ObjectFacts, Plan, PlannedStep
 from responder.core.run import Run
 from responder.core.runbook import ActionStep, NotifyStep, Parameter, Runbook, Target
 from responder.sandbox.slack import Slack
+from responder.sandbox.slackapi import APP_TOKEN
 from responder.sandbox.slackpeople import People, Sent
 from responder.sandbox.slackroom import Message
 from responder.service import Service
@@ -188,7 +189,12 @@ class Place:
 
 @asynccontextmanager
 async def serving(
-    directory: Path, clock: ManualClock | None = None, *, secret: str = SECRET, **config: Any
+    directory: Path,
+    clock: ManualClock | None = None,
+    *,
+    secret: str = SECRET,
+    socket: bool = False,
+    **config: Any,
 ) -> AsyncIterator[Place]:
     """The service on files in `directory`; again on the same ones is a restart."""
     clock = clock or ManualClock()
@@ -198,16 +204,18 @@ async def serving(
     for user in (ANA, BEN, GUEST, READER):
         slack.room.add_user(user, user.removeprefix("U0").lower())
     port = free_port()
-    people = People(slack.room, clock, f"http://127.0.0.1:{port}", SECRET)
+    link = slack.link if socket else None
+    people = People(slack.room, clock, f"http://127.0.0.1:{port}", SECRET, link)
     app = web.Application()
     slack.add_routes(app)
     people.add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    people.place = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    people.place = slack.link.place = f"http://127.0.0.1:{runner.addresses[0][1]}"
     (directory / "token").write_text(slack.token)
     (directory / "signing").write_text(f"{secret}\n")
+    (directory / "app").write_text(f"{APP_TOKEN}\n")
     (directory / "people.yaml").write_text(yaml.safe_dump(PEOPLE))
     (directory / "routing.yaml").write_text(yaml.safe_dump(RULES))
     given = {
@@ -217,7 +225,11 @@ async def serving(
         "people": str(directory / "people.yaml"),
         "slack": {
             "bot_token_file": str(directory / "token"),
-            "signing_secret_file": str(directory / "signing"),
+            **(
+                {"app_token_file": str(directory / "app")}
+                if socket
+                else {"signing_secret_file": str(directory / "signing")}
+            ),
             "api_url": f"{people.place}/slack/api/",
         },
     }
