@@ -61,7 +61,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RestartRule:
-    """An alerting rule: it fires for a Deployment whose pods restarted more than `above` times `within` a time.
+    """An alerting rule: it fires for a Deployment whose pods restarted more than `above` times in a time.
 
     Its labels: `alertname`, `severity`, the Deployment's cluster, namespace and name, this as `service` too.
     """
