@@ -72,8 +72,8 @@ def judge(draft: Draft, run: Run, runbook: Runbook, when: When, problems: tuple[
 
 
 def denials(run: Run) -> list[GuardResult]:
-    """The guards that say no."""
-    return [one for one in run.verdicts if one.verdict == "deny"]
+    """The guards that say no, those first that time will not change: it ends because of them."""
+    return sorted((one for one in run.verdicts if one.verdict == "deny"), key=lambda one: one.retry_at > 0)
 
 
 def asks(run: Run) -> bool:
