@@ -1,6 +1,6 @@
 """Whatever happens to runs in whatever order: they act together, often and twice no more than they may."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -137,79 +137,83 @@ HAPPENS: st.SearchStrategy[Happens] = st.one_of(
 )  # fmt: skip
 
 
-def happen(line: Timeline, what: Happens) -> None:
-    """One thing that may happen."""
-    world = line.world
-    match what:
-        case ("fire", names):
-            line.post(*map(firing, dict.fromkeys(names)))
-        case ("resolve", names):
-            line.post(*map(resolved, dict.fromkeys(names)))
-        case ("wait", duration):
-            line.wait(duration)
-        case ("crash", duration):
-            line.stop().wait(duration).start()
-        case ("release",):
-            line.release()
-        case ("hold", kinds, claims, reaches):
-            world.hold |= kinds
-            world.claims, world.reaches = claims, reaches
-        case ("comes", action, result, touched):
-            world.fails(action, result, touched=touched)
-        case ("helps", ok):
-            world.verify.append(ok)
-        case ("seen", found):
-            world.look = found
-        case ("fires", answer):
-            world.firing = answer
-        case ("object", found):
-            world.object, world.problem = found, "" if found else "connection refused"
-        case ("changes",):
-            world.generation += 1
-        case ("late", number):
-            answers = [i.body for i in line.inputs if isinstance(i.body, ANSWERS)]
-            if answers:  # a second time
-                line.give(answers[number % len(answers)], "actions")
-        case _:
-            people(line, what)
-
-
 ANSWERS: Final = (FactsGathered, StepFinished, Verified, Probed)
 
 
-def people(line: Timeline, what: Happens) -> None:
-    """What people do."""
-    match what:
-        case ("approve", number, who, pressed):
-            if run := chosen(line, number):
-                line.give(Approve(run.id, who, nonce=run.nonce if pressed else ""), who)
-        case ("all approve",):
-            for run in [*line.state.runs.values()]:
-                for who in PEOPLE[:2]:
-                    line.give(Approve(run.id, who), who)
-        case ("deny", number, who):
-            if run := chosen(line, number):
-                line.give(DenyRun(run.id, who, "no"), who)
-        case ("cancel", number, who):
-            if run := chosen(line, number):
-                line.give(CancelRun(run.id, who, "no"), who)
-        case ("say", number, who, done):
-            if run := chosen(line, number):
-                line.give(ResolveRun(run.id, done, who, "looked"), who)
-        case ("ask", name, target, who):
-            line.give(StartRun(name, {"deployment": target}, who, "because", "api"), who)
-        case ("sign", made):
-            sign(line, made)
-        case ("reset", name):
-            line.give(ResetRunbook(name, "mended", "ann"), "ann")
-        case ("freeze", scope, hard, lasting):
-            until = line.now + parse_duration(lasting)
-            line.give(PutFreeze(f"f{len(line.inputs)}", scope, "moving", until, hard, "bob"), "bob")
-        case ("lift", number):
-            known = sorted(line.state.freezes)
-            line.give(LiftFreeze(known[number % len(known)] if known else "none", "ann"), "ann")
-        case _:
-            raise AssertionError(what)
+def late(line: Timeline, number: int) -> None:
+    """An answer comes a second time."""
+    answers = [given.body for given in line.inputs if isinstance(given.body, ANSWERS)]
+    if answers:
+        line.give(answers[number % len(answers)], "actions")
+
+
+def hold(line: Timeline, kinds: set[type], claims: bool, reaches: bool) -> None:
+    line.world.hold |= kinds
+    line.world.claims, line.world.reaches = claims, reaches
+
+
+def see(line: Timeline, found: ObjectFacts | None) -> None:
+    line.world.object, line.world.problem = found, "" if found else "connection refused"
+
+
+def approve(line: Timeline, number: int, who: str, pressed: bool) -> None:
+    if run := chosen(line, number):
+        line.give(Approve(run.id, who, nonce=run.nonce if pressed else ""), who)
+
+
+def approve_all(line: Timeline) -> None:
+    for run in [*line.state.runs.values()]:
+        for who in PEOPLE[:2]:
+            line.give(Approve(run.id, who), who)
+
+
+def decide(line: Timeline, kind: type[DenyRun | CancelRun], number: int, who: str) -> None:
+    if run := chosen(line, number):
+        line.give(kind(run.id, who, "no"), who)
+
+
+def say(line: Timeline, number: int, who: str, done: bool) -> None:
+    if run := chosen(line, number):
+        line.give(ResolveRun(run.id, done, who, "looked"), who)
+
+
+def freeze(line: Timeline, scope: str, hard: bool, lasting: str) -> None:
+    until = line.now + parse_duration(lasting)
+    line.give(PutFreeze(f"f{len(line.inputs)}", scope, "moving", until, hard, "bob"), "bob")
+
+
+def lift(line: Timeline, number: int) -> None:
+    known = sorted(line.state.freezes)
+    line.give(LiftFreeze(known[number % len(known)] if known else "none", "ann"), "ann")
+
+
+DOES: Final[dict[str, Callable[..., object]]] = {
+    "fire": lambda line, names: line.post(*map(firing, dict.fromkeys(names))),
+    "resolve": lambda line, names: line.post(*map(resolved, dict.fromkeys(names))),
+    "wait": Timeline.wait,
+    "crash": lambda line, duration: line.stop().wait(duration).start(),
+    "hold": hold,
+    "release": Timeline.release,
+    "comes": lambda line, action, result, touched: line.world.fails(action, result, touched=touched),
+    "helps": lambda line, ok: line.world.verify.append(ok),
+    "seen": lambda line, found: setattr(line.world, "look", found),
+    "fires": lambda line, answer: setattr(line.world, "firing", answer),
+    "object": see,
+    "changes": lambda line: setattr(line.world, "generation", line.world.generation + 1),
+    "late": late,
+    "approve": approve,
+    "all approve": approve_all,
+    "deny": lambda line, number, who: decide(line, DenyRun, number, who),
+    "cancel": lambda line, number, who: decide(line, CancelRun, number, who),
+    "say": say,
+    "ask": lambda line, name, target, who: line.give(
+        StartRun(name, {"deployment": target}, who, "because", "api"), who
+    ),
+    "sign": sign,
+    "reset": lambda line, name: line.give(ResetRunbook(name, "mended", "ann"), "ann"),
+    "freeze": freeze,
+    "lift": lift,
+}
 
 
 def chosen(line: Timeline, number: int) -> Run | None:
@@ -287,7 +291,7 @@ def test_runs_keep_to_their_budgets_and_end_whatever_happens(happens: list[Happe
         if signed:
             sign(line, ONCE)
         for what in happens:
-            happen(line, what)
+            DOES[what[0]](line, *what[1:])
             check(line)
         settle(line)
         check(line)

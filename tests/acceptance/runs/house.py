@@ -1,14 +1,16 @@
 """A whole service on virtual time, with clusters that it acts in, a Prometheus that it asks, and people.
 
 The web, the engine, the database, Slack's client and Kubernetes' client are the real ones and speak to the
-sandbox's stand-ins over loopback; only the clock is set by hand. What ought to come of it is the test's to know.
+sandbox's stand-ins over loopback; only the clock is set by hand. What ought to come of it is the test's.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import deepcopy
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,17 +19,18 @@ import yaml
 from aiohttp import web
 from click.testing import Result
 
-from responder.core.model import MINUTE, SECOND, Nanoseconds, format_time, parse_duration
+from responder.core.model import SECOND, Nanoseconds, format_time, parse_duration
 from responder.core.run import Run
 from responder.sandbox.kubernetes import kubeconfig
 from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.kubernetes.platform import furnish
 from responder.sandbox.prometheus import Prometheus
 from responder.sandbox.slack import Slack
-from responder.sandbox.slackpeople import People, Sent
+from responder.sandbox.slackpeople import People, Sent, buttons
 from responder.sandbox.slackroom import Message
 from responder.service import Service
 from responder.settings import load_settings
+from responder.web.slack.entrance import INTERACTIONS
 from tests.acceptance.timeline.clock import TimelineClock
 from tests.cli.story import run as at_the_terminal
 from tests.clock import ManualClock
@@ -62,10 +65,13 @@ ROUTE: Final[Mapping[str, Any]] = {
     "group_wait": "1s",
     "group_interval": "1m",
 }
-QUERY: Final = 'increase(restarts_by_deployment{namespace="${namespace}", deployment="${deployment}"}[1m]) < 1'
+QUERY: Final = (
+    'increase(restarts_by_deployment{namespace="${namespace}", deployment="${deployment}"}[1m]) < 1'
+)
+RESTART_STEP: Final = ("```step", f"action: {RESTART}", "timeout: 2m", "```")
 
 
-def page(name: str, *front: str, steps: Sequence[str] = (), query: str = QUERY) -> str:
+def page(name: str, *front: str, steps: Sequence[str] = RESTART_STEP, query: str = QUERY) -> str:
     """A page that restarts what the alert of its name says; `front`: more lines of its front matter."""
     head = [
         "---",
@@ -79,12 +85,10 @@ def page(name: str, *front: str, steps: Sequence[str] = (), query: str = QUERY) 
         *(front if any(line.startswith("mode:") for line in front) else ("mode: auto", *front)),
         "---",
     ]
-    restart = ("```step", f"action: {RESTART}", "timeout: 2m", "```")
     verify = ("```verify", f"prometheus: '{query}'", "for: 2 of 2 probes, every 15s, within 2m", "```")
-    return "\n".join([*head, f"# About {name}", *(steps or restart), *verify, ""])
+    return "\n".join([*head, f"# About {name}", *steps, *verify, ""])
 
 
-BACK: Final = ("```step", f"action: {RESTART}", "timeout: 2m", "```")
 TAKE_BACK: Final = "\n".join(["```on_failure", f"- action: {UNDO}", "```", ""])
 
 
@@ -114,6 +118,8 @@ class House:
         self.service, self.clock, self.slack, self.people = service, clock, slack, people
         self.prometheus, self.clusters = prometheus, clusters
         self.url = f"http://{service.settings.listen}"
+        self.slow = False
+        """Whether time passes while a cluster is asked."""
         self._session = session
         self._began: dict[tuple[str, ...], Nanoseconds] = {}
 
@@ -127,10 +133,14 @@ class House:
         """Whether something is under way that takes no virtual time."""
         service, acts = self.service, self.service.acts
         told = any(one.in_flight for one in service.delivery.snapshot().destinations)
-        looking = acts is not None and acts.asking
+        looking = acts is not None and acts.asking and not self.slow
         clusters = any(one.busy for one in self.clusters.values())
         engine = service.engine
-        return told or looking or clusters or engine.log.in_flight or not engine.idle
+        due = engine.state.next_due()
+        # Of what is due it may hear only when it wakes, a second later at most: for that time must pass.
+        sleeps = due is not None and due[0] <= engine.log.now()
+        deciding = engine.log.in_flight or engine.backlog() > 0 or not (engine.idle or sleeps)
+        return told or looking or clusters or deciding
 
     # -- time -----------------------------------------------------------------------------
 
@@ -226,19 +236,23 @@ class House:
     def cards(self, run: Run) -> list[Message]:
         """A run's cards in Slack: one in the thread of each incident that was told."""
         found = [reply for message in self.slack.messages("ops") for reply in message.replies]
-        return [one for one in found if one.metadata.get("event_type") == "responder_run" and of(one) == run.id]
+        return [
+            one for one in found if one.metadata.get("event_type") == "responder_run" and of(one) == run.id
+        ]
 
     async def card(self, run: Run) -> Message:
-        """Its only card, once it says how the run stands."""
+        """Its only card as it is now."""
         await self.until(lambda: self.cards(run), "1m")
         await self.clock.settle()
         (found,) = self.cards(run)
-        return found
+        return deepcopy(found)
 
     async def press(self, message: Message, action: str, who: str) -> str:
-        """What Slack says to the one who presses a button."""
-        heard = len(self.heard(who))
-        assert await self.people.press(_slack(who), "ops", message.ts, action) == Sent(200)
+        """What Slack says to the one who presses a button of a message as they see it (it may be old)."""
+        heard, channel = len(self.heard(who)), self.slack.room.channel("ops")
+        (button,) = (one for one in buttons(message) if one["action_id"] == action)
+        body = self.people.pressed(_slack(who), channel, message, button)
+        assert await self.people.send(INTERACTIONS, body) == Sent(200)
         await self.hears(who, heard + 1)
         return self.heard(who)[-1]
 
@@ -260,7 +274,8 @@ def of(card: Message) -> str:
 
 def shown(message: Message) -> str:
     """Every text that a reader of a message sees."""
-    return "\n".join(_texts([message.blocks, message.attachments]))
+    text = "\n".join(_texts([message.blocks, message.attachments]))
+    return unescape(text).replace("\u2060", "")
 
 
 def _texts(found: Any) -> list[str]:
@@ -338,7 +353,9 @@ def _configure(
     for name, text in pages.items():
         (directory / "rules" / "runbooks" / f"{name}.md").write_text(text)
     receivers = [{"name": "ops", "slack_configs": [{"channel": "#ops", "send_resolved": True}]}]
-    (directory / "rules" / "routing.yaml").write_text(yaml.safe_dump({"route": ROUTE, "receivers": receivers}))
+    (directory / "rules" / "routing.yaml").write_text(
+        yaml.safe_dump({"route": ROUTE, "receivers": receivers})
+    )
     people = [{"name": name, "slack": _slack(name), "roles": roles} for name, roles in ROLES.items()]
     tokens = [
         {"name": f"{name}-laptop", "person": name, "sha256": _digest(name), "roles": roles}
