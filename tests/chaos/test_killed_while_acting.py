@@ -90,7 +90,6 @@ class Ward:
 def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     directory = tmp_path_factory.mktemp("acting")
     with ClusterThread(directory) as there:
-        there.look(lambda: there.cluster.add_namespace("shop"))
         process = ResponderProcess(directory / "one", ROUTING, {**CONFIG, **there.config, **files(directory)})
         (process.rules / "runbooks").mkdir()
         for name, text in PAGES.items():

@@ -17,6 +17,7 @@ from responder.clock import SystemClock
 from responder.core.model import MILLISECOND
 from responder.sandbox.kubernetes import kubeconfig
 from responder.sandbox.kubernetes.cluster import Cluster
+from responder.sandbox.kubernetes.platform import furnish
 from responder.sandbox.prometheus import Prometheus
 from tests.peers.calls import wait_until
 from tests.peers.ports import free_port
@@ -66,6 +67,7 @@ class ClusterThread:
 
     async def _open(self) -> None:
         for one in self.clusters:
+            furnish(one)
             await one.start()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         kubeconfig.write(self._path, *self.clusters)
