@@ -1,5 +1,6 @@
 """kill -9 at every turn of a run: its step is carried out once at most, and the run ends as it should."""
 
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -70,8 +71,15 @@ class Ward:
     def run(self, run: str) -> Any:
         return self.ask("ann", "GET", f"/api/v1/runs/{run}")
 
-    def wait(self, run: str, state: str, timeout: float = 20.0) -> Any:
-        wait_until(lambda: self.run(run)["state"] == state, timeout, f"it is {state}")
+    def wait(self, run: str, state: str, timeout: float = 40.0) -> Any:
+        def holds() -> bool:
+            time.sleep(0.1)  # the two of us share the machine
+            return bool(self.run(run)["state"] == state)
+
+        try:
+            wait_until(holds, timeout)
+        except AssertionError:
+            raise AssertionError(f"it is not {state}: {self.run(run)['story']}") from None
         return self.run(run)
 
     def restarts(self, target: str) -> int:
@@ -93,7 +101,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
         process = ResponderProcess(directory / "one", ROUTING, {**CONFIG, **there.config, **files(directory)})
         (process.rules / "runbooks").mkdir()
         for name, text in PAGES.items():
-            quick = text.replace("every 15s, within 2m", "every 200ms, within 5s\nsettle: 1s")
+            quick = text.replace("every 15s, within 2m", "every 200ms, within 1m\nsettle: 1s")
             (process.rules / "runbooks" / f"{name}.md").write_text(quick)
         process.start()
         made = Ward(process, there)
@@ -189,16 +197,14 @@ def test_while_it_waits_for_people_it_waits_on(ward: Ward) -> None:
     assert (ward.restarts("waiting"), ward.asked("waiting")) == (1, 1)
 
 
-def test_before_the_cluster_does_it_a_look_finds_that_it_was_not_and_it_stays_so(ward: Ward) -> None:
+def test_while_the_cluster_has_not_done_it_nobody_does_it_again(ward: Ward) -> None:
     ward.there.look(lambda: ward.there.cluster.fault("hang", verb="patch", name="hanging"))
     run = ward.fire("by-itself", "hanging")
     ward.there.wait(lambda: bool(ward.there.cluster.writes("deployments", "shop", "hanging")), "it is asked")
     ward.kill()
     ward.process.start()
+    ward.wait(run, "unknown")  # for a minute what was asked may still be on its way
+    ward.ask("ann", "POST", f"/api/v1/runs/{run}/resolve", {"applied": False, "reason": "it is as it was"})
     ward.wait(run, "failed")
     assert (ward.restarts("hanging"), ward.asked("hanging")) == (0, 1)
-
-
-def test_the_books_are_whole_after_all_that(ward: Ward) -> None:
-    assert count(ward.process.database, "SELECT count(*) FROM executions WHERE state = 'claimed'") == 0
     check_books(ward.process)

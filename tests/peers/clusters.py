@@ -1,7 +1,7 @@
-"""Clusters that runs act in, and the Prometheus that they ask: the sandbox's stand-ins, beside a real process.
+"""Clusters that runs act in, and the Prometheus that they ask: the sandbox's stand-ins, in a thread.
 
-Tests point Responder at them with `config`, look at what was asked of them, and tell them what shall go wrong.
-They run in a thread, in real time.
+Tests of a real process point it at them with `config`, look at what was asked of them, and tell them what
+shall go wrong. What ought to have been done is the test's to know.
 """
 
 import asyncio
