@@ -20,7 +20,9 @@ from tests.peers.responder import ResponderProcess
 pytestmark = pytest.mark.chaos
 
 PEOPLE: Final = {"ann": ["read", "respond", "approve", "admin"], "ben": ["read", "respond", "approve"]}
-PAGES: Final = {name: page(name) for name in ("by-itself", "with-people")}
+BY_THEMSELVES: Final = ("answering", "hanging", "verified", "decided", "unrecorded")
+PAGES: Final = {name: page(name) for name in (*BY_THEMSELVES, "waiting")}
+"""A page for each turn at which the process is killed, for a Deployment of the same name."""
 CONFIG: Final[dict[str, Any]] = {
     "delivery": QUICK,
     "guards": {
@@ -30,6 +32,7 @@ CONFIG: Final[dict[str, Any]] = {
         "rate_service": 99,
         "rate_global": 99,
         "rate_day": 99,
+        "together": 99,
     },
 }
 ROUTING: Final = {"route": {"receiver": "nobody", "group_wait": "0s"}, "receivers": [{"name": "nobody"}]}
@@ -40,6 +43,8 @@ class Ward:
 
     def __init__(self, process: ResponderProcess, there: ClusterThread) -> None:
         self.process, self.there = process, there
+        self.before: Any = None
+        """The run that waits for people, as it was before the process was killed."""
 
     def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {who}"}
@@ -47,40 +52,33 @@ class Ward:
         assert reply.status == 200, reply.text()
         return reply.json() if reply.body else None
 
-    def fire(self, name: str, target: str) -> str:
-        """An alert about a Deployment of its own; the id of its run."""
-        self.there.look(lambda: self.there.cluster.apply(deployment("shop", target, 2)))
-        labels = {"namespace": "shop", "deployment": target}
-
-        def ready() -> bool:
-            status = self.there.cluster.get("Deployment", "shop", target)["status"]
-            return bool(status.get("availableReplicas") == 2)
-
-        self.there.wait(ready, "it is rolled out")
+    def fire(self, name: str) -> None:
+        """The alert of a page, about the Deployment of that name."""
+        labels = {"namespace": "shop", "deployment": name}
         self.there.look(lambda: self.there.prometheus.fire(name, **labels))
         self.ask("sender", "POST", "/webhooks/alertmanager", webhook_payload([webhook_alert(name, **labels)]))
-        wait_until(lambda: self.runs(target) != [], what="it has a run")
-        (run,) = self.runs(target)
-        return str(run["id"])
 
-    def runs(self, target: str) -> list[Any]:
-        return [
-            run for run in self.ask("ann", "GET", "/api/v1/runs") if run["parameters"]["deployment"] == target
-        ]
+    def run(self, name: str) -> Any:
+        """The only run of a page."""
+        (found,) = self.ask("ann", "GET", f"/api/v1/runs?runbook={name}")
+        return self.ask("ann", "GET", f"/api/v1/runs/{found['id']}")
 
-    def run(self, run: str) -> Any:
-        return self.ask("ann", "GET", f"/api/v1/runs/{run}")
-
-    def wait(self, run: str, state: str, timeout: float = 40.0) -> Any:
+    def wait(self, name: str, state: str, timeout: float = 40.0) -> Any:
         def holds() -> bool:
             time.sleep(0.1)  # the two of us share the machine
-            return bool(self.run(run)["state"] == state)
+            return bool(self.run(name)["state"] == state)
 
         try:
             wait_until(holds, timeout)
         except AssertionError:
-            raise AssertionError(f"it is not {state}: {self.run(run)['story']}") from None
-        return self.run(run)
+            raise AssertionError(f"it is not {state}: {self.run(name)['story']}") from None
+        return self.run(name)
+
+    def wait_asked(self, name: str) -> None:
+        """Until a change of a Deployment was asked for."""
+        self.there.wait(
+            lambda: bool(self.there.cluster.writes("deployments", "shop", name)), "it is asked", 40
+        )
 
     def restarts(self, target: str) -> int:
         return self.there.look(lambda: len(self.there.cluster.restarts("shop", target)))
@@ -101,14 +99,41 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
         process = ResponderProcess(directory / "one", ROUTING, {**CONFIG, **there.config, **files(directory)})
         (process.rules / "runbooks").mkdir()
         for name, text in PAGES.items():
-            quick = text.replace("every 15s, within 2m", "every 200ms, within 1m\nsettle: 1s")
+            quick = text.replace("every 15s, within 2m", "every 200ms, within 1m\nsettle: 2s")
             (process.rules / "runbooks" / f"{name}.md").write_text(quick)
+            there.look(lambda name=name: there.cluster.apply(deployment("shop", name, 2)))  # type: ignore[misc]
         process.start()
         made = Ward(process, there)
-        found = made.ask("ann", "GET", "/api/v1/runbooks/by-itself")
-        made.ask("ann", "POST", "/api/v1/runbooks/by-itself/sign", {"hash": found["hash"], "reason": "tried"})
+        for name in BY_THEMSELVES:
+            found = made.ask("ann", "GET", f"/api/v1/runbooks/{name}")
+            signed = {"hash": found["hash"], "reason": "tried"}
+            made.ask("ann", "POST", f"/api/v1/runbooks/{name}/sign", signed)
         yield made
         process.kill9()
+
+
+@pytest.fixture(scope="module")
+def killed(ward: Ward) -> Ward:
+    """Runs at five turns, all of them cut off by one kill -9; the process that came after it."""
+    cluster, database = ward.there.cluster, ward.process.database
+    ward.fire("waiting")
+    ward.there.look(lambda: cluster.fault("hang_after", verb="patch", name="answering"))
+    ward.there.look(lambda: cluster.fault("hang", verb="patch", name="hanging"))
+    for name in ("answering", "hanging", "verified"):
+        ward.fire(name)
+    for name in ("answering", "hanging", "verified"):
+        ward.wait_asked(name)
+    ward.before = ward.wait("waiting", "awaiting_approval")
+    forbid(database, "UPDATE ON executions", "NEW.state = 'claimed'")
+    ward.fire("decided")
+    ordered = "SELECT count(*) FROM executions WHERE state = 'pending'"
+    wait_until(lambda: count(database, ordered) == 1, 40, "the step is ordered")
+    ward.wait("verified", "verifying")
+    assert ward.asked("decided") == 0
+    ward.kill()
+    permit(database)
+    ward.process.start()
+    return ward
 
 
 def files(directory: Path) -> dict[str, Any]:
@@ -131,80 +156,51 @@ def digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def test_after_the_decision_and_before_the_step_is_begun_it_is_ordered_anew(ward: Ward) -> None:
-    database = ward.process.database
-    forbid(database, "UPDATE ON executions", "NEW.state = 'claimed'")
-    run = ward.fire("by-itself", "decided")
-    ordered = "SELECT count(*) FROM executions WHERE state = 'pending'"
-    wait_until(lambda: count(database, ordered) == 1, what="the step is ordered")
-    ward.kill()
-    permit(database)
-    assert ward.asked("decided") == 0
-    ward.process.start()
-    done = ward.wait(run, "succeeded")
+def test_after_the_decision_and_before_the_step_is_begun_it_is_ordered_anew(killed: Ward) -> None:
+    done = killed.wait("decided", "succeeded")
     assert "withdrawn at a restart: it had not begun" in [moment["text"] for moment in done["story"]]
-    assert (ward.restarts("decided"), ward.asked("decided")) == (1, 1)
-    assert len(ward.runs("decided")) == 1
+    assert (killed.restarts("decided"), killed.asked("decided")) == (1, 1)
 
 
-def test_while_the_cluster_does_it_a_look_finds_that_it_was_done(ward: Ward) -> None:
-    ward.there.look(lambda: ward.there.cluster.fault("hang_after", verb="patch", name="answering"))
-    run = ward.fire("by-itself", "answering")
-    ward.there.wait(lambda: bool(ward.there.cluster.restarts("shop", "answering")), "it is restarted")
-    ward.kill()
-    ward.process.start()
-    done = ward.wait(run, "succeeded")
+def test_while_the_cluster_answers_a_look_finds_that_it_was_done(killed: Ward) -> None:
+    done = killed.wait("answering", "succeeded")
     assert "unknown" in [moment["state"] for moment in done["story"]]
-    assert (ward.restarts("answering"), ward.asked("answering")) == (1, 1)
+    assert (killed.restarts("answering"), killed.asked("answering")) == (1, 1)
 
 
-def test_after_it_was_done_and_before_that_is_on_record(ward: Ward) -> None:
-    forbid(ward.process.database, "INSERT ON inputs", "NEW.kind = 'step_finished'")
-    run = ward.fire("by-itself", "unrecorded")
-    ward.there.wait(lambda: bool(ward.there.cluster.restarts("shop", "unrecorded")), "it is restarted")
-    wait_until(lambda: "report_failed" in ward.process.log.read_text(), what="its end is not on record")
-    ward.kill()
-    permit(ward.process.database)
-    ward.process.start()
-    done = ward.wait(run, "succeeded")
+def test_while_the_cluster_has_not_done_it_nobody_does_it_again(killed: Ward) -> None:
+    run = killed.wait("hanging", "unknown")  # for a minute what was asked may still be on its way
+    said = {"applied": False, "reason": "it is as it was"}
+    killed.ask("ann", "POST", f"/api/v1/runs/{run['id']}/resolve", said)
+    killed.wait("hanging", "failed")
+    assert (killed.restarts("hanging"), killed.asked("hanging")) == (0, 1)
+
+
+def test_while_it_is_found_out_whether_it_helped_that_is_asked_again(killed: Ward) -> None:
+    killed.wait("verified", "succeeded")
+    assert (killed.restarts("verified"), killed.asked("verified")) == (1, 1)
+
+
+def test_while_it_waits_for_people_it_waits_on(killed: Ward) -> None:
+    after = killed.run("waiting")
+    for key in ("id", "state", "expires_at", "plan"):
+        assert after[key] == killed.before[key]
+    assert killed.asked("waiting") == 0
+    approved = {"plan": after["plan"]["hash"]}
+    killed.ask("ben", "POST", f"/api/v1/runs/{after['id']}/approve", approved)
+    killed.wait("waiting", "succeeded")
+    assert (killed.restarts("waiting"), killed.asked("waiting")) == (1, 1)
+
+
+def test_after_it_was_done_and_before_that_is_on_record_a_look_finds_it(killed: Ward) -> None:
+    forbid(killed.process.database, "INSERT ON inputs", "NEW.kind = 'step_finished'")
+    killed.fire("unrecorded")
+    killed.wait_asked("unrecorded")
+    wait_until(lambda: "report_failed" in killed.process.log.read_text(), 40, "its end is not on record")
+    killed.kill()
+    permit(killed.process.database)
+    killed.process.start()
+    done = killed.wait("unrecorded", "succeeded")
     assert "unknown" in [moment["state"] for moment in done["story"]]
-    assert (ward.restarts("unrecorded"), ward.asked("unrecorded")) == (1, 1)
-
-
-def test_while_it_is_found_out_whether_it_helped(ward: Ward) -> None:
-    run = ward.fire("by-itself", "verified")
-    ward.wait(run, "verifying")
-    ward.kill()
-    ward.process.start()
-    ward.wait(run, "succeeded")
-    assert (ward.restarts("verified"), ward.asked("verified")) == (1, 1)
-
-
-def test_while_it_waits_for_people_it_waits_on(ward: Ward) -> None:
-    run = ward.fire("with-people", "waiting")
-    before = ward.wait(run, "awaiting_approval")
-    ward.kill()
-    ward.process.start()
-    after = ward.run(run)
-    assert (after["state"], after["expires_at"], after["plan"]) == (
-        "awaiting_approval",
-        before["expires_at"],
-        before["plan"],
-    )
-    assert ward.asked("waiting") == 0
-    ward.ask("ben", "POST", f"/api/v1/runs/{run}/approve", {"plan": before["plan"]["hash"]})
-    ward.wait(run, "succeeded")
-    assert (ward.restarts("waiting"), ward.asked("waiting")) == (1, 1)
-
-
-def test_while_the_cluster_has_not_done_it_nobody_does_it_again(ward: Ward) -> None:
-    ward.there.look(lambda: ward.there.cluster.fault("hang", verb="patch", name="hanging"))
-    run = ward.fire("by-itself", "hanging")
-    ward.there.wait(lambda: bool(ward.there.cluster.writes("deployments", "shop", "hanging")), "it is asked")
-    ward.kill()
-    ward.process.start()
-    ward.wait(run, "unknown")  # for a minute what was asked may still be on its way
-    ward.ask("ann", "POST", f"/api/v1/runs/{run}/resolve", {"applied": False, "reason": "it is as it was"})
-    ward.wait(run, "failed")
-    assert (ward.restarts("hanging"), ward.asked("hanging")) == (0, 1)
-    check_books(ward.process)
+    assert (killed.restarts("unrecorded"), killed.asked("unrecorded")) == (1, 1)
+    check_books(killed.process)
