@@ -100,6 +100,27 @@ def recorded() -> frozenset[str]:
     return frozenset(rule["record"] for path in FILES for rule in _rules(path) if "record" in rule)
 
 
+def laps() -> list[list[Mapping[str, str]]]:
+    """The recording rules in laps: each reads what exporters expose, or what an earlier lap has made.
+
+    A rule that reads what it said before is in two laps.
+    """
+    rules = [rule for path in FILES for rule in _rules(path) if "record" in rule]
+    reads: dict[str, set[str]] = {}
+    for rule in rules:
+        reads.setdefault(rule["record"], set()).update(metrics_of(rule["expr"]) & recorded())
+
+    def lap(name: str) -> int:
+        return max((lap(other) + 1 + (other in reads[other]) for other in reads[name] - {name}), default=0)
+
+    found: list[list[Mapping[str, str]]] = [[] for _ in range(max(map(lap, reads)) + 1)]
+    for rule in rules:
+        name = rule["record"]
+        for number in range(lap(name), lap(name) + 1 + (name in reads[name])):
+            found[number].append(rule)
+    return found
+
+
 @cache
 def exporters() -> Mapping[str, list[str]]:
     """What each exporter exposes."""
