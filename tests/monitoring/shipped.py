@@ -26,7 +26,6 @@ EXPORTERS: Final = ROOT / "config" / "exporters.yaml"
 class AlertRule:
     """One rule of the kind `alert`; `reason` is the comment above it."""
 
-    file: str
     name: str
     expression: str
     holds_for: str
@@ -60,7 +59,6 @@ def alerts() -> list[AlertRule]:
         for rule, reason in zip(rules, reasons, strict=True):
             found.append(
                 AlertRule(
-                    path.stem,
                     rule["alert"],
                     rule["expr"].rstrip("\n"),
                     rule.get("for", ""),
@@ -98,13 +96,9 @@ def backup_ages() -> list[tuple[str, str, str]]:
 
 
 @cache
-def expressions() -> list[tuple[str, str]]:
-    """Every expression of the rules, with where it stands."""
-    return [
-        (f"{path.name}: {rule.get('record') or rule['alert']}", rule["expr"])
-        for path in FILES
-        for rule in _rules(path)
-    ]
+def expressions() -> list[str]:
+    """Every expression of the rules."""
+    return [rule["expr"] for path in FILES for rule in _rules(path)]
 
 
 @cache
