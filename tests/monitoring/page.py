@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from tests.monitoring.shipped import ROOT, AlertRule, alerts
+from tests.monitoring.shipped import ROOT, AlertRule, alerts, backup_ages
 
 PAGE: Final = ROOT / "docs" / "alerts.md"
 
@@ -31,6 +31,13 @@ comment above each alert, which is its reason.
 |---|---|---|
 """
 
+_AGES: Final = """
+## How old a backup may be
+
+| backup | at most | since |
+|---|---|---|
+"""
+
 
 def text() -> str:
     """The page."""
@@ -39,7 +46,8 @@ def text() -> str:
         for name, rules in _by_name()
     ]
     sections = [f"\n## {name}\n" + "".join(map(_section, rules)) for name, rules in _by_name()]
-    return _HEAD + "".join(rows) + "".join(sections)
+    ages = [f"| `{backup}` | {age} s | {reason} |\n" for backup, age, reason in backup_ages()]
+    return _HEAD + "".join(rows) + "".join(sections) + _AGES + "".join(ages)
 
 
 def _by_name() -> list[tuple[str, list[AlertRule]]]:

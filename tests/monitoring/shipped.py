@@ -26,7 +26,6 @@ EXPORTERS: Final = ROOT / "config" / "exporters.yaml"
 class AlertRule:
     """One rule of the kind `alert`; `reason` is the comment above it."""
 
-    file: str
     name: str
     expression: str
     holds_for: str
@@ -56,11 +55,10 @@ def alerts() -> list[AlertRule]:
     found = []
     for path in FILES:
         rules = [rule for rule in _rules(path) if "alert" in rule]
-        reasons = _reasons(path.read_text())
+        reasons = _reasons(path.read_text(), "- alert:")
         for rule, reason in zip(rules, reasons, strict=True):
             found.append(
                 AlertRule(
-                    path.stem,
                     rule["alert"],
                     rule["expr"].rstrip("\n"),
                     rule.get("for", ""),
@@ -72,26 +70,35 @@ def alerts() -> list[AlertRule]:
     return found
 
 
-def _reasons(text: str) -> list[str]:
-    """The comment directly above each `- alert:`, as one line."""
+def _reasons(text: str, start: str) -> list[str]:
+    """The comment directly above each line that begins like this, as one line."""
     found = []
     comment: list[str] = []
     for line in text.splitlines():
         stripped = line.strip()
-        if stripped.startswith("- alert:"):
+        if stripped.startswith(start):
             found.append(" ".join(comment))
         comment = [*comment, stripped.removeprefix("#").strip()] if stripped.startswith("#") else []
     return found
 
 
 @cache
-def expressions() -> list[tuple[str, str]]:
-    """Every expression of the rules, with where it stands."""
+def backup_ages() -> list[tuple[str, str, str]]:
+    """Each backup that is expected, the seconds that it may be old, and why."""
+    path = RULES / "backup.yaml"
+    name = "backup_max_age_seconds"
+    rules = [rule for rule in _rules(path) if rule.get("record") == name]
+    reasons = _reasons(path.read_text(), f"- record: {name}")
     return [
-        (f"{path.name}: {rule.get('record') or rule['alert']}", rule["expr"])
-        for path in FILES
-        for rule in _rules(path)
+        (rule["labels"]["backup"], rule["expr"].removeprefix("vector(").removesuffix(")"), reason)
+        for rule, reason in zip(rules, reasons, strict=True)
     ]
+
+
+@cache
+def expressions() -> list[str]:
+    """Every expression of the rules."""
+    return [rule["expr"] for path in FILES for rule in _rules(path)]
 
 
 @cache

@@ -74,7 +74,7 @@ def test_a_legend_is_made_of_labels_that_the_expression_has() -> None:
 
 
 def test_every_expression_is_one() -> None:
-    for _, expression in expressions():
+    for expression in expressions():
         promql_parser.parse(expression)
     for query in queries():
         promql_parser.parse(filled(query.expression))
@@ -82,7 +82,7 @@ def test_every_expression_is_one() -> None:
 
 
 def test_every_series_is_made_by_an_exporter_or_a_rule_and_every_one_that_is_listed_is_used() -> None:
-    used = {name for _, expression in expressions() for name in metrics_of(expression)}
+    used = {name for expression in expressions() for name in metrics_of(expression)}
     used |= {name for query in queries() for name in metrics_of(filled(query.expression))}
     listed = [name for metrics in exporters().values() for name in metrics]
     assert len(set(listed)) == len(listed)
