@@ -99,15 +99,15 @@ def backtest(
         )
         end = min(until or recording.ends, recording.ends)
         start = max(end - last if last is not None else since or 1, 1)
-        if start > end or end < recording.begins:
-            span = f"{_short(recording.begins)} to {_short(recording.ends)}"
+        beginning = recording.beginning(min(start, end) - _SETTLING)
+        if max(start, beginning.at) > end:
+            span = f"{_short(beginning.at)} to {_short(recording.ends)}"
             raise UsageError(f"there is nothing between --from and --to: the record goes from {span}")
-        beginning = recording.beginning(start - _SETTLING)
         start = max(start, beginning.at)
         sides = [
             _rules(name, settings, recording, beginning) for name in (rules or str(settings.rules), against)
         ]
-        test = Backtest(beginning, sides[0], sides[1], start, end)
+        test = Backtest(beginning, sides[0], sides[1], start, end, recording.incidents)
         with _progress(recording.count(beginning.after, end)) as passed:
             test.play(recording.inputs(beginning.after, end), passed)
     report = _Report(test, test.difference(), beginning, rules or str(settings.rules), against)
@@ -191,10 +191,16 @@ class _Report:
         found: dict[str, Any] = {
             "labels": dict(change.firing.labels),
             "since": format_time(change.firing.since),
+            "until": self._end(change),
             "against": _firsts(change.then),
             "rules": _firsts(change.now),
         }
         return found if change.now.first else found | {"why_not": self._why(change)}
+
+    def _end(self, change: Change) -> str | None:
+        """When it ended, if it did while it was looked at."""
+        ends = [side.until for side in (change.then, change.now) if 0 < side.until <= self.test.until]
+        return format_time(min(ends)) if ends else None
 
     # -- for people ---------------------------------------------------------------------------
 
@@ -244,9 +250,12 @@ class _Report:
         ):
             if count:
                 said.append(f"{_count(count, 'incident')} {what}")
-        for changes, what in ((self.difference.others, "others"), (self.difference.times, "sooner or later")):
-            if changes and not said:
-                said.append(f"as much as before; {_count(len(changes), 'alert')} {what}")
+        for changes, what in (
+            (self.difference.others, "others would hear of"),
+            (self.difference.times, "told sooner or later"),
+        ):
+            if changes:
+                said.append(f"{_count(len(changes), 'alert')} {what}")
         return ", ".join(said) or "no difference"
 
     def _section(

@@ -105,11 +105,7 @@ def _hidden(draft: Draft, firing: list[Alert]) -> str:
             route = draft.ruleset.router.by_id.get(group.route) if group else None
             if route is None:
                 continue
-            verdict = (
-                verdicts.alert_verdict(draft, alert, route)
-                or verdicts.group_verdict(draft, route)
-                or verdicts.silence_verdict(draft, alert)
-            )
+            verdict = verdicts.verdict_on(draft, alert, route, verdicts.group_verdict(draft, route))
             if verdict is None:
                 return ""
             said = said or str(verdict)

@@ -7,12 +7,13 @@ in the service; every notification counts as delivered at once, and nothing is w
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
 from responder.core.draft import Decision
 from responder.core.messages import (
+    Acknowledge,
     AlertsReceived,
     BadRequest,
     Body,
@@ -25,6 +26,7 @@ from responder.core.messages import (
     Resumed,
     RulesLoaded,
     Started,
+    Unacknowledge,
     Unreadable,
     kind_of,
 )
@@ -45,9 +47,14 @@ _PLAYED: Final = (
     BadRequest,
     LimitReached,
     Lagging,
+    Acknowledge,
+    Unacknowledge,
 )
-"""Inputs that mean the same under any rules. Others speak of rows and groups by numbers that only
-the recorded rules gave out, or of deliveries, which here succeed at once."""
+"""Inputs that mean the same under any rules. Others speak of rows and runs that only the recorded rules
+brought about, or of deliveries, which here succeed at once."""
+
+Covered: TypeAlias = Callable[[int], frozenset[Labels]]
+"""The alerts of the incidents that an input took on or gave back."""
 
 
 class Rules(Protocol):
@@ -108,7 +115,7 @@ class _Side:
     def _taken(self, decision: Decision, at: Nanoseconds) -> None:
         self.hearing.take(decision, at, self._lines.of(decision, at))
 
-    def give(self, given: Input) -> bool:
+    def give(self, given: Input, covered: Covered) -> bool:
         """Play one input; whether it was taken."""
         body = given.body
         self.course.advance(max(given.at, self.course.now))
@@ -120,9 +127,24 @@ class _Side:
             if isinstance(body, RulesLoaded):
                 return True
             body = msgspec.structs.replace(body, rules=self.course.ruleset.hash, attempted=())
+        if isinstance(body, Acknowledge | Unacknowledge) and body.incidents:
+            body = msgspec.structs.replace(body, incidents=self._incidents_of(covered(given.seq)))
+            if not body.incidents:
+                return False
         if not isinstance(body, _PLAYED):
             return False
         return not isinstance(self.course.give(body, given.actor), Declined)
+
+    def _incidents_of(self, alerts: frozenset[Labels]) -> tuple[str, ...]:
+        """The incidents here of which nothing fires but these alerts."""
+        state, now = self.course.state, self.course.now
+        known = {alert.id for labels in alerts if (alert := state.alerts.get(labels)) is not None}
+        found = []
+        for group in sorted({group for alert in known for group in state.by_id[alert].groups}):
+            firing = {key for key, alert in state.members[group].items() if alert.firing_at(now)}
+            if firing and firing <= known:
+                found.append(state.groups[group].incident)
+        return tuple(found)
 
     @property
     def patience(self) -> Nanoseconds:
@@ -170,9 +192,16 @@ class Backtest:
     """A recording, played under two sets of rules at once, from before `since` until `until`."""
 
     def __init__(
-        self, beginning: Beginning, now: Rules, then: Rules, since: Nanoseconds, until: Nanoseconds
+        self,
+        beginning: Beginning,
+        now: Rules,
+        then: Rules,
+        since: Nanoseconds,
+        until: Nanoseconds,
+        covered: Covered,
     ) -> None:
         """Only what happens from `since` to `until` counts; what was before is played to get there."""
+        self._covered = covered
         self.since = since
         self.until = until
         self.played: Counter[str] = Counter()
@@ -186,7 +215,7 @@ class Backtest:
     def play(self, inputs: Iterator[Input], passed: Callable[[], None]) -> None:
         """Play them all, and time after them, until all that they bring about was told."""
         for given in inputs:
-            taken = [side.give(given) for side in (self._now, self._then)]
+            taken = [side.give(given, self._covered) for side in (self._now, self._then)]
             (self.played if any(taken) else self.left_out)[_kind(given.body)] += 1
             passed()
         patience = max(self._now.patience, self._then.patience)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from responder.core.messages import AlertsReceived, Body, CreateSilence, Input, ReceivedAlert, Started
-from responder.core.model import Alert, Nanoseconds, Source
+from responder.core.model import Alert, Labels, Nanoseconds, Source, labels_from
 from responder.core.receiving import Limits
 from responder.core.rules import Ruleset
 from responder.core.silence import Silence
@@ -52,6 +52,7 @@ class Recording:
         self._settings = settings
         self._limits = limits
         self._rulesets: dict[str, Ruleset] = {}
+        self._incidents: dict[int, frozenset[Labels]] | None = None
         first, self.last, begins, ends = connection.execute(
             "SELECT min(seq), max(seq), min(at), max(at) FROM inputs"
         ).fetchone()
@@ -101,6 +102,40 @@ class Recording:
             "SELECT body FROM inputs WHERE kind = 'started' ORDER BY seq LIMIT 1"
         ).fetchone()
         return msgspec.json.decode(row[0], type=Started).rules if row else ""
+
+    def incidents(self, seq: int) -> frozenset[Labels]:
+        """The alerts of the incidents that somebody took on, or gave back, by an input; none if unknown.
+
+        An input says the incidents' ids, which only mean something under the rules of that day.
+        """
+        if self._incidents is None:
+            self._incidents = self._read_incidents()
+        return self._incidents.get(seq, frozenset())
+
+    def _read_incidents(self) -> dict[int, frozenset[Labels]]:
+        """From the journal: which alerts each group had when it was taken on or given back."""
+        rows = self._connection.execute(
+            "SELECT seq, body FROM journal WHERE instr(body, '\"alerts_fired\"')"
+            " OR instr(body, '\"incident_acknowledged\"') OR instr(body, '\"acknowledgement_ended\"')"
+            " OR instr(body, '\"group_closed\"') ORDER BY n"
+        )
+        members: dict[int, set[Labels]] = {}
+        found: dict[int, frozenset[Labels]] = {}
+        for seq, body in rows:
+            for event in msgspec.json.decode(body)["events"]:
+                match event:
+                    case {"type": "alerts_fired", "alerts": alerts}:
+                        for _, labels, groups in alerts:
+                            for group in groups:
+                                members.setdefault(group, set()).add(labels_from(labels))
+                    case {"type": "incident_acknowledged" | "acknowledgement_ended", "incidents": those}:
+                        named = (members.get(group, set()) for group, _ in those)
+                        found[seq] = found.get(seq, frozenset()).union(*named)
+                    case {"type": "group_closed", "group": group}:
+                        members.pop(group, None)
+                    case _:
+                        pass
+        return found
 
     def count(self, after: int, until: Nanoseconds) -> int:
         """How many inputs there are after a place, up to a time."""

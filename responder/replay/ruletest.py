@@ -31,9 +31,11 @@ TOLD: Final = frozenset(get_args(ToldReason))
 NOT_TOLD: Final = frozenset(
     {
         "silence",
+        "held",
         "inhibition",
         "mute_time_interval",
         "active_time_interval",
+        "maintenance",
         "resolved_before_told",
         "no_change",
         "send_resolved_false",

@@ -27,8 +27,9 @@ from responder.errors import FileError, Problem
 from responder.ruleset.editing import Edit, Edited, Source, apply, one_line, scalars
 from responder.ruleset.gotemplates import default_of, defined_in, in_jinja
 from responder.ruleset.kinds import KINDS, SERVED
-from responder.ruleset.load import ROUTING, compile_text
+from responder.ruleset.load import ROUTING, compile_texts
 from responder.ruleset.secrets import Reading
+from responder.ruleset.sources import Texts
 from responder.settings.values import Settings
 
 _HEAD: Final = (
@@ -101,7 +102,7 @@ def migrate(path: Path, into: Path, settings: Settings) -> Migrated:
     settings = replace(settings, overrides=None)
     reading = Reading(read_files=False, secrets_dir=settings.secrets_dir, places=settings.places)
     text = decode(data, str(path), reading.problems)
-    loaded = compile_text(path, text, {}, Problems(), settings, reading, allow_unsupported=True)
+    loaded = compile_texts(Texts(path, text), settings, reading, allow_unsupported=True)
     root = parse(text or "", str(path), Problems())
     assert text is not None
     assert isinstance(root, MappingNode)
@@ -136,6 +137,7 @@ class _Migration:
         self._renamed: dict[Place, str] = {}
         self._left_out: set[Place] = set()
         self._seen_to: set[Place] = set()
+        self._kept: dict[int, int] = {}
 
     # -- what there is to say -----------------------------------------------------------------
 
@@ -148,7 +150,9 @@ class _Migration:
         for node, file in files.items():
             if Path(node.text).is_absolute() or node.place in self._renamed:
                 continue
-            name = str(file) if given else relpath(file, directory)
+            # As the file system goes, not as it is written: one of the two may be behind a link.
+            real = file.parent.resolve() / file.name
+            name = str(file) if given else relpath(real, directory.resolve())
             written = self._source.text[slice(*node.span)]
             kept = _PROPERTIES.match(written)
             ending = written[len(written.rstrip("\r\n")) :]
@@ -186,13 +190,16 @@ class _Migration:
     def _leave_out(self, text: "_Text") -> None:
         place = text.holder.entries[text.key].key
         message = f"{text.key} is left out: it was Alertmanager's default; Responder has its own"
-        edit = self._source.without(place, text.value, message) if len(text.holder.entries) > 1 else None
+        # A mapping with nothing left in it would be null.
+        kept = self._kept.setdefault(id(text.holder), len(text.holder.entries))
+        edit = self._source.without(place, text.value, message) if kept > 1 else None
         if edit is None:
             self._see_to(
                 text.value.place,
                 f"{text.key}: Responder's own text is used instead of Alertmanager's default; leave it out",
             )
             return
+        self._kept[id(text.holder)] -= place not in self._left_out
         self._seen_to.add(text.value.place)
         self._left_out.add(place)
         self._remarks[place, message] = _Remark("changed", place, message, edit)
@@ -205,9 +212,10 @@ class _Migration:
         ours = in_jinja(text.value.text, html=name == "html") if name else None
         if ours is None:
             return
-        said = (
-            f"{name}: {_quoted(ours)}" if name != "details" else f"details: {{{text.key}: {_quoted(ours)}}}"
-        )
+        said = f"{name}: {_quoted(ours)}"
+        if name == "details":
+            key = text.key if text.key.isidentifier() else _quoted(text.key)
+            said = f"details: {{{key}: {_quoted(ours)}}}"
         self._see_to(
             text.value.place,
             f"{text.key}: a Go template; Responder's own text is used instead, "

@@ -39,6 +39,7 @@ from responder.settings.values import (
     Overrides,
     Pace,
     Person,
+    Reload,
     Retention,
     RunbookTimers,
     Settings,
@@ -91,6 +92,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         guards=read_guards(fields),
         kubernetes=read_clusters(fields),
         prometheus=read_prometheus(fields),
+        reload=_section(fields, "reload", Reload(), {"watch": _watch}),
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
         overrides=read_overrides(fields),
@@ -337,6 +339,16 @@ def _decimal_duration(node: ScalarNode) -> Nanoseconds:
     if value == 0:
         raise ValueError("cannot be zero")
     return value
+
+
+def _watch(node: ScalarNode) -> Nanoseconds:
+    """A duration above zero, or `off`."""
+    if node.text.lower() == "off":
+        return 0
+    try:
+        return duration_above_zero(node)
+    except ValueError as error:
+        raise ValueError(f"{error} (write off to look at no file)") from None
 
 
 def _factor(node: ScalarNode) -> float:

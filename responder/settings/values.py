@@ -150,8 +150,9 @@ class Delivery:
 class Slack:
     """Slack's Web API, for every `slack_configs` that names no `api_url` of its own.
 
-    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us, and the
-    app-level token (`xapp-`) of Socket Mode. `api_url` is the Web API's base, ending in `/api/`.
+    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us (on two lines
+    while it is changed: the new one, the old one), and the app-level token (`xapp-`) of Socket Mode.
+    `api_url` is the Web API's base, ending in `/api/`.
     """
 
     bot_token_file: Path | None = None
@@ -216,6 +217,13 @@ class Prometheus:
     token_file: Path | None = None
     ca_file: Path | None = None
     timeout: Nanoseconds = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """When the rules are read again unasked. `watch`: how often files are looked at; 0: never."""
+
+    watch: Nanoseconds = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +300,7 @@ class Settings:
     kubernetes: tuple[Cluster, ...] = ()
     prometheus: Prometheus | None = None
     guards: GuardRules = field(default_factory=GuardRules)
+    reload: Reload = field(default_factory=Reload)
     retention: Retention = field(default_factory=Retention)
     sandbox: bool = False
     overrides: Overrides | None = None

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from responder.core.model import SECOND
+from responder.core.messages import Accepted, Acknowledge
+from responder.core.model import MINUTE, SECOND
 from responder.core.rules import Ruleset
 from responder.ruleset import load_ruleset
 from responder.settings import Settings
@@ -31,7 +32,7 @@ inhibit_rules:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
-    """What the engine did for some hours, with a restart and a silence."""
+    """What the engine did for some hours, with a restart, a silence and somebody who took an incident on."""
     directory = tmp_path_factory.mktemp("story")
 
     def build(urls: Mapping[str, str]) -> Ruleset:
@@ -49,8 +50,18 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
     line.at("40m").stop()
     line.at("50m").start()
     line.at("3h").post(resolved("B", severity="warning", pod="1"), resolved("D", severity="critical"))
-    line.at("6h").post(firing("Last", severity="none"))
-    asyncio.run(line.let_pass("6h1m"))
+    line.at("4h").post(firing("Long", severity="warning"))
+    line.at("5h").post(firing("Taken", severity="warning"))
+
+    async def take_on() -> None:
+        groups = line.world.engine.state.groups.values()
+        (incident,) = [group.incident for group in groups if ("alertname", "Taken") in group.labels]
+        reply = await line.world.engine.command("somebody", Acknowledge((incident,)))
+        assert isinstance(reply, Accepted), reply
+
+    line.add(330 * MINUTE, take_on)
+    line.at("10h").post(firing("Last", severity="none"))
+    asyncio.run(line.let_pass("10h1m"))
     configure(directory)
     return line
 
@@ -71,6 +82,21 @@ def test_what_was_recorded_played_again_is_what_people_were_told(story: Timeline
     assert len(sink.told) > 5
     sections = ("unheard", "newly_heard", "other_receivers", "other_times")
     assert [found[section] for section in sections] == [[]] * 4
+    assert found["left_out"] == {"delivery_ended": len(sink.told)}
+    repeated = {name for told in sink.told if told.reason == "repeat" for name in told.firing}
+    assert repeated == {"B", "Long"}  # what was taken on is not
+
+
+def test_what_was_taken_on_is_taken_on_under_other_rules_too(story: Timeline, tmp_path: Path) -> None:
+    """There the incident has another number; where others fire in it as well, nobody took it on."""
+    rules, (sink,) = (story.directory / "routing.yaml").read_text(), story.sinks.values()
+    other = tmp_path / "other.yaml"
+    other.write_text(rules.replace("routes: [", "routes: [{matchers: [alertname=X], receiver: nobody}, "))
+    found = backtest(story.directory, "--rules", other)
+    assert found["totals"] == {"webhook": {"against": len(sink.told), "rules": len(sink.told)}}
+    together = tmp_path / "together.yaml"
+    together.write_text(rules.replace("group_by: [alertname]", "group_by: [severity]"))
+    found = backtest(story.directory, "--rules", together)
     assert found["left_out"] == {"delivery_ended": len(sink.told)}
 
 
@@ -153,11 +179,39 @@ def test_a_difference_in_words() -> None:
     ]
 
 
+WINDOW = (
+    "maintenance: [{name: w, matchers: [alertname=A], time_intervals: [nights], "
+    "owner: o, reason: r, until: 2030-01-01}]\n"
+)
+NIGHT = "{start_time: '22:00', end_time: '06:00'}"
+NIGHTS = f"time_intervals: [{{name: nights, time_intervals: [{{times: [{NIGHT}]}}]}}]\n"
+
+
+def test_maintenance_windows_count_as_recorded_and_as_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, window in (("with", WINDOW), ("without", "")):
+        Path(name).mkdir()
+        Path(name, "routing.yaml").write_text(ROUTING + NIGHTS)
+        Path(name, "suppression.yaml").write_text(window)
+    record = Record(tmp_path, load_ruleset(Path("with"), Settings(), read_files=False).ruleset)
+    record.alerts("1h", "A", severity="critical", ends="2h")
+    record.alerts("3h", "Last", severity="info")
+    record.close()
+    configure(tmp_path)
+    same, without = (backtest(tmp_path, "--rules", name) for name in ("with", "without"))
+    assert (same["newly_heard"], same["unheard"]) == ([], [])
+    assert [change["labels"]["alertname"] for change in without["newly_heard"]] == ["A"]
+    other = backtest(tmp_path, "--rules", "with", "--against", "without")
+    assert [change["why_not"] for change in other["unheard"]] == [["maintenance w"]]
+
+
 @pytest.mark.usefixtures("record")
 def test_more_pages_and_who_would_get_them() -> None:
     assert text("--rules", "loud.yaml", "--limit", "1")[3:] == [
         "",
-        "  +4 pages",
+        "  +4 pages, 4 alerts others would hear of",
         "",
         "                           before     after",
         "  pager  pages                  1         5       +4",
@@ -178,6 +232,40 @@ def test_what_an_alert_brings_cannot_steer_the_terminal() -> None:
         '  2026-01-05T02:00:00Z  C {pod="\\x1b[2J", severity="warning"}: was told to team; '
         "now: goes to nobody, which tells nobody",
     ]
+
+
+def test_every_alert_has_its_times_for_programs(record: Path) -> None:
+    found = backtest(record, "--rules", "quiet.yaml", "--last", "3h")
+    assert found.pop("unheard") == [
+        {
+            "labels": {"alertname": name, "pod": "\x1b[2J", "severity": "warning"},
+            "since": "2026-01-05T04:00:00Z",
+            "until": "2026-01-05T05:00:00Z",
+            "against": {"team": "2026-01-05T04:00:30Z"},
+            "rules": {},
+            "why_not": ["goes to nobody, which tells nobody"],
+        }
+        for name in "BC"
+    ]
+    assert found == {
+        "rules": "quiet.yaml",
+        "against": "recorded",
+        "from": "2026-01-05T03:00:00Z",
+        "to": "2026-01-05T06:00:00Z",
+        "played_from": "2026-01-05T00:00:00Z",
+        "cut": False,
+        "firing_at_cut": 0,
+        "played": {"alerts_received": 4, "started": 1},
+        "left_out": {"some_later_kind": 1},
+        "alerts": 3,
+        "totals": {"slack": {"against": 6, "rules": 0}},
+        "receivers": [{"receiver": "team", "kind": "slack", "against": 6, "rules": 0}],
+        "unheard_incidents": 2,
+        "newly_heard_incidents": 0,
+        "newly_heard": [],
+        "other_receivers": [],
+        "other_times": [],
+    }
 
 
 @pytest.mark.usefixtures("record")
@@ -233,7 +321,13 @@ def test_check_fails_if_an_incident_would_go_unheard() -> None:
             "--last and --from exclude each other: both say where it begins\n",
         ),
         (
-            ("--from", "2026-02-01T00:00:00Z"),
+            ("--to", "2026-01-04T23:59:59Z"),
+            2,
+            "there is nothing between --from and --to: the record goes from 2026-01-05T00:00:00Z to "
+            "2026-01-05T06:00:00Z\n",
+        ),
+        (
+            ("--from", "2026-01-05T06:00:01Z"),
             2,
             "there is nothing between --from and --to: the record goes from 2026-01-05T00:00:00Z to "
             "2026-01-05T06:00:00Z\n",

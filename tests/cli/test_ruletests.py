@@ -109,6 +109,23 @@ def test_what_fails_says_what_was_expected_and_what_came() -> None:
 
 
 @pytest.mark.usefixtures("rules")
+def test_maintenance_windows_are_part_of_the_rules() -> None:
+    nights = "{name: nights, time_intervals: [{times: [{start_time: '22:00', end_time: '06:00'}]}]}"
+    Path("rules/routing.yaml").write_text(f"{ROUTING}time_intervals: [{nights}]\n")
+    window = (
+        "name: w, matchers: [alertname=A], time_intervals: [nights], owner: o, reason: r, until: 2030-01-01"
+    )
+    Path("rules/suppression.yaml").write_text(f"maintenance: [{{{window}}}]\n")
+    assert run("test").exit_code == 1
+    hidden = "reason: maintenance, by: w, firing: [A, A]"
+    Path("rules/tests/a.yaml").write_text(
+        TESTS.replace("reason: first_notification, firing: [A, {pod: '1'}]", hidden)
+    )
+    result = run("test")
+    assert (result.stdout.splitlines()[-1], result.exit_code) == ("1 test: 1 passed, 0 failed", 0)
+
+
+@pytest.mark.usefixtures("rules")
 def test_for_programs() -> None:
     Path("rules/tests/a.yaml").write_text(TESTS.replace("30s", "31s").replace("[pager, team]", "team"))
     found = json.loads(run("test", "--output", "json").stdout)
@@ -199,3 +216,32 @@ def test_alertmanagers_faults_on_request() -> None:
     text = TESTS.replace("until: 10m", "until: 1h").replace("[A, {pod: '1'}]}", "[{pod: '1'}, {pod: '2'}]}")
     Path("rules/tests/a.yaml").write_text(text)
     assert run("test", "--compatibility", "alertmanager").exit_code == 0
+
+
+def test_the_example_of_the_page_is_one_that_the_shipped_rules_pass(rules: Path) -> None:
+    page = (ROOT / "docs" / "rule-tests.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```\n")[0]
+    assert example.startswith("rules: ..")
+    shutil.copy(ROOT / "rules" / "routing.yaml", "rules/routing.yaml")
+    Path("rules/tests/a.yaml").write_text(example)
+    assert run("test", rules / "rules" / "tests" / "a.yaml").exit_code == 0
+
+
+@pytest.mark.usefixtures("rules")
+def test_the_failure_that_the_page_shows_is_what_is_printed() -> None:
+    page = (ROOT / "docs" / "rule-tests.md").read_text()
+    shown = page.partition("```text\n")[2].partition("```\n")[0].splitlines()
+    Path("rules/routing.yaml").write_text(
+        "route:\n  receiver: chat\n"
+        "  routes: [{receiver: db, group_wait: 1m, continue: true}, {receiver: chat}]\n"
+        "receivers:\n  - {name: chat, slack_configs: [{channel: x}]}\n"
+        "  - {name: db, webhook_configs: [{url: 'http://127.0.0.1:9/'}]}\n"
+    )
+    Path("rules/tests/a.yaml").unlink()
+    test = (
+        "  - name: the database team hears of its alerts\n    until: 10m\n    alerts:\n"
+        "      - labels: {alertname: Full, team: db}\n    expect:\n"
+        "      - {at: 30s, receiver: db, reason: first_notification, firing: [Full]}\n"
+    )
+    Path("rules/tests/promises.yaml").write_text("tests:\n" + "\n" * 10 + test)
+    assert run("test").stdout.splitlines()[:-1] == shown

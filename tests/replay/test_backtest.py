@@ -49,7 +49,7 @@ def play(tmp_path: Path) -> Callable[..., Played]:
                 for each in (now, then)
             ]
             end = until or recording.ends
-            test = Backtest(beginning, sides[0], sides[1], since, end)
+            test = Backtest(beginning, sides[0], sides[1], since, end, recording.incidents)
             passed: list[None] = []
             test.play(recording.inputs(beginning.after, end), lambda: passed.append(None))
             assert len(passed) == recording.count(beginning.after, end)

@@ -1,8 +1,11 @@
 """Files of rule tests: what they say, and every problem with its place."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from responder.core.messages import AlertsReceived, CreateSilence, ReceivedAlert
 from responder.core.model import HOUR, MINUTE, SECOND
@@ -246,7 +249,7 @@ def test_problems_of_a_silence(tmp_path: Path, silence: str, expected: list[str]
             [
                 "reason: 'paged' is no reason; told: all_resolved, escalated, first_notification, "
                 "new_alerts, repeat, some_resolved, stale, test, unmuted; not told: "
-                "active_time_interval, inhibition, mute_time_interval, no_change, "
+                "active_time_interval, held, inhibition, maintenance, mute_time_interval, no_change, "
                 "resolved_before_told, send_resolved_false, silence, "
                 "superseded, unsupported"
             ],
@@ -266,3 +269,22 @@ def test_a_file_that_is_not_there_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileError) as raised:
         read_tests(tmp_path / "none.yaml", Problems())
     assert str(raised.value) == f"{tmp_path / 'none.yaml'} cannot be read: No such file or directory"
+
+
+SHIPPED = (Path(__file__).parents[2] / "rules" / "tests" / "routing.yaml").read_text()
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, len(SHIPPED)),
+    st.integers(0, 12),
+    st.sampled_from(["", "\n", "  ", "- ", ": ", "{", "]", "'", "&a ", "*a", "0", "9y", "\x85", "<<: "]),
+)
+def test_any_file_is_read_or_its_problems_are_told(start: int, length: int, put: str) -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "t.yaml"
+        path.write_text(SHIPPED[:start] + put + SHIPPED[start + length :])
+        problems = Problems()
+        found = read_tests(path, problems)
+    assert problems.failed or found.tests
+    assert all(problem.line and problem.column for problem in problems.listed())

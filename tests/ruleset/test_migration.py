@@ -2,9 +2,12 @@
 
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from responder.core.rules import Ruleset
 from responder.errors import FileError, ProblemsError
@@ -134,6 +137,29 @@ def test_details_and_headers_have_templates_too(tmp_path: Path) -> None:
     ]
 
 
+def test_one_of_several_defaults_stays_where_there_is_nothing_else(tmp_path: Path) -> None:
+    text = (
+        f"{ROUTE}receivers:\n  - name: a\n    pagerduty_configs:\n      - routing_key_file: /k\n"
+        "        details:\n          num_firing: '{{ .Alerts.Firing | len }}'\n"
+        "          num_resolved: '{{ .Alerts.Resolved | len }}'\n"
+    )
+    assert added(tmp_path, text) == [
+        "num_firing is left out: it was Alertmanager's default; Responder has its own",
+        "num_resolved: Responder's own text is used instead of Alertmanager's default; leave it out",
+    ]
+
+
+def test_defaults_that_are_merged_into_others_are_left_out_once(tmp_path: Path) -> None:
+    text = (
+        f"{ROUTE}receivers:\n  - name: a\n    slack_configs:\n      - &base\n        app_token_file: /t\n"
+        "        channel: x\n        title: '{{ template \"slack.default.title\" . }}'\n"
+        "      - {<<: *base, channel: y}\n"
+    )
+    assert added(tmp_path, text) == [
+        "title is left out: it was Alertmanager's default; Responder has its own"
+    ]
+
+
 def test_defaults_that_a_file_defines_anew_are_no_defaults(tmp_path: Path) -> None:
     title = SLACK + "        title: '{{ template \"slack.default.title\" . }}'\n"
     (tmp_path / "own.tmpl").write_text('{{ define "slack.default.title" }}{{ end }}{{ define "x" }}{{ end }}')
@@ -205,6 +231,18 @@ def test_files_stay_where_they_are(
     assert load_ruleset(Path("new"), Settings()).warnings == ()
 
 
+def test_files_are_found_from_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    Path("rules").symlink_to("deep/er")
+    Path("k").write_text("0123456789abcdef0123456789abcdef")
+    Path("am.yml").write_text(
+        f"{ROUTE}receivers: [{{name: a, pagerduty_configs: [{{routing_key_file: k}}]}}]\n"
+    )
+    Path("rules/routing.yaml").write_text(migrate(Path("am.yml"), Path("rules"), Settings()).text)
+    assert load_ruleset(Path("rules"), Settings()).warnings == ()
+
+
 def test_in_the_same_directory_names_of_files_stay(tmp_path: Path) -> None:
     text = f"{ROUTE}receivers: [{{name: a, webhook_configs: [{{url_file: x}}]}}]\n"
     assert migrated(tmp_path, text, into=".").text == HEAD + text
@@ -264,3 +302,29 @@ def test_what_does_not_load_is_not_migrated(tmp_path: Path) -> None:
         migrated(tmp_path, "route: {receiver: b}\nreceivers: [{name: a}]\n")
     with pytest.raises(FileError):
         migrate(tmp_path / "none.yml", tmp_path, Settings())
+
+
+FIELD = (Path(__file__).parent / "alertmanager.yml").read_text()
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(0, len(FIELD)),
+    st.integers(0, 12),
+    st.sampled_from(
+        ["", "\n", "  ", "- ", "{", "'", "#", "&a ", "? ", "|\n", "\x85", "\u2028", "{{ .x }}", "\r\n"]
+    ),
+)
+def test_a_damaged_file_is_migrated_or_its_problems_are_told(start: int, length: int, put: str) -> None:
+    """That what is written means the same is asserted where it is made."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "alertmanager.yml"
+        path.write_text(FIELD[:start] + put + FIELD[start + length :], newline="")
+        try:
+            found = migrate(path, Path(directory) / "rules", Settings())
+        except ProblemsError:
+            with pytest.raises(ProblemsError):
+                loaded(path)
+        else:
+            (path.parent / "routing.yaml").write_text(found.text, newline="")
+            assert same(loaded(path), loaded(path.parent))

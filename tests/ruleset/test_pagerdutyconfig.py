@@ -39,6 +39,7 @@ def test_a_key_in_a_file(tmp_path: Path) -> None:
         send_resolved=True,
         destination=f"pagerduty events.pagerduty.com {short('key')}",
         settings=PagerdutySettings(routing_key=Secret(KEY)),
+        shows=True,
     )
 
 

@@ -41,6 +41,7 @@ def test_a_channel_alone_uses_the_settings(tmp_path: Path, settings: Settings) -
         send_resolved=False,
         destination="slack slack.com #ops",
         settings=SlackSettings(channel="#ops", token=Secret("xoxb-settings")),
+        shows=True,
     )
 
 

@@ -15,6 +15,7 @@ from responder.settings import (
     Limits,
     Pace,
     Pagerduty,
+    Reload,
     Retention,
     RunbookTimers,
     Settings,
@@ -78,6 +79,7 @@ def test_defaults_are_the_documented_ones() -> None:
         slack=None,
         pagerduty=Pagerduty("https://events.pagerduty.com/v2/enqueue"),
         smtp=None,
+        reload=Reload(watch=5 * SECOND),
         retention=Retention(
             inputs=7 * DAY, deliveries=30 * DAY, journal=400 * DAY, rejected=7 * DAY, max_size=10 << 30
         ),
@@ -370,4 +372,13 @@ def test_the_shipped_sandbox_loads() -> None:
             "tokens_file: var/sandbox/tokens.yaml does not exist yet; the sandbox makes it",
         ),
         ("r.yaml", "warning", "people: var/sandbox/people.yaml does not exist yet; the sandbox makes it"),
+    ]
+
+
+def test_files_are_watched_unless_that_is_off() -> None:
+    assert load("reload: {watch: 30s}\n").reload == Reload(30 * SECOND)
+    assert load("reload: {watch: off}\n").reload == Reload(0)
+    assert load_settings(None, {"RESPONDER__RELOAD__WATCH": "off"}).reload == Reload(0)
+    assert wrong("reload: {watch: 0s}\n") == [
+        "r.yaml:1:17: error: watch: cannot be zero (write off to look at no file)"
     ]
