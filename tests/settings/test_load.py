@@ -284,7 +284,7 @@ overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []},
         'r.yaml:2:43: error: unknown key "reciever" in overrides; did you mean "receivers"?',
         "r.yaml:2:72: error: a: must be a mapping such as {webhook_configs: [...]}",
         "r.yaml:2:77: error: b: must be a mapping such as {webhook_configs: [...]}",
-        "r.yaml:2:102: error: settle: cannot be zero",
+        "r.yaml:2:101: error: settle: cannot be zero",
     ]
 
 
