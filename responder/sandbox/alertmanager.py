@@ -39,7 +39,7 @@ class Alertmanager:
         while True:
             try:
                 if not known:
-                    await self._take_over()
+                    await self.take_over()
                     known = True
                 await self.look()
             except Refused:
@@ -57,8 +57,8 @@ class Alertmanager:
             await self._say(key, self._began[key], now)
             del self._began[key]
 
-    async def _take_over(self) -> None:
-        """What an earlier one said of the rules' alerts: its clusters are gone, and so it is over soon."""
+    async def take_over(self) -> None:
+        """Know what an earlier one said of the rules' alerts, so that its end is said. Raises Refused."""
         for rule in self._prometheus.rules:
             wanted = [("filter", f'alertname="{rule.alertname}"')]
             wanted += [("filter", f'cluster=~"{"|".join(self._prometheus.clusters)}"')]
