@@ -36,7 +36,8 @@ class World:
 
     `results`: of steps, by action, in their order; then "applied". `hold`: kinds of acts that are not
     answered until `release`. `claims`: a step that is held has begun. `reaches`: and did what it should.
-    `generation` is among what a plan depends on. `carried`: how often each step was done, by its key.
+    `generation` is among what a plan depends on. `carried`: how often each step was done, by its run, its
+    place and its action.
     """
 
     object: ObjectFacts | None = field(default_factory=lambda: ObjectFacts(desired=6, healthy=6, takes=1))
@@ -53,7 +54,7 @@ class World:
     begun: set[str] = field(default_factory=set)
     waiting: list[Act] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
-    carried: Counter[str] = field(default_factory=Counter)
+    carried: Counter[tuple[str, str]] = field(default_factory=Counter)
     asked: list[Act] = field(default_factory=list)
 
     def take(self, act: Act, now: Nanoseconds) -> Body | None:
@@ -110,18 +111,18 @@ class World:
 
     def _execute(self, act: Execute, now: Nanoseconds) -> StepFinished:
         if act.key in self.begun:  # it was held, after it was done or instead
-            return StepFinished(act.run, act.lap, "applied" if self.carried[act.key] else "failed")
+            return StepFinished(act.run, act.lap, "applied" if self.carried[_of(act)] else "failed")
         if now > act.not_after:
             return StepFinished(act.run, act.lap, "too_late")
         queue = self.results.get(act.step.action)
         result, touched = queue.popleft() if queue else ("applied", False)
-        if result in ("applied", "unknown") or touched:
+        if result in ("applied", "unknown") or (result == "failed" and touched):
             self._carry_out(act)
         return StepFinished(act.run, act.lap, result, "", touched)
 
     def _carry_out(self, act: Execute) -> None:
         self.done[act.step.action] += 1
-        self.carried[act.key] += 1
+        self.carried[_of(act)] += 1
 
     def _plan(self, act: Inspect) -> Plan:
         target = TargetRef(act.target.cluster, act.target.namespace, act.target.kind, act.target.name, UID)
@@ -153,3 +154,8 @@ class World:
                 return PlannedStep("wait", intended={"nanoseconds": step.duration}, mutates=False)
             case NotifyStep():
                 return PlannedStep("notify", intended={"receiver": step.receiver}, mutates=False)
+
+
+def _of(act: Execute) -> tuple[str, str]:
+    """Which step an order is for, however often it was ordered: its key without the lap, and its action."""
+    return act.key.rpartition("-")[0], act.step.action

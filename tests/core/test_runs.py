@@ -409,6 +409,17 @@ def test_a_freeze_takes_back_a_step_that_was_ordered_and_not_begun() -> None:
         assert line.state.freezes == {}
 
 
+def test_of_two_freezes_the_older_one_is_named_before_and_after_a_restart() -> None:
+    with Timeline(ruleset()) as line:
+        for name, why in (("f9", "moving"), ("f10", "deploy")):
+            line.give(PutFreeze(name, "global", why, line.now + HOUR), "bob")
+            line.at(f"{len(line.inputs)}s")
+        line.post(firing("A")).stop().at("1m").start().post(firing("A/1", d="cart")).at("2m").skip()
+        said = [run.verdicts[0].reason.partition(": ")[2] for run in line.state.runs.values()]
+        assert said == ["moving (f9)"] * 2
+        line.at("2h").skip()
+
+
 @pytest.mark.parametrize(
     ("scope", "seconds"), [("everything", 60), ("cluster=", 60), ("global", 0), ("global", 8 * 24 * 3600)]
 )
