@@ -34,7 +34,11 @@ def acknowledge(draft: Draft, actor: str, asked: Acknowledge) -> Accepted | Decl
     if not chosen:
         return Declined(409, "nothing of it fires any more")
     covered = set[int]().union(*(_firing(draft, group) for group in chosen))
-    spread = [g for g in _groups_of(draft, covered) if g.id not in chosen and _firing(draft, g.id) <= covered]
+    spread = [
+        group
+        for group in _groups_of(draft, covered)
+        if group.id not in chosen and not group.acknowledged and _firing(draft, group.id) <= covered
+    ]
     mark = Acknowledgement(asked.person or actor, draft.at, asked.until, asked.note)
     everything = [*chosen.values(), *spread]
     for group in everything:

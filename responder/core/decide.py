@@ -15,6 +15,7 @@ from responder.core import (
     flush,
     freezing,
     ledger,
+    propose,
     resuming,
     showing,
     signing,
@@ -453,6 +454,7 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
         if gone:
             draft.changes.closed_groups.append(group.id)
             draft.events.append(GroupClosed(group.id))
+    propose.follow(draft)
     _owe_again(draft, reloaded=True)
     named = {i.destination for receiver in draft.ruleset.receivers.values() for i in receiver.integrations}
     for destination in sorted(state.down - named):  # nobody will ever find out whether it is well again

@@ -138,6 +138,15 @@ class Draft:
         run = self.run(number) if number else None
         return run if run is not None and run.open else None
 
+    def acted_runs(self) -> dict[int, Run]:
+        """Every run that has acted and is remembered, by number, as decided so far."""
+        numbers = sorted(self.state.index.acted | self.runs.acted)
+        return {number: run for number in numbers if (run := self.run(number)) is not None}
+
+    def lives(self, fingerprint: str) -> dict[Nanoseconds, Nanoseconds]:
+        """When each life of an alert that a run is about began, and when the newest run about it did."""
+        return self.state.index.lives.get(fingerprint, {}) | self.runs.lives.get(fingerprint, {})
+
     def last_run(self, runbook: str, episode: Episode, why: str) -> Run | None:
         """The newest run of a runbook that answered this life of an alert, or was refused for this reason."""
         for index in (self.runs, self.state.index):
