@@ -1,6 +1,6 @@
 """What is decided about acknowledgements: who takes an incident on, what it spreads to, when it ends.
 
-`core.decide` calls it for the two commands and `core.flush` at each look. It hides no news: only repeats
+`core.commands` calls it for the two commands and `core.flush` at each look. It hides no news: only repeats
 are kept from those who were told.
 """
 

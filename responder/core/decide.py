@@ -297,7 +297,7 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
         deadletters.settle(draft, group, where[1])
         if told.head:
             draft.effects.append(flush.deliver(draft, group, to, told))
-        if to.integration.shows and draft.runs_of(group.id):  # their cards come after it
+        if to.integration.shows and draft.shown_runs(group.id):  # their cards come after it
             told = msgspec.structs.replace(told, outdated=True)
         told = showing.refresh(draft, group, to, told)
     else:

@@ -163,6 +163,10 @@ class Draft:
         numbers.update(run.number for run in self.changes.runs.values() if group in run.groups)
         return [run for number in sorted(numbers) if (run := self.run(number)) is not None]
 
+    def shown_runs(self, group: int) -> tuple[Run, ...]:
+        """Those that people are shown where they are told of the group: not what only looks on."""
+        return tuple(run for run in self.runs_of(group) if run.mode != "observe" or run.via != "alert")
+
     def told(self, group: int, integration: str) -> Told:
         """What an integration was told about a group, as decided so far."""
         known = self.changes.told.get((group, integration))

@@ -394,7 +394,7 @@ def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
             first=not told.told.at,
             doubt=bool(told.perhaps),
             acknowledged=group.acknowledged,
-            runs=tuple(draft.runs_of(group.id)),
+            runs=draft.shown_runs(group.id),
         ),
         to.integration,
     )

@@ -1,7 +1,7 @@
 """How runs begin: an alert that has a runbook, a person who asks; and how they end before they did anything.
 
-`core.receive` calls it for alerts that fire, `core.flush` for those that are over, `core.decide` for
-people. What is done about a run afterwards is in `core.advance`.
+`core.receive` calls it for alerts that fire and end, `core.flush` for those that are over, `core.commands`
+for people, `core.decide` for other rules. What is done about a run afterwards is in `core.advance`.
 """
 
 from collections.abc import Collection, Iterable

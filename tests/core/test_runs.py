@@ -739,6 +739,17 @@ def test_the_story_of_a_run_is_in_the_journal() -> None:
 # -- what people are shown --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("mode", "shown"), [("observe", set()), ("suggest", {"denied"})])
+def test_people_are_shown_what_a_page_suggests_and_not_what_it_only_observes(
+    mode: str, shown: set[str]
+) -> None:
+    with Timeline(ruleset(page(mode=mode))) as line:
+        line.post(firing("A")).at("1m").skip()
+        run = the_run(line)
+        assert (run.state, run.reason, bool(run.plan)) == ("denied", "mode", True)
+        assert {one.state for told in (*line.handed, *line.shown) for one in told.runs} == shown
+
+
 def test_places_that_were_told_are_shown_how_a_run_goes() -> None:
     with Timeline(ruleset(floors=ASKING)) as line:
         line.post(firing("A")).at("1m").skip()

@@ -1,6 +1,6 @@
 """What guards judge: a run, what is known of its target, and everything that was done before.
 
-`core.advance` makes a Situation from the state, the guards read it. It holds values alone: whoever
+`core.judging` makes a Situation from the state, the guards read it. It holds values alone: whoever
 judges by it twice hears the same twice.
 """
 
