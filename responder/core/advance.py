@@ -10,7 +10,7 @@ import msgspec
 
 from responder.core.draft import Draft
 from responder.core.escalating import escalate
-from responder.core.guardrules import PATIENCE, VerifyRules
+from responder.core.guardrules import PATIENCE, VerifyRules, floored
 from responder.core.judging import asks, denials, judge, reason_of
 from responder.core.messages import (
     Execute,
@@ -24,7 +24,7 @@ from responder.core.messages import (
     Verified,
     VerifyRun,
 )
-from responder.core.model import SECOND, Nanoseconds, format_time
+from responder.core.model import SECOND, format_time
 from responder.core.plan import Plan, PlannedStep
 from responder.core.propose import (
     ANSWER_WAIT,
@@ -329,14 +329,10 @@ def next_step(draft: Draft, run: Run) -> None:
 def verify(draft: Draft, run: Run, runbook: Runbook) -> None:
     """Ask whether it helped."""
     rules = draft.ruleset.guards.verify
-    longest = max(_span(max(one.settle, rules.settle), one.within or rules.within) for one in runbook.verify)
+    longest = max(one.settle + one.within for one in (floored(block, rules) for block in runbook.verify))
     run = msgspec.structs.replace(run, lap=run.lap + 1, due_at=draft.at + longest + _GRACE)
     draft.put_run(run)
     draft.effects.append(verifying(run, runbook, rules))
-
-
-def _span(settle: Nanoseconds, within: Nanoseconds) -> Nanoseconds:
-    return settle + within
 
 
 def verifying(run: Run, runbook: Runbook, rules: VerifyRules) -> VerifyRun:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from responder.core.draft import Draft
-from responder.core.guardrules import Allowed, Evidence, GuardRules
+from responder.core.guardrules import Allowed, Evidence, GuardRules, VerifyRules
 from responder.core.matching import parse_matchers
 from responder.core.messages import (
     Accepted,
@@ -737,6 +737,19 @@ def test_the_story_of_a_run_is_in_the_journal() -> None:
 
 
 # -- what people are shown --------------------------------------------------------------------
+
+
+def test_an_answer_whether_it_helped_is_waited_for_as_long_as_the_floors_take() -> None:
+    world = World()
+    world.hold.add(VerifyRun)
+    made = page(verify=(Verify(Query("up"), 2, MINUTE, 2 * MINUTE),))
+    floors = replace(FLOORS, verify=VerifyRules(good=10))
+    with Timeline(ruleset(made, floors=floors), world=world) as line:
+        sign(line, made)
+        line.post(firing("A")).at("9m").skip()
+        assert the_run(line).state == "verifying"
+        line.release().skip()
+        assert the_run(line).state == "succeeded"
 
 
 @pytest.mark.parametrize(("mode", "shown"), [("observe", set()), ("suggest", {"denied"})])
