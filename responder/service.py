@@ -11,7 +11,6 @@ import gc
 import random
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,16 +19,16 @@ from aiohttp import web
 from responder import __version__
 from responder.clock import Clock, SystemClock
 from responder.core.catalogue import Secret
-from responder.core.messages import BreakerTurned, Declined
+from responder.core.messages import BreakerTurned
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
 from responder.core.rules import Ruleset
 from responder.delivery import Delivery
 from responder.delivery.orders import DeliverySettings
 from responder.engine import Engine
-from responder.errors import ProblemsError, Refused, ResponderError, UsageError
+from responder.engine.reload import Reload
+from responder.errors import ResponderError, UsageError
 from responder.notify.integration import Senders
-from responder.ruleset import Loaded, compile_ruleset, load_ruleset
 from responder.settings.values import Settings, Slack
 from responder.store.database import Database, size_of
 from responder.store.executions import ExecutionStore
@@ -72,25 +71,26 @@ class Service:
         Raises ProblemsError, StorageError, UsageError (the port is taken).
         """
         settings = self.settings
-        loaded = self._load_rules()
+        self.rules = Reload(settings, self.clock, self.metrics)
+        ruleset = self.rules.first()
         self.database = Database(settings.storage.path)
         self.database.open()
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self.database.close)
             self.engine = Engine(
-                self.database, self.clock, loaded.ruleset, settings.limits, self.metrics, self._recompile
+                self.database, self.clock, ruleset, settings.limits, self.metrics, self.rules.recompile
             )
-            senders = Senders(
+            self.senders = Senders(
                 settings.external_url,
-                loaded.ruleset.mends,
+                ruleset.mends,
                 self.clock,
                 pressable=_hears_slack(settings.slack),
             )
-            undo.push_async_callback(senders.close)
+            undo.push_async_callback(self.senders.close)
             self.delivery = Delivery(
                 _delivery_settings(settings),
                 self.clock,
-                senders,
+                self.senders,
                 random.random,
                 OutboxStore(self.database, self.clock),
                 self._report,
@@ -105,10 +105,12 @@ class Service:
                 undo.push_async_callback(acts.stop)
                 acts.start()
             await self._listen(undo)
-            housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
-            undo.push_async_callback(_cancel, housekeeping)
+            for name, work in (
+                ("housekeeping", self._keep_house()),
+                ("watching the rules", self.rules.watch(self._put_in_force)),
+            ):
+                undo.push_async_callback(_cancel, asyncio.create_task(work, name=name))
             self._running = undo.pop_all()
-        self.metrics.reload_ok.set(1)
         _spare_the_collector()
         log.info(
             "listening",
@@ -141,7 +143,7 @@ class Service:
         app = build(
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
-            Api(self.engine, self.database, access),
+            Api(self.engine, self.database, access, self.rules.shown),
             AlertmanagerApi(self.engine, access, self.clock.now()),
             operations.stopping,
             self.metrics.answered,
@@ -190,49 +192,25 @@ class Service:
         if slack.app_token_file:
             from responder.notify.slacksocket import Socket
 
-            [token] = _secrets(slack.app_token_file, "slack.app_token_file", 1)
+            token = _secret(slack.app_token_file, "slack.app_token_file")
             envelopes = Envelopes(desk, self.database, self.clock, self.metrics)
             socket = Socket(token, slack.api_url, self.clock, envelopes.take)
             undo.push_async_callback(socket.stop)
             socket.start()
         if not slack.signing_secret_file:
             return None
-        signing = _secrets(slack.signing_secret_file, "slack.signing_secret_file", 2)
-        return SlackEntrance(desk, self.database, self.clock, self.metrics, lambda: signing)
+        return SlackEntrance(desk, self.database, self.clock, self.metrics, self.rules.signing_secrets)
 
     # -- rules ----------------------------------------------------------------------------
 
-    def _load_rules(self) -> Loaded:
-        loaded = load_ruleset(self.settings.rules, self.settings)
-        for problem in (*loaded.warnings, *loaded.unsupported):
-            log.warning("rules", problem=str(problem))
-        for problem in loaded.broken:
-            log.error("runbook_broken", problem=str(problem))
-        self.metrics.runbooks.labels("loaded").set(len(loaded.ruleset.runbooks))
-        self.metrics.runbooks.labels("broken").set(len({problem.file for problem in loaded.broken}))
-        return loaded
-
-    def _recompile(self, source: Mapping[str, str], live: Ruleset) -> Ruleset | None:
-        try:
-            return compile_ruleset(source, self.settings, live).ruleset
-        except ResponderError as error:
-            log.warning("stored_rules_unusable", error=str(error)[:500])
-            return None
-
     async def reload(self, actor: str) -> None:
         """Read the rules again. Raises ProblemsError or FileError: the old ones stay in force."""
-        try:
-            loaded = await asyncio.to_thread(self._load_rules)
-            reply = await self.engine.load_rules(actor, loaded.ruleset)
-            if isinstance(reply, Declined):
-                raise Refused(reply.reason)
-        except ResponderError as error:
-            self.metrics.reload_ok.set(0)
-            problems = len(error.problems) if isinstance(error, ProblemsError) else 1
-            log.error("reload_failed", problems=problems, error=str(error)[:2000])
-            raise
-        self.metrics.reload_ok.set(1)
-        log.info("reloaded", rules=loaded.ruleset.hash[:12])
+        await self.rules.again(actor, self._put_in_force)
+
+    async def _put_in_force(self, actor: str, ruleset: Ruleset) -> object:
+        # First, so that nothing that is decided under them is sent with a secret of yesterday.
+        self.senders.renew(ruleset)
+        return await self.engine.load_rules(actor, ruleset)
 
     # -- wiring ---------------------------------------------------------------------------
 
@@ -326,18 +304,16 @@ def _hears_slack(slack: Slack | None) -> bool:
     return slack is not None and bool(slack.signing_secret_file or slack.app_token_file)
 
 
-def _secrets(path: Path, key: str, most: int) -> tuple[Secret, ...]:
-    """The secrets in a file, each on its line: one, or two while they are rotated. Raises UsageError."""
+def _secret(path: Path, key: str) -> Secret:
+    """The secret in a file. Raises UsageError."""
     try:
-        found = tuple(Secret(line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip())
+        words = path.read_text("utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"{key}: {path} cannot be read: {why}") from None
-    if not 0 < len(found) <= most:
-        raise UsageError(
-            f"{key}: {path} must hold one secret" + (", or two while they change" if most > 1 else "")
-        )
-    return found
+    if len(words) != 1:
+        raise UsageError(f"{key}: {path} must hold one secret")
+    return Secret(words[0])
 
 
 def _delivery_settings(settings: Settings) -> DeliverySettings:

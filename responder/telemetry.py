@@ -20,7 +20,7 @@ else:
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from responder import __version__
+from responder import LIKE, __version__
 
 
 def configure_logging(*, json: bool, level: str = "info", lasting: bool = True) -> None:
@@ -164,5 +164,15 @@ class Metrics:
         self.runbooks = Gauge(
             "responder_runbooks", "Runbooks, loaded and broken ones.", ["state"], registry=registry
         )
+        self.reloaded_at = Gauge(
+            "responder_config_last_reload_success_timestamp_seconds",
+            "When the rules in force were read.",
+            registry=registry,
+        )
         build = Gauge("responder_build_info", "Always 1.", ["version"], registry=registry)
         build.labels(__version__).set(1)
+        # karma finds out here what it speaks to, and stops where it finds nothing.
+        like = Gauge(
+            "alertmanager_build_info", "Whose API /api/v2 is. Always 1.", ["version"], registry=registry
+        )
+        like.labels(LIKE).set(1)

@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -749,7 +749,7 @@ async def test_inputs_left_undecided_are_decided_under_the_rules_of_their_time(
     path: Path, clock: TimelineClock
 ) -> None:
     old = rules(name="old")
-    old = Ruleset(**{f: getattr(old, f) for f in old.__slots__} | {"source": {"name": "old"}})
+    old = replace(old, source={"name": "old"})
     async with life(path, clock, old) as it:
         await it.refuse("journal")
         await it.accept(webhook("A"))

@@ -31,13 +31,13 @@ def test_the_states_and_their_moves_are_those_of_the_core() -> None:
 
 def test_the_paths_are_those_of_the_api() -> None:
     app = web.Application()
-    Api(*cast("tuple[Any, Any, Any]", (None, None, None))).add_routes(app)
+    Api(*cast("tuple[Any, Any, Any, Any]", (None, None, None, None))).add_routes(app)
     served = {
         f"{route.method} {route.resource.canonical}"
         for route in app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
-    books = re.compile(r".*/api/v1/(ledger|deliveries|audit|explain)")
+    books = re.compile(r".*/api/v1/(ledger|deliveries|audit|explain|reload)")
     assert {row[0].strip("`") for row in rows("Over HTTP")} == {
         path for path in served if not books.match(path)
     }

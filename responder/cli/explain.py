@@ -126,8 +126,21 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {_silence(silence)}"
     if not told["silences"]:
         yield "  none is about such an alert"
+    if told["maintenance"]:
+        yield "maintenance"
+    for window in told["maintenance"]:
+        yield f"  {_maintenance(window)}"
     for group in told["groups"]:
         yield from _group(group)
+    if told["next"]:
+        yield "next, if every sender goes on as it does now"
+    for coming in told["next"]:
+        group = f" (group {coming['group']})" if coming["group"] else ""
+        yield f"  {seconds(coming['at'])}  {coming['detail']}{group}"
+    if told["choices"]:
+        yield "what you could do"
+    for choice in told["choices"]:
+        yield f"  {choice['do']}" + (f": {choice['command']}" if choice["command"] else "")
 
 
 def _alert(alert: dict[str, Any] | None) -> str:
@@ -152,6 +165,25 @@ def _silence(silence: dict[str, Any]) -> str:
     )
 
 
+def _maintenance(window: dict[str, Any]) -> str:
+    """Whose window it is, why, and when it is open."""
+    change = seconds(window["next_change"]) if window["next_change"] else ""
+    match window["state"]:
+        case "open":
+            verdict = f"HIDDEN until {change}"
+        case "closed":
+            verdict = (
+                f"not hidden: next open {change}" if change else "not hidden: it does not open within a year"
+            )
+        case _:
+            verdict = "not hidden: over"
+    names = ", ".join(window["time_intervals"])
+    return (
+        f"{window['maintenance']} ({window['place']}): {verdict}, by {window['owner']}: {window['reason']}; "
+        f"in {names} until {seconds(window['until'])}"
+    )
+
+
 def _group(group: dict[str, Any]) -> Iterator[str]:
     number = f"group {group['group']}" if group["group"] else "a group that does not exist yet"
     yield f"receiver {group['receiver']}: {number}"
@@ -164,7 +196,8 @@ def _group(group: dict[str, Any]) -> Iterator[str]:
     intervals = group["intervals"]
     if intervals["verdict"] == "hidden":
         until = f" until {seconds(intervals['until'])}" if intervals["until"] else ""
-        yield f"  HIDDEN by {intervals['reason']} {intervals['by']}{until}"
+        of = f" (inherited: {intervals['inherited_from']})" if intervals["inherited_from"] else ""
+        yield f"  HIDDEN by {intervals['reason']} {intervals['by']}{of}{until}"
     else:
         yield "  no time interval hides it now"
     for integration in group["integrations"]:

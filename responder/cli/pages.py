@@ -111,7 +111,7 @@ def _read(rules: Path) -> tuple[Pages, bool]:
     except (ProblemsError, FileError):
         click.echo("receivers are not checked: the routing is wrong (responder check says why)", err=True)
     unread = Problems()
-    texts = read_texts(rules / RUNBOOKS, unread) if (rules / RUNBOOKS).is_dir() else {}
+    texts = read_texts(rules / RUNBOOKS, unread)
     pages = compile_pages(texts, Known(receivers, GuardRules()), unread)
     return pages, receivers is not None
 

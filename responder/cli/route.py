@@ -165,13 +165,15 @@ def _line(found: Route, parent: Route | None) -> str:
     parts = ["{" + ",".join(map(str, found.matchers)) + "}" if parent else "root"]
     if found.continue_:
         parts.append("continue: true")
+    if found.inherit_mutes != (parent is not None and parent.inherit_mutes):
+        parts.append(f"inherit_mutes: {str(found.inherit_mutes).lower()}")
     above = _inherited(parent) if parent else {}
     for name, value in _inherited(found).items():
         if name == "receiver" or above.get(name) != value:
             parts.append(f"{name}: {value}")
-    for name, intervals in _intervals(found).items():
+    for name, (intervals, of) in _intervals(found).items():
         if intervals:
-            parts.append(f"{name}: [{', '.join(intervals)}]")
+            parts.append(f"{name}: [{', '.join(intervals)}]" + (f" (of {of})" if of else ""))
     return "  ".join(parts)
 
 
@@ -186,10 +188,11 @@ def _inherited(found: Route) -> dict[str, str]:
     }
 
 
-def _intervals(found: Route) -> dict[str, tuple[str, ...]]:
+def _intervals(found: Route) -> dict[str, tuple[tuple[str, ...], str]]:
+    """The time intervals of each kind, and of which route they are inherited."""
     return {
-        "mute_time_intervals": found.mute_time_intervals,
-        "active_time_intervals": found.active_time_intervals,
+        "mute_time_intervals": (found.mute_time_intervals, found.mutes_of),
+        "active_time_intervals": (found.active_time_intervals, found.actives_of),
     }
 
 
@@ -205,6 +208,8 @@ def _as_json(found: Route) -> dict[str, Any]:
         "continue": found.continue_,
         **_inherited(found),
         "group_by": list(_group_by(found)),
-        **{name: list(names) for name, names in _intervals(found).items()},
+        **{name: list(names) for name, (names, _) in _intervals(found).items()},
+        "inherit_mutes": found.inherit_mutes,
+        "inherited": {name: of for name, (_, of) in _intervals(found).items() if of},
         "routes": [_as_json(child) for child in found.children],
     }

@@ -27,6 +27,7 @@ from responder.core.model import (
 from responder.core.rules import Compatibility
 from responder.errors import ProblemsError, UsageError
 from responder.replay import ENDLESS, Course, Entry, Line, Lines, reachable, read_script
+from responder.replay.runlines import RunLine, RunLines, unseen, with_clusters
 from responder.ruleset import load_ruleset
 from responder.settings import Settings
 
@@ -92,8 +93,9 @@ def simulate(
     Alerts arrive as the input says, in entries with a time that counts from the start: `at`,
     and in each alert labels, and if they are to be given annotations, startsAt and endsAt.
     An entry may have a silence instead, as Alertmanager's API has it, with an id if another
-    is to change it. Every notification is delivered, at once. With --output json one JSON object
-    a line, a notification or a suppressed one with its reason.
+    is to change it. Every notification is delivered, at once. A runbook that an alert has is judged;
+    nothing is looked at and nothing done, so guards that need facts cannot tell. With --output json
+    one JSON object a line: a notification, a suppressed one with its reason, or a run with its verdicts.
     """
     try:
         entries = read_script(script.name, script, start)
@@ -105,19 +107,21 @@ def simulate(
     except ProblemsError as error:
         raise UsageError(str(error)) from None
     timeout = ENDLESS if resolve_timeout is None else resolve_timeout
-    ruleset = reachable(ruleset, timeout)
-    lines = Lines(ruleset, start)
+    ruleset = with_clusters(reachable(ruleset, timeout), (entry.body for entry in entries))
+    lines, runs = Lines(ruleset, start), RunLines(start)
     show = _show_json if output == "json" else _show_text
     with _progress(start, until) as passed:
 
         def taken(decision: Decision, at: Nanoseconds) -> None:
             for line in lines.of(decision, at):
                 show(line)
+            for run in runs.of(decision, at):
+                show(run)
             passed(at)
 
         clock = SystemClock()
         began = clock.monotonic()
-        course = Course(ruleset, start, taken)
+        course = Course(ruleset, start, taken, unseen)
         _run(course, entries, start + until)
         used = clock.monotonic() - began
     late = sum(entry.at > start + until for entry in entries)
@@ -145,11 +149,18 @@ def _run(course: Course, entries: list[Entry], end: Nanoseconds) -> None:
 # -- printing -----------------------------------------------------------------------------------
 
 
-def _show_json(line: Line) -> None:
+def _show_json(line: Line | RunLine) -> None:
     click.echo(json.dumps(line.document(), ensure_ascii=False))
 
 
-def _show_text(line: Line) -> None:
+def _show_text(line: Line | RunLine) -> None:
+    if isinstance(line, RunLine):
+        where = f" on {line.target}" if line.target else ""
+        click.echo(f"{format_duration(line.at):>9}  run of {line.runbook}{printable(where)}: {line.state}")
+        for one in line.verdicts:
+            if one.verdict != "allow":
+                click.echo(f"{'':9}  {one.verdict:5} {one.guard}: {printable(one.reason)}")
+        return
     kind = line.integration.partition(":")[0]
     verb = "is told" if line.type == "notification" else "is not told"
     why = f"{line.reason} {line.by}".rstrip()

@@ -6,7 +6,7 @@ decides nothing and changes nothing.
 
 from typing import Any
 
-from responder.core import verdicts
+from responder.core import outlook, verdicts
 from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import Told
@@ -15,12 +15,14 @@ from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.silence import Silence, shown
 from responder.core.state import Group, State
+from responder.core.suppression import Maintenance
 
 
 def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanoseconds) -> dict[str, Any]:
     """What happens to an alert with these labels at `now`, as one JSON document.
 
-    `alert` is None for labels that are not firing: then it says what would happen.
+    `alert` is None for labels that are not firing: then it says what would happen. Else `next` is what
+    lies ahead of it, and `choices` what a person could change.
     """
     alert = state.alerts.get(labels)
     draft = Draft(state, ruleset, now)
@@ -43,7 +45,16 @@ def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanosecon
             for finding in state.inhibitor.explain(labels, now)
         ],
         "silences": [_silence(silence, now) for silence in state.silences.of_labels(labels)],
+        "maintenance": [_maintenance(window, now) for window in ruleset.suppression.of_labels(labels)],
         "groups": [_group(draft, route, labels, alert) for route in routes],
+        "next": [
+            {"at": format_time(one.at), "what": one.what, "group": one.group or None, "detail": one.detail}
+            for one in (outlook.coming(state, ruleset, alert, now) if alert else ())
+        ],
+        "choices": [
+            {"do": one.do, "command": one.command or None}
+            for one in (outlook.choices(state, ruleset, alert, now) if alert else ())
+        ],
     }
 
 
@@ -73,6 +84,21 @@ def _silence(silence: Silence, now: Nanoseconds) -> dict[str, Any]:
     }
 
 
+def _maintenance(window: Maintenance, now: Nanoseconds) -> dict[str, Any]:
+    change = window.next_change(now)
+    return {
+        "maintenance": window.name,
+        "state": window.state(now),
+        "matchers": [str(matcher) for matcher in window.matchers],
+        "time_intervals": list(window.time_intervals),
+        "owner": window.owner,
+        "reason": window.reason,
+        "place": window.place,
+        "next_change": format_time(change) if change else None,
+        "until": format_time(window.until),
+    }
+
+
 def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> dict[str, Any]:
     group_labels = route.group_labels(labels)
     group_id = draft.state.group_index.get((route.id, group_labels))
@@ -97,11 +123,17 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
             "reason": whole.reason if whole else None,
             "by": whole.by if whole else None,
             "until": format_time(whole.until) if whole and whole.until else None,
+            "inherited_from": _inherited_from(route, whole) if whole else None,
         },
         "integrations": [
             _integration(draft, told_of, to, alert) for to in addressees(draft.ruleset, told_of)
         ],
     }
+
+
+def _inherited_from(route: Route, whole: verdicts.Verdict) -> str | None:
+    """Which route the intervals that hide a group are written at, if not its own."""
+    return (route.mutes_of if whole.reason == "mute_time_interval" else route.actives_of) or None
 
 
 def _integration(draft: Draft, group: Group, to: Addressee, alert: Alert | None) -> dict[str, Any]:

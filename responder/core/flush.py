@@ -31,7 +31,7 @@ from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
 from responder.core.rules import Integration
 from responder.core.state import ClosedRow, Group, LedgerRow
-from responder.core.verdicts import Verdict, alert_verdict, group_verdict, silence_verdict
+from responder.core.verdicts import Verdict, group_verdict, verdict_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
             draft.put_alert(msgspec.structs.replace(alert, stale=True))
         else:
             firing[alert.id] = alert.episode
-        verdict = alert_verdict(draft, alert, route) or whole or silence_verdict(draft, alert)
+        verdict = verdict_on(draft, alert, route, whole)
         if verdict:
             verdicts[alert.id] = verdict
     if newly_stale:
@@ -104,7 +104,7 @@ def flush(draft: Draft, group: Group) -> None:
         labels=group.labels,
         created_at=group.created_at,
         tick_at=at + route.group_interval if group.tick_at <= at else group.tick_at,
-        wake_at=_wake_at(draft, group, seen),
+        wake_at=wake_at(draft, group, seen),
         muted={a: str(v) for a, v in seen.verdicts.items() if a in seen.firing},
         fallbacks=group.fallbacks,
         stranded=group.stranded,
@@ -154,7 +154,7 @@ def _journal_verdicts(draft: Draft, group: Group, seen: Look) -> None:
         draft.events.append(AlertsUnmuted(group.id, ended))
 
 
-def _wake_at(draft: Draft, group: Group, seen: Look) -> Nanoseconds:
+def wake_at(draft: Draft, group: Group, seen: Look) -> Nanoseconds:
     """When something that hides a firing alert ends: what it hid is announced then, not a tick later."""
     at = draft.at
     ends = [verdict.until for receivers, verdict, _ in holds(draft, group.id) for _ in receivers]
@@ -307,8 +307,8 @@ def _withhold(draft: Draft, group: Group, route: Route, to: Addressee, told: Tol
     return msgspec.structs.replace(told, owed=view)
 
 
-_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence", "held")
-"""Alertmanager's order of stages: an alert that several would hide counts for the first."""
+_ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence", "maintenance", "held")
+"""Alertmanager's order of stages, and ours: an alert that several would hide counts for the first."""
 
 
 def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view: View) -> OpenRow:

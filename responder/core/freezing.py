@@ -14,7 +14,7 @@ from responder.core.messages import (
     PutFreeze,
     Withdraw,
 )
-from responder.core.model import format_duration, format_time
+from responder.core.model import Nanoseconds, format_duration, format_time
 from responder.core.run import Run
 
 
@@ -62,7 +62,7 @@ def lift(draft: Draft, actor: str, asked: LiftFreeze) -> Accepted | Declined:
 
 def end_due(draft: Draft) -> None:
     """Freezes whose time is up."""
-    for freeze in draft.state.freezes.values():
+    for freeze in sorted(draft.state.freezes.values(), key=_age):
         if freeze.until <= draft.at:
             _end(draft, freeze, "time")
 
@@ -75,9 +75,14 @@ def actions_of(run: Run) -> frozenset[str]:
 
 
 def active(draft: Draft) -> tuple[Freeze, ...]:
-    """Every freeze in force, as decided so far."""
+    """Every freeze in force, as decided so far, the oldest first, however the state came into memory."""
     known = {**draft.state.freezes, **draft.changes.freezes}
-    return tuple(f for key, f in known.items() if key not in draft.changes.lifted and f.until > draft.at)
+    found = (f for key, f in known.items() if key not in draft.changes.lifted and f.until > draft.at)
+    return tuple(sorted(found, key=_age))
+
+
+def _age(freeze: Freeze) -> tuple[Nanoseconds, str]:
+    return freeze.at, freeze.id
 
 
 def _end(draft: Draft, freeze: Freeze, by: str) -> None:

@@ -66,8 +66,8 @@ def judge(draft: Draft, run: Run, runbook: Runbook, when: When, problems: tuple[
 
 
 def denials(run: Run) -> list[GuardResult]:
-    """The guards that say no."""
-    return [one for one in run.verdicts if one.verdict == "deny"]
+    """The guards that say no, those first that time will not change: it ends because of them."""
+    return sorted((one for one in run.verdicts if one.verdict == "deny"), key=lambda one: one.retry_at > 0)
 
 
 def reason_of(denial: GuardResult) -> str:
@@ -100,11 +100,7 @@ def _hidden(draft: Draft, firing: list[Alert]) -> str:
             route = draft.ruleset.router.by_id.get(group.route) if group else None
             if route is None:
                 continue
-            verdict = (
-                verdicts.alert_verdict(draft, alert, route)
-                or verdicts.group_verdict(draft, route)
-                or verdicts.silence_verdict(draft, alert)
-            )
+            verdict = verdicts.verdict_on(draft, alert, route, verdicts.group_verdict(draft, route))
             if verdict is None:
                 return ""
             said = said or str(verdict)

@@ -21,7 +21,8 @@ class RouteSpec:
     """One node as the file says it; None means "as the parent".
 
     `group_by`: None inherits, () is one group for the whole route, ("...",) groups by all labels.
-    Time intervals are not inherited, as in Alertmanager. `place` is `file:line`, for people.
+    Time intervals are not inherited, as in Alertmanager, unless the parent has `inherit_mutes`: then
+    None inherits and () does not. `place` is `file:line`, for people.
     """
 
     receiver: str | None = None
@@ -31,8 +32,9 @@ class RouteSpec:
     group_interval: Nanoseconds | None = None
     repeat_interval: Nanoseconds | None = None
     continue_: bool = False
-    mute_time_intervals: tuple[str, ...] = ()
-    active_time_intervals: tuple[str, ...] = ()
+    mute_time_intervals: tuple[str, ...] | None = None
+    active_time_intervals: tuple[str, ...] | None = None
+    inherit_mutes: bool | None = None
     routes: tuple["RouteSpec", ...] = ()
     place: str = ""
 
@@ -44,6 +46,8 @@ class Route:
     `index` is its position in the tree, node before children. `key` is Alertmanager's route key:
     the sorted matchers of each level, joined by `/`. Siblings with equal matchers share a key,
     which is why groups are known by `id`: the key and the path of child positions.
+    `inherit_mutes`: its children inherit the time intervals. `mutes_of` and `actives_of` are the places
+    of the routes that its own are inherited from; "": from none.
     """
 
     index: int
@@ -61,6 +65,9 @@ class Route:
     active_time_intervals: tuple[str, ...]
     children: tuple["Route", ...] = field(repr=False)
     place: str = ""
+    inherit_mutes: bool = False
+    mutes_of: str = ""
+    actives_of: str = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Route) and self.id == other.id
@@ -196,6 +203,16 @@ def _resolve(spec: RouteSpec, parent: Route | None, path: tuple[int, ...], indic
     said = (spec.group_wait, spec.group_interval, spec.repeat_interval)
     wait, interval, repeat = (was if now is None else now for was, now in zip(waits, said, strict=True))
 
+    said_mutes = spec.inherit_mutes
+    inherit_mutes = said_mutes if said_mutes is not None else parent is not None and parent.inherit_mutes
+    above = parent if parent and parent.inherit_mutes else None
+    mutes, mutes_of = spec.mute_time_intervals, ""
+    if mutes is None and above:
+        mutes, mutes_of = above.mute_time_intervals, above.mutes_of or above.place
+    actives, actives_of = spec.active_time_intervals, ""
+    if actives is None and above:
+        actives, actives_of = above.active_time_intervals, above.actives_of or above.place
+
     route = Route(
         index=next(indices),
         id="/".join((key, *map(str, path))),
@@ -208,10 +225,13 @@ def _resolve(spec: RouteSpec, parent: Route | None, path: tuple[int, ...], indic
         repeat_interval=repeat,
         matchers=matchers,
         continue_=spec.continue_,
-        mute_time_intervals=spec.mute_time_intervals,
-        active_time_intervals=spec.active_time_intervals,
+        mute_time_intervals=mutes or (),
+        active_time_intervals=actives or (),
         children=(),
         place=spec.place,
+        inherit_mutes=inherit_mutes,
+        mutes_of=mutes_of if mutes else "",
+        actives_of=actives_of if actives else "",
     )
     children = (_resolve(child, route, (*path, at), indices) for at, child in enumerate(spec.routes))
     return replace(route, children=tuple(children))

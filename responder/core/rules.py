@@ -13,6 +13,7 @@ from responder.core.inhibition import InhibitRule
 from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, label
 from responder.core.routing import Router
 from responder.core.runbook import Runbook
+from responder.core.suppression import Suppression
 from responder.core.timeintervals import TimeInterval
 
 Compatibility: TypeAlias = Literal["responder", "alertmanager"]
@@ -69,6 +70,7 @@ class Ruleset:
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
+    suppression: Suppression = field(default_factory=Suppression)
     compatibility: Compatibility = "responder"
     resolve_timeout: Nanoseconds = 5 * MINUTE
     stale_after: Nanoseconds = 24 * HOUR

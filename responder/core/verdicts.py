@@ -1,7 +1,8 @@
-"""What hides an alert now, and until when: time intervals, inhibit rules, silences.
+"""What hides an alert now, and until when: time intervals, inhibit rules, silences, maintenance.
 
-`core.flush` and `core.explain` ask for each alert of a group, `core.judging` for those of a run. They come
-from `core.inhibition`, `core.timeintervals` and `core.silenceindex`; nothing here tells anybody.
+`core.flush` and `core.explain` ask for each alert of a group, `core.judging` for those of a run. They
+come from `core.inhibition`, `core.timeintervals`, `core.silenceindex` and `core.suppression`; nothing
+here tells anybody.
 """
 
 from dataclasses import dataclass
@@ -38,12 +39,17 @@ def group_verdict(draft: Draft, route: Route) -> Verdict | None:
     reason, names = muting(draft.ruleset, route, draft.at)
     if not names:
         return None
+    return Verdict(reason, ",".join(names), next_interval_change(draft, route))
+
+
+def next_interval_change(draft: Draft, route: Route) -> Nanoseconds:
+    """When the route's time intervals may begin or cease to hide; 0: they have none, or not within a year."""
     intervals = draft.ruleset.time_intervals
     changes = (
         timeintervals.next_change([intervals[name] for name in watched], draft.at)
         for watched in (route.active_time_intervals, route.mute_time_intervals)
     )
-    return Verdict(reason, ",".join(names), min((at for at in changes if at), default=0))
+    return min((at for at in changes if at), default=0)
 
 
 def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
@@ -60,3 +66,22 @@ def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
     """Whether a silence hides the alert now; of several, the one that does so for longest."""
     hiding = draft.state.silences.hiding(alert, draft.at)
     return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
+
+
+def maintenance_verdict(draft: Draft, alert: Alert) -> Verdict | None:
+    """Whether a maintenance window hides the alert now; of several, the one that does so for longest."""
+    hiding = draft.ruleset.suppression.hiding(alert.labels, draft.at)
+    return Verdict("maintenance", hiding[0][0].name, hiding[0][1]) if hiding else None
+
+
+def verdict_on(draft: Draft, alert: Alert, route: Route, whole: Verdict | None) -> Verdict | None:
+    """What hides the alert in this route's groups, the first in the order of stages.
+
+    `whole`: the `group_verdict`, which is the same for all alerts of a group.
+    """
+    return (
+        alert_verdict(draft, alert, route)
+        or whole
+        or silence_verdict(draft, alert)
+        or maintenance_verdict(draft, alert)
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from responder.clock import Clock, SystemClock
 from responder.core.model import Nanoseconds
 from responder.core.notification import Attempt, Notification, Outcome, Rejected
-from responder.core.rules import Integration
+from responder.core.rules import Integration, Ruleset
 from responder.notify.http import Http
 from responder.notify.threads import Threads
 
@@ -66,9 +66,17 @@ class Senders:
         self._threads = Threads()
         self._workspaces: Workspaces | None = None
         self._senders: dict[str, tuple[Integration, Sender]] = {}
+        self._newest: dict[str, Integration] = {}
+
+    def renew(self, ruleset: Ruleset) -> None:
+        """What waits since before these rules is sent as they say: with another secret, if it has changed."""
+        self._newest = {
+            each.id: each for receiver in ruleset.receivers.values() for each in receiver.integrations
+        }
 
     def __call__(self, integration: Integration) -> Sender:
         """Its sender. One whose settings were changed by a reload is made anew."""
+        integration = self._newest.get(integration.id, integration)
         known = self._senders.get(integration.id)
         if known and (known[0] is integration or known[0] == integration):
             return known[1]

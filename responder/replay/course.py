@@ -10,13 +10,30 @@ from typing import TypeAlias
 
 from responder.core.decide import decide, decide_timer
 from responder.core.draft import Decision
-from responder.core.messages import Body, Deliver, DeliveryEnded, Input, RulesLoaded, Show, Started
+from responder.core.messages import (
+    Act,
+    Body,
+    Deliver,
+    DeliveryEnded,
+    Input,
+    RulesLoaded,
+    Show,
+    Started,
+    Succeed,
+)
 from responder.core.model import Nanoseconds
 from responder.core.rules import Ruleset
 from responder.core.state import State
 
 Taken: TypeAlias = Callable[[Decision, Nanoseconds], None]
 """Told of every decision and its time, after it was applied."""
+
+World: TypeAlias = Callable[[Act, Nanoseconds], Body | None]
+"""Answers what a run asks of `actions`; None: never."""
+
+
+def nobody(act: Act, now: Nanoseconds) -> None:
+    """Nothing is answered: runs wait until their patience ends."""
 
 
 def apply(state: State, decision: Decision, ruleset: Ruleset) -> None:
@@ -30,14 +47,15 @@ def apply(state: State, decision: Decision, ruleset: Ruleset) -> None:
 class Course:
     """What comes of inputs under a ruleset, from an empty state at `start`."""
 
-    def __init__(self, ruleset: Ruleset, start: Nanoseconds, taken: Taken) -> None:
+    def __init__(self, ruleset: Ruleset, start: Nanoseconds, taken: Taken, world: World = nobody) -> None:
         self.ruleset = ruleset
         self.state = State(ruleset)
         self.now = start
         self.decisions = 0
         self._taken = taken
         self._seq = 0
-        self._endings: deque[DeliveryEnded] = deque()
+        self._world = world
+        self._endings: deque[tuple[str, Body]] = deque()
         self._decide(Started(ruleset.hash, 0), "responder")
 
     def give(self, body: Body, actor: str) -> object:
@@ -63,7 +81,8 @@ class Course:
             if due and due[0] <= self.now:
                 self._take(decide_timer(self.state, self.ruleset, due[1], due[0]), due[0])
             elif self._endings:
-                self._decide(self._endings.popleft(), "delivery")
+                actor, body = self._endings.popleft()
+                self._decide(body, actor)
             elif due and due[0] <= until:
                 self.now = due[0]
             else:
@@ -79,9 +98,12 @@ class Course:
     def _take(self, decision: Decision, at: Nanoseconds) -> None:
         self.decisions += 1
         apply(self.state, decision, self.ruleset)
-        self._endings += [
-            DeliveryEnded(effect.notification.row, "delivered", attempts=1)
-            for effect in decision.effects
-            if isinstance(effect, Deliver | Show)
-        ]
+        for effect in decision.effects:
+            if isinstance(effect, Deliver | Show):
+                ended = DeliveryEnded(effect.notification.row, "delivered", attempts=1)
+                self._endings.append(("delivery", ended))
+            elif not isinstance(effect, Succeed):
+                answer = self._world(effect, self.now)
+                if answer is not None:
+                    self._endings.append(("actions", answer))
         self._taken(decision, at)

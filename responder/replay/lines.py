@@ -17,7 +17,9 @@ from responder.core.routing import Route
 from responder.core.rules import Receiver, Ruleset
 from responder.core.state import Group
 
-_HIDING: Final = frozenset({"inhibition", "silence", "mute_time_interval", "active_time_interval"})
+_HIDING: Final = frozenset(
+    {"inhibition", "silence", "mute_time_interval", "active_time_interval", "maintenance"}
+)
 """Reasons of rows that were closed because alerts are hidden: that was said when the hiding began."""
 
 

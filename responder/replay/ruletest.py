@@ -35,6 +35,7 @@ NOT_TOLD: Final = frozenset(
         "inhibition",
         "mute_time_interval",
         "active_time_interval",
+        "maintenance",
         "resolved_before_told",
         "no_change",
         "send_resolved_false",

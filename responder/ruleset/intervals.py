@@ -3,13 +3,17 @@
 `load` reads them before the routes that use them. The grammar of an interval is the core's.
 """
 
-from responder.core.timeintervals import FieldPath, IntervalError, TimeInterval, parse_interval
+from responder.core.intervalparse import FieldPath, IntervalError, parse_interval
+from responder.core.timeintervals import TimeInterval
 from responder.document.fields import Fields, name
 from responder.document.tree import MappingNode, Node, Place, Problems, SequenceNode, to_plain
 
 
-def read_intervals(root: Fields) -> dict[str, tuple[TimeInterval, ...]]:
-    """Every named interval; both keys share one set of names, as in Alertmanager."""
+def read_intervals(root: Fields, *, wraps: bool) -> dict[str, tuple[TimeInterval, ...]]:
+    """Every named interval; both keys share one set of names, as in Alertmanager.
+
+    `wraps`: nights and weekends may be said in one entry, which Alertmanager refuses.
+    """
     found: dict[str, tuple[TimeInterval, ...]] = {}
     places: dict[str, Place] = {}
     if "mute_time_intervals" in root:
@@ -22,7 +26,9 @@ def read_intervals(root: Fields) -> dict[str, tuple[TimeInterval, ...]]:
             entries = fields.items("time_intervals") or ()
             fields.close()
             intervals = tuple(
-                interval for entry in entries if (interval := _interval(entry, root.problems)) is not None
+                interval
+                for entry in entries
+                if (interval := _interval(entry, wraps, root.problems)) is not None
             )
             if called in places:
                 fields.error("name", f"{called!r} is given twice: first at {places[called]}")
@@ -32,14 +38,14 @@ def read_intervals(root: Fields) -> dict[str, tuple[TimeInterval, ...]]:
     return found
 
 
-def _interval(node: Node, problems: Problems) -> TimeInterval | None:
+def _interval(node: Node, wraps: bool, problems: Problems) -> TimeInterval | None:
     if not isinstance(node, MappingNode):
         problems.error(node.place, "an entry of time_intervals must be a mapping")
         return None
     raw = to_plain(node)
     assert isinstance(raw, dict)
     try:
-        return parse_interval(raw)
+        return parse_interval(raw, wraps=wraps)
     except IntervalError as error:
         for path, message in error.problems:
             problems.error(_find(node, path), f"{path[0]}: {message}")

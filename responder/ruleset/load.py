@@ -11,10 +11,13 @@ from json import dumps
 from pathlib import Path
 from typing import Final
 
+from responder.core.catalogue import Secret
 from responder.core.guardrules import GuardRules
 from responder.core.model import MINUTE
 from responder.core.routing import Router
 from responder.core.rules import Ruleset
+from responder.core.runbook import Runbook
+from responder.core.suppression import Suppression
 from responder.document.fields import Fields, duration
 from responder.document.tree import MappingNode, Place, Problems, SequenceNode, decode, parse
 from responder.errors import FileError, Problem, ProblemsError
@@ -23,18 +26,20 @@ from responder.ruleset.entries import read_keys
 from responder.ruleset.inhibit import read_inhibit_rules
 from responder.ruleset.intervals import read_intervals
 from responder.ruleset.kinds import GLOBAL
+from responder.ruleset.opened import Opened, entries, read_bytes
 from responder.ruleset.receivers import read_receivers, stored_secrets
 from responder.ruleset.routes import read_route, unused_receivers
 from responder.ruleset.runbooks import Known, Pages, compile_pages, read_texts
 from responder.ruleset.secrets import Reading, masked_text
 from responder.ruleset.settingssource import SETTINGS, settings_source, stored_settings
-from responder.ruleset.sources import RUNBOOKS, page_texts, routing_text
-from responder.settings.values import Overrides, Settings
+from responder.ruleset.signing import read_signing_secrets
+from responder.ruleset.sources import RUNBOOKS, SUPPRESSION, Texts, texts_of
+from responder.ruleset.suppression import Intervals, read_suppression
+from responder.settings.values import Overrides, RunbookTimers, Settings
 
 ROUTING: Final = "routing.yaml"
 
-_LATER: Final = frozenset({"suppression.yaml"})
-_ELSEWHERE: Final = frozenset({RUNBOOKS, "prometheus", "tests"})
+_KNOWN: Final = frozenset({ROUTING, SUPPRESSION, RUNBOOKS, "prometheus", "tests"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +47,42 @@ class Loaded:
     """A Ruleset, and what its author should know.
 
     `unsupported`: what this version cannot do. `broken`: the errors of runbooks, which are not in the
-    Ruleset therefore, while everything else is.
+    Ruleset therefore, while everything else is. `signing_secrets`: with which Slack may sign what it sends
+    us, the newest first.
     """
 
     ruleset: Ruleset
     warnings: tuple[Problem, ...] = ()
     unsupported: tuple[Problem, ...] = ()
     broken: tuple[Problem, ...] = ()
+    signing_secrets: tuple[Secret, ...] = ()
 
 
 def load_ruleset(
-    path: Path, settings: Settings, *, read_files: bool = True, allow_unsupported: bool = True
+    path: Path,
+    settings: Settings,
+    *,
+    read_files: bool = True,
+    allow_unsupported: bool = True,
+    opened: Opened | None = None,
 ) -> Loaded:
     """Read and compile a rules directory, or one file with the routing (an alertmanager.yml).
 
     `read_files` False leaves files with secrets alone, for those who only ask where alerts go.
     `allow_unsupported` False makes errors of integrations that this version lacks.
+    `opened` is filled with what was read from and how it was found, even if this raises.
     Raises FileError if there is nothing to read, and ProblemsError with every problem.
     """
-    reading = Reading(read_files=read_files, secrets_dir=settings.secrets_dir, places=settings.places)
-    pages, unread = dict[str, str](), Problems()
-    if path.is_dir():
-        _look_around(path, reading.problems)
-        if (path / RUNBOOKS).is_dir():
-            pages = read_texts(path / RUNBOOKS, unread)
-        path /= ROUTING
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from None
-    text = decode(data, str(path), reading.problems)
-    return compile_text(path, text, pages, unread, settings, reading, allow_unsupported)
+    reading = Reading(
+        read_files=read_files,
+        secrets_dir=settings.secrets_dir,
+        places=settings.places,
+        opened={} if opened is None else opened,
+    )
+    texts = _read(path, reading)
+    signing_secrets = read_signing_secrets(settings.slack, reading)
+    loaded = compile_texts(texts, settings, reading, allow_unsupported)
+    return replace(loaded, signing_secrets=signing_secrets)
 
 
 def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Ruleset | None = None) -> Loaded:
@@ -82,58 +92,69 @@ def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Rulese
     integrations that `live` has too get theirs from it, others have no settings. No file is read.
     Raises ProblemsError.
     """
-    name, text = routing_text(sources)
     reading = Reading(read_files=False)
     if SETTINGS in sources:
         settings, reading.missing = stored_settings(sources[SETTINGS], settings, reading.problems)
-    pages = page_texts(sources)
-    loaded = compile_text(Path(name), text, pages, Problems(), settings, reading, allow_unsupported=True)
+    loaded = compile_texts(texts_of(sources), settings, reading, allow_unsupported=True)
     if live is None:
         return loaded
     receivers = stored_secrets(loaded.ruleset.receivers, live.receivers)
     return replace(loaded, ruleset=replace(loaded.ruleset, receivers=receivers))
 
 
+def _read(path: Path, reading: Reading) -> Texts:
+    """The texts of a rules directory or of one file. Raises FileError if there is no routing to read."""
+    if not path.is_dir():
+        return Texts(path, _text(path, reading))
+    _look_around(path, reading.problems)
+    suppression, unread = path / SUPPRESSION, Problems()
+    text = _text(suppression, reading, optional=True)
+    return Texts(
+        path / ROUTING,
+        _text(path / ROUTING, reading),
+        None if text is None else (suppression, text),
+        read_texts(path / RUNBOOKS, unread, reading.opened),
+        unread,
+    )
+
+
 def _look_around(directory: Path, problems: Problems) -> None:
-    """What lies in the directory beside the routing."""
-    for entry in sorted(directory.iterdir()):
-        # A name that begins with a dot is a tool's; Kubernetes mounts have several.
-        if entry.name in _LATER:
-            problems.warning(Place(str(entry), 0, 0), "not read by this version")
-        elif entry.name != ROUTING and entry.name not in _ELSEWHERE and not entry.name.startswith("."):
+    """What lies in the directory that no rules are read from."""
+    for entry in entries(directory):
+        if entry.name not in _KNOWN:
             problems.warning(
                 Place(str(entry), 0, 0),
                 "not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ and tests/",
             )
 
 
+def _text(path: Path, reading: Reading, *, optional: bool = False) -> str | None:
+    """What a file says; None where it is not UTF-8, or is not there and `optional`. Raises FileError."""
+    try:
+        data = read_bytes(path, reading.opened)
+    except OSError as error:
+        if optional and isinstance(error, FileNotFoundError):
+            return None
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    return decode(data, str(path), reading.problems)
+
+
 # -- compiling ----------------------------------------------------------------------------------
 
 
-def compile_text(
-    path: Path,
-    text: str | None,
-    pages: Mapping[str, str],
-    unread: Problems,
-    settings: Settings,
-    reading: Reading,
-    allow_unsupported: bool,
-) -> Loaded:
-    """The Ruleset of a routing's text, None being one that could not be decoded.
-
-    `path` is where it stands: what its relative file names are read from. Raises ProblemsError.
-    """
-    root = parse(text, str(path), reading.problems) if text is not None else None
+def compile_texts(texts: Texts, settings: Settings, reading: Reading, allow_unsupported: bool) -> Loaded:
+    """The Ruleset that texts make. Raises ProblemsError."""
+    root = None if texts.routing is None else parse(texts.routing, str(texts.path), reading.problems)
     ruleset = None
     if isinstance(root, MappingNode):
-        assert text is not None
-        ruleset = _ruleset(Fields(root, "the file", reading.problems), path, text, settings, reading)
+        ruleset = _ruleset(Fields(root, "the file", reading.problems), texts, settings, reading)
     elif root is not None:
         reading.problems.error(
             root.place, "the rules must be a mapping with route and receivers, as an alertmanager.yml is"
         )
     floors = ruleset.guards if ruleset else GuardRules()
-    read = compile_pages(pages, Known(ruleset.receivers if ruleset else None, floors), unread)
+    known = Known(ruleset.receivers if ruleset else None, floors)
+    read = compile_pages(texts.pages, known, texts.unread)
     unsupported = reading.unsupported.listed()
     if not allow_unsupported:
         unsupported = [replace(problem, severity="error") for problem in unsupported]
@@ -141,27 +162,39 @@ def compile_text(
     if ruleset is None or any(problem.severity == "error" for problem in problems):
         raise ProblemsError(problems + read.warnings + read.broken)
     warnings = (*reading.problems.listed(), *read.warnings)
-    return Loaded(_with_pages(ruleset, read), warnings, tuple(unsupported), tuple(read.broken))
+    hurry = (settings.overrides or Overrides()).runbooks
+    return Loaded(_with_pages(ruleset, read, hurry), warnings, tuple(unsupported), tuple(read.broken))
 
 
-def _with_pages(ruleset: Ruleset, pages: Pages) -> Ruleset:
+def _with_pages(ruleset: Ruleset, pages: Pages, times: RunbookTimers) -> Ruleset:
     """The runbooks beside the routing; pages that are broken are in neither source nor hash."""
     texts = {f"{RUNBOOKS}/{name}.md": text for name, text in pages.texts.items()}
     source = {**ruleset.source, **texts}
-    return replace(ruleset, runbooks=pages.runbooks, source=source, hash=_hash(source))
+    runbooks = {name: _timed(runbook, times) for name, runbook in pages.runbooks.items()}
+    return replace(ruleset, runbooks=runbooks, source=source, hash=_hash(source))
+
+
+def _timed(runbook: Runbook, times: RunbookTimers) -> Runbook:
+    """The runbook with the sandbox's times in place of those that its page asks for."""
+    asked = {name: value for name in ("settle", "every", "within") if (value := getattr(times, name))}
+    guards = runbook.guards
+    if times.cooldown is not None:
+        guards = replace(guards, cooldown=times.cooldown)
+    return replace(runbook, guards=guards, verify=tuple(replace(one, **asked) for one in runbook.verify))
 
 
 def _hash(source: Mapping[str, str]) -> str:
     return sha256(dumps(source, sort_keys=True).encode()).hexdigest()
 
 
-def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading: Reading) -> Ruleset | None:
-    """Everything in the file; None if some of it is wrong."""
+def _ruleset(fields: Fields, texts: Texts, settings: Settings, reading: Reading) -> Ruleset | None:
+    """Everything but the runbooks; None if some of it is wrong."""
     overrides = settings.overrides or Overrides()
     defaults, resolve_timeout = _global(fields, settings, reading)
     receivers, named_at = read_receivers(fields, defaults, overrides.receivers, reading)
-    intervals = read_intervals(fields)
+    intervals = read_intervals(fields, wraps=settings.compatibility == "responder")
     inhibit_rules = read_inhibit_rules(fields)
+    suppression = _suppression(texts, intervals, reading.problems)
     route, root = fields.fields("route", "a route"), None
     if fields.require("route") and route is not None:
         root = read_route(route, receivers, intervals, overrides.timers)
@@ -171,16 +204,20 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         return None
     for name, place in unused_receivers(root, named_at, receivers):
         reading.problems.warning(place, f'no route names the receiver "{name}"')
+    assert texts.routing is not None
     source = {
-        path.name: masked_text(text, reading.masks, str(path)),
+        texts.path.name: masked_text(texts.routing, reading.masks, str(texts.path)),
         SETTINGS: settings_source(settings, reading),
     }
+    if texts.suppression:
+        source[SUPPRESSION] = texts.suppression[1]
     return Ruleset(
         hash=_hash(source),
         router=Router(root),
         receivers=receivers,
         inhibit_rules=inhibit_rules,
         time_intervals=intervals,
+        suppression=suppression,
         compatibility=settings.compatibility,
         resolve_timeout=resolve_timeout,
         stale_after=settings.intake.stale_after,
@@ -189,6 +226,14 @@ def _ruleset(fields: Fields, path: Path, text: str, settings: Settings, reading:
         clusters=tuple(one.cluster for one in settings.kubernetes),
         asks_prometheus=settings.prometheus is not None,
     )
+
+
+def _suppression(texts: Texts, intervals: Intervals, problems: Problems) -> Suppression:
+    """The maintenance windows, over the time intervals of the routing."""
+    if texts.suppression is None:
+        return Suppression()
+    path, text = texts.suppression
+    return read_suppression(parse(text, str(path), problems), intervals, problems)
 
 
 def _global(root: Fields, settings: Settings, reading: Reading) -> tuple[Defaults, int]:

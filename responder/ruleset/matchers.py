@@ -18,12 +18,7 @@ from responder.document.tree import ScalarNode
 
 def read_matchers(fields: Fields, modern: str, equal: str, regex: str) -> tuple[Matcher, ...]:
     """The matchers under a key (`matchers`) and its deprecated forms (`match`, `match_re`), sorted."""
-    found: list[Matcher] = []
-    for node in fields.items(modern) or ():
-        if isinstance(node, ScalarNode) and not node.null:
-            found += _parse(fields, modern, node)
-        else:
-            fields.problems.error(node.place, f"{modern}: must be a text such as 'severity=\"critical\"'")
+    found = list(read_list(fields, modern))
     for key in (equal, regex):
         old = _deprecated(fields, key, anchored=key == regex)
         if old:
@@ -31,6 +26,17 @@ def read_matchers(fields: Fields, modern: str, equal: str, regex: str) -> tuple[
             fields.problems.warning(fields.key_place(key), f"{key} is deprecated; write {modern}: [{hint}]")
         found += old
     return sort_matchers(found)
+
+
+def read_list(fields: Fields, key: str) -> tuple[Matcher, ...]:
+    """The matchers in a list of texts."""
+    found: list[Matcher] = []
+    for node in fields.items(key) or ():
+        if isinstance(node, ScalarNode) and not node.null:
+            found += _parse(fields, key, node)
+        else:
+            fields.problems.error(node.place, f"{key}: must be a text such as 'severity=\"critical\"'")
+    return tuple(found)
 
 
 def _parse(fields: Fields, key: str, node: ScalarNode) -> tuple[Matcher, ...]:

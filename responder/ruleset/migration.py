@@ -27,8 +27,9 @@ from responder.errors import FileError, Problem
 from responder.ruleset.editing import Edit, Edited, Source, apply, one_line, scalars
 from responder.ruleset.gotemplates import default_of, defined_in, in_jinja
 from responder.ruleset.kinds import KINDS, SERVED
-from responder.ruleset.load import ROUTING, compile_text
+from responder.ruleset.load import ROUTING, compile_texts
 from responder.ruleset.secrets import Reading
+from responder.ruleset.sources import Texts
 from responder.settings.values import Settings
 
 _HEAD: Final = (
@@ -101,7 +102,7 @@ def migrate(path: Path, into: Path, settings: Settings) -> Migrated:
     settings = replace(settings, overrides=None)
     reading = Reading(read_files=False, secrets_dir=settings.secrets_dir, places=settings.places)
     text = decode(data, str(path), reading.problems)
-    loaded = compile_text(path, text, {}, Problems(), settings, reading, allow_unsupported=True)
+    loaded = compile_texts(Texts(path, text), settings, reading, allow_unsupported=True)
     root = parse(text or "", str(path), Problems())
     assert text is not None
     assert isinstance(root, MappingNode)

@@ -9,7 +9,11 @@ from typing import Final
 
 import yaml
 
+from responder.core.intervalparse import WEEKDAYS, parse_interval
 from responder.ruleset.sources import routing_text
+
+ROUTE: Final = frozenset({"inherit_mutes"})
+"""Keys of a route that Alertmanager does not know."""
 
 RECEIVER: Final = frozenset({"fallback_receiver"})
 """Keys of a receiver that Alertmanager does not know."""
@@ -27,6 +31,13 @@ def plain_text(source: Mapping[str, str]) -> str:
     root = yaml.compose(text, Loader=yaml.BaseLoader)
     if root is None:
         return ""
+    for route in _values(root, "route"):
+        _remove_below(route, ROUTE)
+    for key in ("time_intervals", "mute_time_intervals"):
+        for named in _items(root, key):
+            for entries in _values(named, "time_intervals"):
+                if isinstance(entries, yaml.SequenceNode):
+                    entries.value = [spelled for entry in entries.value for spelled in _spelled_out(entry)]
     for receiver in _items(root, "receivers"):
         _remove(receiver, RECEIVER)
         for section in _sections(receiver):
@@ -37,11 +48,14 @@ def plain_text(source: Mapping[str, str]) -> str:
     return written
 
 
-def _items(node: yaml.Node, key: str) -> Iterator[yaml.Node]:
+def _values(node: yaml.Node, key: str) -> Iterator[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if name.value == key:
-                yield from _elements(value)
+        yield from (value for name, value in node.value if name.value == key)
+
+
+def _items(node: yaml.Node, key: str) -> Iterator[yaml.Node]:
+    for value in _values(node, key):
+        yield from _elements(value)
 
 
 def _elements(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -54,6 +68,65 @@ def _sections(receiver: yaml.Node) -> Iterator[yaml.Node]:
         yield from (value for name, value in receiver.value if str(name.value).endswith("_configs"))
 
 
+def _remove_below(route: yaml.Node, keys: frozenset[str]) -> None:
+    _remove(route, keys)
+    for child in _items(route, "routes"):
+        _remove_below(child, keys)
+
+
 def _remove(node: yaml.Node, keys: frozenset[str]) -> None:
     if isinstance(node, yaml.MappingNode):
         node.value = [(name, value) for name, value in node.value if name.value not in keys]
+
+
+# -- nights and weekends ----------------------------------------------------------------------
+
+
+def _spelled_out(entry: yaml.Node) -> list[yaml.Node]:
+    """A time interval as near as Alertmanager can say it: the morning after a night is another entry.
+
+    Only the days of the week move on with the morning; days of the month, months and years do not.
+    """
+    if not isinstance(entry, yaml.MappingNode):
+        return [entry]
+    fields = {name.value: value for name, value in entry.value}
+    days = [node.value for node in _elements(fields["weekdays"])] if "weekdays" in fields else []
+    weekdays = parse_interval({"weekdays": days}, wraps=True).weekdays or ()
+    on = {day for first, last in weekdays for day in range(first, last + 1)}
+    if len(weekdays) > len(days):
+        fields["weekdays"] = _list([_text(WEEKDAYS[day]) for day in sorted(on)])
+    times = list(_items(entry, "times"))
+    nights = [time for time in times if _clock(time, "start_time") > _clock(time, "end_time")]
+    if not nights:
+        return [_with(entry, fields)]
+    evenings = [_range(_clock(night, "start_time"), "24:00") for night in nights]
+    others = [time for time in times if time not in nights]
+    mornings = [_range("00:00", _clock(night, "end_time")) for night in nights]
+    found = [_with(entry, fields | {"times": _list(others + evenings)})]
+    if days:
+        fields["weekdays"] = _list([_text(WEEKDAYS[day]) for day in sorted((day + 1) % 7 for day in on)])
+    mornings = [morning for morning in mornings if _clock(morning, "end_time") != "00:00"]
+    return [*found, _with(entry, fields | {"times": _list(mornings)})] if mornings else found
+
+
+def _clock(time: yaml.Node, key: str) -> str:
+    return next((str(value.value) for value in _values(time, key)), "")
+
+
+def _with(entry: yaml.MappingNode, fields: Mapping[str, yaml.Node]) -> yaml.Node:
+    """The entry with these values; a key that stays keeps its place."""
+    pairs = [(name, fields[name.value]) for name, _ in entry.value]
+    return yaml.MappingNode(entry.tag, pairs, flow_style=entry.flow_style)
+
+
+def _range(start: str, end: str) -> yaml.Node:
+    pairs = [(_text("start_time"), _text(start)), (_text("end_time"), _text(end))]
+    return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=True)
+
+
+def _list(items: list[yaml.Node]) -> yaml.Node:
+    return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=True)
+
+
+def _text(text: str) -> yaml.Node:
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text)

@@ -74,9 +74,16 @@ class _Reader:
         self._timers = timers
 
     def route(
-        self, fields: Fields, muting: Fields | None, inherited: tuple[Nanoseconds, Nanoseconds, Nanoseconds]
+        self,
+        fields: Fields,
+        muting: Fields | None,
+        inherited: tuple[Nanoseconds, Nanoseconds, Nanoseconds],
+        inherits: bool = False,
     ) -> RouteSpec:
-        """One route. `muting`: the route above, if that has intervals; `inherited`: its timers."""
+        """One route. `muting`: the route above, if that has intervals; `inherited`: its timers.
+
+        `inherits`: the intervals of the route above are inherited.
+        """
         timers = self._timers
         written = (
             fields.read("group_wait", duration, None),
@@ -92,12 +99,14 @@ class _Reader:
         mute = self._named_intervals(fields, "mute_time_intervals")
         active = self._named_intervals(fields, "active_time_intervals")
         own_intervals = bool(mute or active)
-        if muting is not None and not own_intervals:
+        if muting is not None and not own_intervals and not inherits:
             fields.problems.warning(
                 fields.where,
                 f"the time intervals of the route above ({muting.where.short}) are not inherited: "
-                "this one is active at any time",
+                "this one is active at any time (inherit_mutes: true there would change that)",
             )
+        inherit_mutes = fields.read("inherit_mutes", flag, None)
+        hand_down = inherits if inherit_mutes is None else inherit_mutes
         if fields.take("labels"):
             fields.problems.warning(
                 fields.key_place("labels"), "labels: labels of routes are not used by this version"
@@ -113,8 +122,11 @@ class _Reader:
             continue_=fields.read("continue", flag, False),
             mute_time_intervals=mute,
             active_time_intervals=active,
+            inherit_mutes=inherit_mutes,
             routes=tuple(
-                self.route(child, fields if own_intervals else None, (waits[0], waits[1], waits[2]))
+                self.route(
+                    child, fields if own_intervals else None, (waits[0], waits[1], waits[2]), hand_down
+                )
                 for child in children
             ),
             place=fields.where.short,
@@ -128,14 +140,16 @@ class _Reader:
         if node is None or not node.text:
             return None
         if node.text not in self._receivers:
-            fields.error("receiver", _no_such("receiver", node.text, self._receivers))
+            fields.error("receiver", no_such("receiver", node.text, self._receivers))
         return node.text
 
-    def _named_intervals(self, fields: Fields, key: str) -> tuple[str, ...]:
-        names = fields.list_of(key, name) or ()
+    def _named_intervals(self, fields: Fields, key: str) -> tuple[str, ...] | None:
+        names = fields.list_of(key, name)
+        if names is None:
+            return None
         for interval, place in names:
             if interval not in self._intervals:
-                fields.problems.error(place, f"{key}: {_no_such('time interval', interval, self._intervals)}")
+                fields.problems.error(place, f"{key}: {no_such('time interval', interval, self._intervals)}")
         return tuple(interval for interval, _ in names)
 
     def _check_repeat(self, fields: Fields, interval: Nanoseconds, repeat: Nanoseconds) -> None:
@@ -175,7 +189,8 @@ def _warn_unreachable(children: tuple[Fields, ...], specs: tuple[RouteSpec, ...]
             return
 
 
-def _no_such(what: str, called: str, known: Collection[str]) -> str:
+def no_such(what: str, called: str, known: Collection[str]) -> str:
+    """The message for a name that does not exist, with the nearest that does."""
     near = get_close_matches(called, known, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     return f'there is no {what} "{called[:64]}"{hint}'

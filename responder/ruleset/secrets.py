@@ -16,6 +16,7 @@ from responder.core.catalogue import MASK, Secret
 from responder.core.model import go_quote
 from responder.document.fields import Fields, split_url
 from responder.document.tree import Place, Problems, ScalarNode
+from responder.ruleset.opened import Opened, read_bytes
 
 _MASKED: Final = re.compile(r"<secret(?::(?P<digest>[0-9a-f]{12}))?>")
 
@@ -30,7 +31,7 @@ class Reading:
     written down in its place. `withheld` counts secrets that were asked for and are not there:
     not read, or masked when these rules were stored; `lacking` what was found unsupported.
     `places`: where the settings name files with secrets; `missing`: those that are not there.
-    `files`: each scalar that names a file, and that file.
+    `files`: each scalar that names a file, and that file. `opened`: how each file was found that was read.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -43,6 +44,7 @@ class Reading:
     places: Mapping[str, Place] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     files: dict[ScalarNode, Path] = field(default_factory=dict)
+    opened: Opened = field(default_factory=dict)
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""
@@ -125,7 +127,7 @@ class Reading:
             self.withheld += 1
             return ""
         try:
-            return self._read(path, node.place, key)
+            return self.read(path, node.place, key)
         except OSError as error:
             self.problems.error(node.place, f"{key}: {path} cannot be read: {error.strerror}")
             return ""
@@ -144,7 +146,7 @@ class Reading:
             self.withheld += 1
             return Secret("")
         try:
-            return Secret(self._read(path.absolute(), place, key).strip())
+            return Secret(self.read(path.absolute(), place, key).strip())
         except FileNotFoundError:
             self.missing.add(key)
             self.lacking += 1
@@ -167,10 +169,10 @@ class Reading:
         """Where the settings say it."""
         return self.places.get(key, Place("settings", 0, 0))
 
-    def _read(self, path: Path, place: Place, key: str) -> str:
+    def read(self, path: Path, place: Place, key: str) -> str:
         """The content of a file, with a problem if it is no text or says nothing. Raises OSError."""
         try:
-            content = path.read_text("utf-8")
+            content = read_bytes(path, self.opened).decode().replace("\r\n", "\n")
         except UnicodeDecodeError:
             self.problems.error(place, f"{key}: {path} is not UTF-8 text")
             return ""

@@ -39,7 +39,9 @@ from responder.settings.values import (
     Overrides,
     Pace,
     Person,
+    Reload,
     Retention,
+    RunbookTimers,
     Settings,
     Storage,
     Timers,
@@ -90,6 +92,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         guards=read_guards(fields),
         kubernetes=read_clusters(fields),
         prometheus=read_prometheus(fields),
+        reload=_section(fields, "reload", Reload(), {"watch": _watch}),
         retention=_section(fields, "retention", Retention(), _RETENTION),
         sandbox=sandbox,
         overrides=read_overrides(fields),
@@ -234,6 +237,17 @@ def read_overrides(fields: Fields) -> Overrides | None:
             "repeat_interval": duration_above_zero,
         },
     )
+    runbooks = _section(
+        section,
+        "runbooks",
+        RunbookTimers(),
+        {
+            "cooldown": duration,
+            "settle": duration_above_zero,
+            "every": duration_above_zero,
+            "within": duration_above_zero,
+        },
+    )
     receivers = section.fields("receivers", "receivers")
     section.close()
     nodes: dict[str, Node] = {}
@@ -244,7 +258,7 @@ def read_overrides(fields: Fields) -> Overrides | None:
             nodes[name] = node
         else:
             receivers.error(name, "must be a mapping such as {webhook_configs: [...]}")
-    return Overrides(timers, nodes)
+    return Overrides(timers, nodes, runbooks)
 
 
 def _later(fields: Fields) -> dict[str, object]:
@@ -325,6 +339,16 @@ def _decimal_duration(node: ScalarNode) -> Nanoseconds:
     if value == 0:
         raise ValueError("cannot be zero")
     return value
+
+
+def _watch(node: ScalarNode) -> Nanoseconds:
+    """A duration above zero, or `off`."""
+    if node.text.lower() == "off":
+        return 0
+    try:
+        return duration_above_zero(node)
+    except ValueError as error:
+        raise ValueError(f"{error} (write off to look at no file)") from None
 
 
 def _factor(node: ScalarNode) -> float:

@@ -150,8 +150,9 @@ class Delivery:
 class Slack:
     """Slack's Web API, for every `slack_configs` that names no `api_url` of its own.
 
-    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us, and the
-    app-level token (`xapp-`) of Socket Mode. `api_url` is the Web API's base, ending in `/api/`.
+    The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us (on two lines
+    while it is changed: the new one, the old one), and the app-level token (`xapp-`) of Socket Mode.
+    `api_url` is the Web API's base, ending in `/api/`.
     """
 
     bot_token_file: Path | None = None
@@ -219,6 +220,13 @@ class Prometheus:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """When the rules are read again unasked. `watch`: how often files are looked at; 0: never."""
+
+    watch: Nanoseconds = 5 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How long rows are kept, and how large the database may grow."""
 
@@ -239,8 +247,21 @@ class Timers:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookTimers:
+    """Times that replace those which runbooks ask for themselves; None leaves them.
+
+    `settle`, `every` and `within` are of verify blocks, `cooldown` is of `guards`.
+    """
+
+    cooldown: Nanoseconds | None = None
+    settle: Nanoseconds | None = None
+    every: Nanoseconds | None = None
+    within: Nanoseconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Overrides:
-    """What wins over routing.yaml, in the sandbox only.
+    """What wins over the rules, in the sandbox only.
 
     `receivers` maps a receiver's name to the integrations that replace its own, still as nodes:
     `ruleset` reads them as it reads the file's, and reports problems at their places.
@@ -248,6 +269,7 @@ class Overrides:
 
     timers: Timers = field(default_factory=Timers)
     receivers: Mapping[str, Node] = field(default_factory=dict)
+    runbooks: RunbookTimers = field(default_factory=RunbookTimers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +300,7 @@ class Settings:
     kubernetes: tuple[Cluster, ...] = ()
     prometheus: Prometheus | None = None
     guards: GuardRules = field(default_factory=GuardRules)
+    reload: Reload = field(default_factory=Reload)
     retention: Retention = field(default_factory=Retention)
     sandbox: bool = False
     overrides: Overrides | None = None

@@ -278,8 +278,9 @@ class Database:
         connection.close()
 
     def _run(self, connection: sqlite3.Connection, jobs: "list[_Asked]") -> None:
+        after: list[Callable[[], None]] = []
         try:
-            results: list[Any] = _transact(connection, [entry.job for entry in jobs])
+            results, after = _transact(connection, [entry.job for entry in jobs])
         except Exception as error:  # whatever a job raises belongs to whoever waits for it
             if len(jobs) > 1 and not _locked(error):  # one of them spoils the rest: each alone, in order
                 for entry in jobs:
@@ -290,9 +291,15 @@ class Database:
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
             self._loop.call_soon_threadsafe(_resolve, [entry.future for entry in jobs], results)
+        for action in after:  # nobody has to wait for these
+            try:
+                action()
+            except OSError as error:  # it is committed: what comes after cannot undo it
+                log.error("after_commit", error=str(error))
 
 
-def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
+def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> tuple[list[Any], list[Callable[[], None]]]:
+    """What each job gave, and what is to be done now that they are durable."""
     writer = Writer(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -304,12 +311,7 @@ def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> list[Any]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    for action in writer.after_commit:
-        try:
-            action()
-        except OSError as error:  # it is committed: what comes after cannot undo it
-            log.error("after_commit", error=str(error))
-    return results
+    return results, writer.after_commit
 
 
 def _locked(error: Exception) -> bool:

@@ -142,13 +142,18 @@ _VIEW = (
 )
 
 
-def list_rows(connection: sqlite3.Connection, *, dead: bool, limit: int = 1000) -> list[DeliveryRow]:
-    """Dead rows that nobody has dealt with, one line per (group, integration); or the newest of all."""
-    if dead:
-        query = f"SELECT {_VIEW}, listed FROM deliveries WHERE listed > 0 ORDER BY id DESC LIMIT ?"
-    else:
-        query = f"SELECT {_VIEW}, 1 FROM deliveries ORDER BY id DESC LIMIT ?"
-    return [DeliveryRow(*row) for row in connection.execute(query, (limit,))]
+def list_rows(
+    connection: sqlite3.Connection, *, dead: bool, limit: int = 1000, before: int | None = None
+) -> list[DeliveryRow]:
+    """Dead rows that nobody has dealt with, one line per (group, integration); or all. The newest first.
+
+    `before`: only those that are older than this row.
+    """
+    count, where = ("listed", "listed > 0 AND") if dead else ("1", "")
+    query = f"SELECT {_VIEW}, {count} FROM deliveries WHERE {where} id < ? ORDER BY id DESC LIMIT ?"
+    return [
+        DeliveryRow(*row) for row in connection.execute(query, (1 << 62 if before is None else before, limit))
+    ]
 
 
 def as_shown(row: DeliveryRow) -> dict[str, object]:

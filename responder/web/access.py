@@ -150,4 +150,5 @@ def own_hosts(listen: str, external_url: str, more: Iterable[str]) -> set[str]:
 def own_origins(hosts: Iterable[str], external_url: str) -> set[str]:
     """Values of the Origin header that mean our own pages."""
     parts = urlsplit(external_url)
-    return {f"{parts.scheme}://{parts.netloc}".lower()} | {f"http://{host}" for host in hosts}
+    own = {f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")}
+    return {f"{parts.scheme}://{parts.netloc}".lower()} | own

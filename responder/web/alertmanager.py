@@ -14,9 +14,9 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
-from responder import __version__
+from responder import LIKE, __version__
 from responder.core.messages import Accepted, Command, Declined, ExpireSilence
-from responder.core.model import Labels, Nanoseconds
+from responder.core.model import Alert, Labels, Nanoseconds, fingerprint
 from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.silence import BadSilence, fault, read_silence
@@ -37,11 +37,12 @@ from responder.web.alertview import (
     wire_time,
 )
 from responder.web.answer import Answered, as_json, refusal
+from responder.web.paging import Key, Listing, Page, next_page, page_of
 
 T = TypeVar("T")
 
-LIKE: Final = "0.25.0"
-"""The version of Alertmanager whose API this is; clients compare it with what they need."""
+_ALERTS: Final = Listing("alerts", (str, int), None, 10_000)
+_SILENCES: Final = Listing("silences", (str,), None, 10_000)
 
 LARGEST_SILENCE: Final = 64 << 10
 """Bytes of a silence's body."""
@@ -120,16 +121,22 @@ class AlertmanagerApi:
         return _json([{"name": name} for name in self._engine.ruleset.receivers])
 
     async def alerts(self, request: web.Request) -> web.Response:
-        """Alerts that fire, by fingerprint."""
+        """Alerts that fire, by fingerprint; with `limit` or `cursor`, in pages."""
         await self._reading(request)
         query, view = AlertQuery.of(request), self._view()
-        found: list[tuple[str, bytes]] = []
-        async for alert in _in_turns(list(self._engine.state.by_id.values())):
+        page = page_of(request, _ALERTS)
+        alerts = list(self._engine.state.by_id.values())
+        if not page.whole:
+            alerts = await _beyond(page.after, alerts)
+        found: list[tuple[Key, bytes]] = []
+        async for alert in _in_turns(alerts):
             if query.wants_receiver(view.receivers(alert.labels)):
                 shown = view.alert(alert, query)
                 if shown:
-                    found.append((shown.fingerprint, msgspec.json.encode(shown)))
-        return _listed(found)
+                    found.append(((shown.fingerprint, alert.id), msgspec.json.encode(shown)))
+            if page.limit is not None and len(found) > page.limit:
+                break
+        return _page(request, _ALERTS, page, sorted(found))
 
     async def groups(self, request: web.Request) -> web.Response:
         """Groups with alerts that fire, by labels and receiver."""
@@ -158,8 +165,12 @@ class AlertmanagerApi:
         return _listed(found)
 
     async def silences(self, request: web.Request) -> web.Response:
-        """Silences, active ones first; a filter must be one of a silence's matchers, word for word."""
+        """Silences, active ones first; a filter must be one of a silence's matchers, word for word.
+
+        With `limit` or `cursor`, in pages and by id: no silence changes its place while it is kept.
+        """
         await self._reading(request)
+        page = page_of(request, _SILENCES)
         wanted, now = filters(request), self._engine.log.now()
         phases = [phase for phase in ("active", "pending", "expired") if flag(request, phase)]
         found = [
@@ -167,8 +178,13 @@ class AlertmanagerApi:
             for silence in self._engine.state.silences.all.values()
             if silence.phase(now) in phases and has_matchers(silence, wanted)
         ]
-        found.sort(key=lambda silence: silence_order(silence, now))
-        return _json([shown_silence(silence, now) for silence in found])
+        if page.whole:
+            found.sort(key=lambda silence: silence_order(silence, now))
+            return _json([shown_silence(silence, now) for silence in found])
+        ordered = sorted((one.id, one) for one in found if page.after is None or (one.id,) > page.after)
+        some = ordered if page.limit is None else ordered[: page.limit + 1]
+        shown = [((key,), msgspec.json.encode(shown_silence(one, now))) for key, one in some]
+        return _page(request, _SILENCES, page, shown)
 
     async def silence(self, request: web.Request) -> web.Response:
         """One silence."""
@@ -235,6 +251,28 @@ def _listed(found: list[tuple[Any, bytes]]) -> web.Response:
     """A JSON list of what was encoded already, by its keys."""
     found.sort(key=lambda one: one[0])
     return _raw(b"[" + b",".join([body for _, body in found]) + b"]")
+
+
+async def _beyond(after: Key | None, alerts: Sequence[Alert]) -> list[Alert]:
+    """The alerts that come after this key, in order."""
+    keys: list[tuple[Key, Alert]] = []
+    async for alert in _in_turns(alerts):
+        key: Key = (fingerprint(alert.labels), alert.id)
+        if after is None or key > after:
+            keys.append((key, alert))
+    keys.sort(key=lambda one: one[0])
+    return [alert for _, alert in keys]
+
+
+def _page(
+    request: web.Request, listing: Listing, page: Page, found: Sequence[tuple[Key, bytes]]
+) -> web.Response:
+    """A JSON list of what was encoded already, in order; one entry too many says that it goes on."""
+    limit = len(found) if page.limit is None else page.limit
+    response = _raw(b"[" + b",".join([body for _, body in found[:limit]]) + b"]")
+    if len(found) > limit > 0:
+        response.headers.update(next_page(request, listing, found[limit - 1][0]))
+    return response
 
 
 def _silence_id(request: web.Request) -> str:

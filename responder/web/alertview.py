@@ -25,7 +25,7 @@ class Named(msgspec.Struct):
 
 
 class AlertStatus(msgspec.Struct):
-    """Whether an alert is told, and what keeps it from being."""
+    """Whether an alert is told, and what keeps it from being. `mutedBy`: intervals, and windows of ours."""
 
     state: Literal["active", "suppressed"]
     silencedBy: list[str]
@@ -128,6 +128,8 @@ class View:
         inhibited = self._inhibited_by(alert.labels)
         if not query.wants_status(silenced=bool(silenced), inhibited=bool(inhibited)):
             return None
+        windows = self._ruleset.suppression.hiding(alert.labels, self._now)
+        muted_by += tuple(window.name for window, _ in windows)
         suppressed = silenced or inhibited or muted_by
         return ShownAlert(
             labels=dict(alert.labels),

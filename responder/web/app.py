@@ -22,6 +22,7 @@ from responder.web.alertmanager import AlertmanagerApi
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
 from responder.web.intake import Intake
+from responder.web.paging import NEXT
 from responder.web.slack import SlackEntrance
 
 log = logger("web")
@@ -157,6 +158,7 @@ def build(
             response.headers["Cache-Control"] = "no-store"
             if request.method in ("GET", "HEAD"):  # other sites' pages may read, and change nothing
                 response.headers["Access-Control-Allow-Origin"] = "*"
+                response.headers["Access-Control-Expose-Headers"] = f"Link, {NEXT}"
         return response
 
     app = web.Application(middlewares=[counted], client_max_size=1 << 40)

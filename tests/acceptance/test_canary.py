@@ -295,6 +295,7 @@ def answers(place: Place) -> dict[str, bytes | str]:
         "/api/v1/deliveries?dead=true",
         "/api/v1/audit?since=1&limit=10000",
         "/api/v1/explain?alertname=Well",
+        "/api/v1/reload",
         "/nothing",
     ]
     return {f"{path} {who}": place.ask(path, who).body for path in paths for who in ("reader", "stranger")}

@@ -179,6 +179,34 @@ def test_a_difference_in_words() -> None:
     ]
 
 
+WINDOW = (
+    "maintenance: [{name: w, matchers: [alertname=A], time_intervals: [nights], "
+    "owner: o, reason: r, until: 2030-01-01}]\n"
+)
+NIGHT = "{start_time: '22:00', end_time: '06:00'}"
+NIGHTS = f"time_intervals: [{{name: nights, time_intervals: [{{times: [{NIGHT}]}}]}}]\n"
+
+
+def test_maintenance_windows_count_as_recorded_and_as_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, window in (("with", WINDOW), ("without", "")):
+        Path(name).mkdir()
+        Path(name, "routing.yaml").write_text(ROUTING + NIGHTS)
+        Path(name, "suppression.yaml").write_text(window)
+    record = Record(tmp_path, load_ruleset(Path("with"), Settings(), read_files=False).ruleset)
+    record.alerts("1h", "A", severity="critical", ends="2h")
+    record.alerts("3h", "Last", severity="info")
+    record.close()
+    configure(tmp_path)
+    same, without = (backtest(tmp_path, "--rules", name) for name in ("with", "without"))
+    assert (same["newly_heard"], same["unheard"]) == ([], [])
+    assert [change["labels"]["alertname"] for change in without["newly_heard"]] == ["A"]
+    other = backtest(tmp_path, "--rules", "with", "--against", "without")
+    assert [change["why_not"] for change in other["unheard"]] == [["maintenance w"]]
+
+
 @pytest.mark.usefixtures("record")
 def test_more_pages_and_who_would_get_them() -> None:
     assert text("--rules", "loud.yaml", "--limit", "1")[3:] == [

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from responder.errors import ResponderError
 from tests.cli.service import Service
 from tests.cli.story import run
 
@@ -183,3 +186,91 @@ def test_rules_that_are_not_there(tmp_path: Path) -> None:
     result = run("explain", "--rules", tmp_path / "none.yaml", "alertname=Boom")
     assert result.exit_code == 2
     assert "none.yaml cannot be read" in result.output
+
+
+def test_a_maintenance_window_says_whose_it_is_and_when(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    window = {
+        "maintenance": "backup",
+        "place": "suppression.yaml:2",
+        "owner": "platform",
+        "reason": "nightly backup",
+        "time_intervals": ["nights"],
+        "until": "2027-01-01T00:00:00Z",
+    }
+    told["maintenance"] = [
+        {**window, "state": "open", "next_change": "2026-01-05T06:00:00Z"},
+        {**window, "state": "closed", "next_change": "2026-01-05T22:00:00Z"},
+        {**window, "state": "closed", "next_change": None},
+        {**window, "state": "over", "next_change": None},
+    ]
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    at = lines.index("maintenance")
+    whose = "by platform: nightly backup; in nights until 2027-01-01T00:00:00Z"
+    assert lines[at + 1 : at + 5] == [
+        f"  backup (suppression.yaml:2): HIDDEN until 2026-01-05T06:00:00Z, {whose}",
+        f"  backup (suppression.yaml:2): not hidden: next open 2026-01-05T22:00:00Z, {whose}",
+        f"  backup (suppression.yaml:2): not hidden: it does not open within a year, {whose}",
+        f"  backup (suppression.yaml:2): not hidden: over, {whose}",
+    ]
+
+
+def test_what_comes_next_and_what_could_be_done(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=warning")
+    assert (told["next"], told["choices"]) == ([], [])  # nothing of the kind is known here
+    told["next"] = [
+        {"at": "2026-01-05T00:05:30Z", "what": "look", "group": 7, "detail": "team is told (unmuted)"},
+        {"at": "2026-01-06T00:00:00Z", "what": "stale", "group": None, "detail": "it counts as stale"},
+    ]
+    told["choices"] = [
+        {"do": "end silence s", "command": "responder silence expire s"},
+        {"do": "change the\x1b[2J rule", "command": None},
+    ]
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    assert lines[lines.index("next, if every sender goes on as it does now") :] == [
+        "next, if every sender goes on as it does now",
+        "  2026-01-05T00:05:30Z  team is told (unmuted) (group 7)",
+        "  2026-01-06T00:00:00Z  it counts as stale",
+        "what you could do",
+        "  end silence s: responder silence expire s",
+        "  change the\\x1b[2J rule",
+    ]
+
+
+def test_an_inherited_interval_names_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "routing.yaml"
+    path.write_text(
+        """
+route:
+  receiver: team
+  routes:
+    - matchers: ['env="prod"']
+      inherit_mutes: true
+      active_time_intervals: [never]
+      routes: [{matchers: ['team="a"']}]
+receivers: [{name: team}]
+time_intervals: [{name: never, time_intervals: []}]
+"""
+    )
+    result = run("explain", "--rules", path, "env=prod", "team=a")
+    assert "  HIDDEN by active_time_interval never (inherited: routing.yaml:5)" in result.output.splitlines()
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    command=st.sampled_from([("explain",), ("route", "test")]),
+    arguments=st.lists(
+        st.text(max_size=6)
+        | st.sampled_from(["a=b", "a=", "=b", 'a="b', "a=~(", "0123456789abcdef", "-", "--", "-x"]),
+        max_size=3,
+    ),
+)
+def test_whatever_is_typed_is_answered_or_refused_in_words(
+    rules: Path, command: tuple[str, ...], arguments: list[str]
+) -> None:
+    result = run(*command, "--rules", rules, *arguments)
+    assert result.exit_code in (0, 1, 2)
+    assert result.exception is None or isinstance(result.exception, SystemExit | ResponderError)
+    assert "Traceback" not in result.output

@@ -178,6 +178,40 @@ def test_the_tree() -> None:
     )
 
 
+INHERITED = """
+route:
+  receiver: default
+  routes:
+    - matchers: ['env="prod"']
+      inherit_mutes: true
+      mute_time_intervals: [nights]
+      routes:
+        - matchers: ['team="a"']
+          inherit_mutes: false
+receivers: [{name: default}]
+time_intervals: [{name: nights, time_intervals: []}]
+"""
+
+
+def test_what_a_route_inherits_is_shown_with_its_place(tmp_path: Path) -> None:
+    rules = tmp_path / "routing.yaml"
+    rules.write_text(INHERITED)
+    assert run("show", "--rules", str(rules)).stdout.splitlines()[1:] == [
+        '└── {env="prod"}  inherit_mutes: true  receiver: default  mute_time_intervals: [nights]',
+        (
+            '    └── {team="a"}  inherit_mutes: false  receiver: default'
+            "  mute_time_intervals: [nights] (of routing.yaml:5)"
+        ),
+    ]
+    (prod,) = json.loads(run("show", "--rules", str(rules), "--output", "json").stdout)["routes"]
+    (team,) = prod["routes"]
+    assert (prod["inherit_mutes"], prod["inherited"]) == (True, {})
+    assert (team["inherit_mutes"], team["inherited"]) == (
+        False,
+        {"mute_time_intervals": "routing.yaml:5"},
+    )
+
+
 def test_the_tree_as_json() -> None:
     tree = json.loads(run("show", "--output", "json").stdout)
     pager = tree["routes"][1]
@@ -193,6 +227,8 @@ def test_the_tree_as_json() -> None:
         "repeat_interval": "4h",
         "mute_time_intervals": ["nights"],
         "active_time_intervals": [],
+        "inherit_mutes": False,
+        "inherited": {},
     }
     assert [child["receiver"] for child in pager["routes"]] == ["team"]
     assert tree["routes"][0]["group_by"] == ["..."]

@@ -109,6 +109,23 @@ def test_what_fails_says_what_was_expected_and_what_came() -> None:
 
 
 @pytest.mark.usefixtures("rules")
+def test_maintenance_windows_are_part_of_the_rules() -> None:
+    nights = "{name: nights, time_intervals: [{times: [{start_time: '22:00', end_time: '06:00'}]}]}"
+    Path("rules/routing.yaml").write_text(f"{ROUTING}time_intervals: [{nights}]\n")
+    window = (
+        "name: w, matchers: [alertname=A], time_intervals: [nights], owner: o, reason: r, until: 2030-01-01"
+    )
+    Path("rules/suppression.yaml").write_text(f"maintenance: [{{{window}}}]\n")
+    assert run("test").exit_code == 1
+    hidden = "reason: maintenance, by: w, firing: [A, A]"
+    Path("rules/tests/a.yaml").write_text(
+        TESTS.replace("reason: first_notification, firing: [A, {pod: '1'}]", hidden)
+    )
+    result = run("test")
+    assert (result.stdout.splitlines()[-1], result.exit_code) == ("1 test: 1 passed, 0 failed", 0)
+
+
+@pytest.mark.usefixtures("rules")
 def test_for_programs() -> None:
     Path("rules/tests/a.yaml").write_text(TESTS.replace("30s", "31s").replace("[pager, team]", "team"))
     found = json.loads(run("test", "--output", "json").stdout)

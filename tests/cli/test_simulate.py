@@ -214,3 +214,20 @@ def test_wrong_words_are_2(more: tuple[str, ...]) -> None:
     result = simulate(entry("0s", "A"), more=more)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def test_a_maintenance_window_hides_and_lets_out() -> None:
+    directory = Path("rules")
+    directory.mkdir()
+    (directory / "routing.yaml").write_text(ROUTING)
+    (directory / "suppression.yaml").write_text(
+        "maintenance:\n- {name: backup, matchers: [alertname=A], time_intervals: [nights], owner: ops,"
+        " reason: backups, until: 2026-12-31}\n"
+    )
+    arguments = ["simulate", "--rules", "rules", "--input", "-", "--until", "9h", "--output", "json"]
+    result = CliRunner().invoke(main, arguments, input=entry("0s", "A"))
+    assert lines(result) == [
+        (30, "suppressed", "team", "maintenance", 1, 0),
+        (8 * 3600, "notification", "team", "unmuted", 1, 0),
+    ]
+    assert json.loads(result.stdout.splitlines()[0])["by"] == "backup"

@@ -202,6 +202,8 @@ _SURPLUS: Final[tuple[tuple[str, Node], ...]] = (
     ("location", "Europe/Paris"),
     ("unknown", 1),
     ("templates", []),
+    ("times", [{"start_time": "22:00", "end_time": "06:00"}]),
+    ("weekdays", ["saturday:monday"]),
 )
 
 

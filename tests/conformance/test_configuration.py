@@ -51,6 +51,8 @@ WE_TAKE_IT: Final[dict[str, str]] = {
     r"unsupported scheme \"\" for URL": "a Go template in a URL, which later versions expand, is warned of",
     r"either oauth2 client_secret or": "later versions take it: a client may prove itself by a certificate",
     r"address .*\{\{.*missing port": "a Go template is warned of where it is inherited, and not expanded",
+    r"start day cannot be before end day": "a weekend in one range",
+    r"start time cannot be equal or greater than end time": "a night in one range",
     r"Slack (action|field)": "buttons and fields of one's own are not shown: what they lack does no harm",
     r"^no global (VictorOps|Wechat|OpsGenie)|telegram_config|opsGenieConfig responder|^panic: .*Wechat": (
         "an integration that this version does not deliver is reported as such, not proof-read"

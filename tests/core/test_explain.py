@@ -1,5 +1,6 @@
 """Why an alert is told or not, at each stage, from the functions that decide it."""
 
+from dataclasses import replace
 from typing import Any
 
 from responder.core.explain import explain_alert
@@ -49,6 +50,24 @@ def test_against_rules_alone_it_says_what_would_happen() -> None:
         }
     ]
     assert group["fallbacks"] == []
+
+
+def test_an_inherited_mute_hides_and_names_its_place() -> None:
+    child = route("alertname=A", to="ops", by=["alertname"])
+    parent = replace(
+        route("alertname=~.+", child, to="team", mute=["night"]), inherit_mutes=True, place="r:9"
+    )
+    with Timeline(rules(parent, intervals=NIGHT)) as t:
+        t.at("10m").post(firing("A")).at("10m30s").expect(
+            "10m30s ops first_notification +A = suppressed mute_time_interval"
+        )
+        intervals = explained(t, "A")["groups"][0]["intervals"]
+        assert (intervals["verdict"], intervals["by"], intervals["inherited_from"]) == (
+            "hidden",
+            "night",
+            "r:9",
+        )
+        t.at("1h").expect("1h ops unmuted +A")
 
 
 def test_what_an_integration_knows_of_an_alert_at_each_stage() -> None:
@@ -107,6 +126,7 @@ def test_what_is_hidden_says_by_what_and_until_when() -> None:
             "reason": "mute_time_interval",
             "by": "night",
             "until": "2026-01-05T01:00:00Z",
+            "inherited_from": None,
         }
         (finding,) = found["inhibition"]
         assert finding == {
@@ -121,6 +141,7 @@ def test_what_is_hidden_says_by_what_and_until_when() -> None:
             "reason": None,
             "by": None,
             "until": None,
+            "inherited_from": None,
         }
         t.skip()
 

@@ -8,6 +8,7 @@ import pytest
 
 from responder.core.draft import Draft
 from responder.core.guardrules import Allowed, Evidence, GuardRules, VerifyRules
+from responder.core.intervalparse import parse_interval
 from responder.core.matching import parse_matchers
 from responder.core.messages import (
     Accepted,
@@ -46,6 +47,8 @@ from responder.core.runbook import (
     Verify,
     WaitStep,
 )
+from responder.core.suppression import Maintenance, Suppression
+from tests.clock import MONDAY
 from tests.core.acting import World
 from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, labels_of, resolved, route, rules
@@ -90,6 +93,7 @@ def ruleset(
     clusters: tuple[str, ...] = ("prod",),
     repeat: str = "4h",
     by: tuple[str, ...] = ("alertname",),
+    interval: str = "1m",
 ) -> Ruleset:
     """Chat and pager hear of everything; the pages and floors are in force."""
     made = rules(
@@ -97,7 +101,7 @@ def ruleset(
         route(to="chat", by=by),
         receivers=(Receiver("chat", (hook("chat"),)), Receiver("pager", (hook("pager"),))),
         wait="10s",
-        interval="1m",
+        interval=interval,
         repeat=repeat,
     )
     return replace(
@@ -145,6 +149,17 @@ def test_a_signed_runbook_runs_by_itself_and_the_page_is_held_back_until_all_is_
         line.at("1m").post(resolved("A")).at("3m")
         line.expect("1m20s chat all_resolved -A")
         assert run.approvals == ()
+
+
+def test_nothing_is_done_about_what_maintenance_hides() -> None:
+    always = parse_interval({})
+    window = Maintenance("work", page().matchers[0], ("always",), (always,), "ops", "work", MONDAY + HOUR)
+    with Timeline(replace(ruleset(), suppression=Suppression([window]))) as line:
+        sign(line)
+        line.at("10s").post(firing("A"))
+        said = {one.guard: (one.verdict, one.reason) for one in the_run(line).verdicts}
+        assert said["blocking"] == ("deny", "its alerts are hidden by maintenance work")
+        assert line.world.done == {}
 
 
 def test_nothing_is_held_back_for_a_runbook_that_nobody_signed() -> None:
@@ -479,6 +494,17 @@ def test_a_freeze_takes_back_a_step_that_was_ordered_and_not_begun() -> None:
         assert line.state.freezes == {}
 
 
+def test_of_two_freezes_the_older_one_is_named_before_and_after_a_restart() -> None:
+    with Timeline(ruleset()) as line:
+        for name, why in (("f9", "moving"), ("f10", "deploy")):
+            line.give(PutFreeze(name, "global", why, line.now + HOUR), "bob")
+            line.at(f"{len(line.inputs)}s")
+        line.post(firing("A")).stop().at("1m").start().post(firing("A/1", d="cart")).at("2m").skip()
+        said = [run.verdicts[0].reason.partition(": ")[2] for run in line.state.runs.values()]
+        assert said == ["moving (f9)"] * 2
+        line.at("2h").skip()
+
+
 @pytest.mark.parametrize(
     ("scope", "seconds"), [("everything", 60), ("cluster=", 60), ("global", 0), ("global", 8 * 24 * 3600)]
 )
@@ -700,7 +726,7 @@ def test_a_crash_while_a_step_is_on_its_way_never_does_it_twice(
     with Timeline(ruleset(), world=world) as line:
         sign(line)
         line.post(firing("A")).at("30s").skip()
-        assert world.done == ({RESTART: done} if claims else {})
+        assert world.done[RESTART] == done
         line.stop().at("1m").start().at("2m").skip()
         assert the_run(line).state == state
         assert world.done[RESTART] == (1 if state == "succeeded" else done)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from responder.core.inhibition import InhibitRule
+from responder.core.intervalparse import parse_interval
 from responder.core.matching import parse_matchers
 from responder.core.messages import ReceivedAlert
 from responder.core.model import Labels, Nanoseconds, label, labels_from, parse_duration
 from responder.core.routing import Router, RouteSpec
 from responder.core.rules import Compatibility, Integration, Receiver, Ruleset
-from responder.core.timeintervals import parse_interval
 from tests.clock import MONDAY
 
 # -- rules ------------------------------------------------------------------------------------
@@ -41,8 +41,8 @@ def route(
         group_interval=None if interval is None else parse_duration(interval),
         repeat_interval=None if repeat is None else parse_duration(repeat),
         continue_=go_on,
-        mute_time_intervals=tuple(mute),
-        active_time_intervals=tuple(active),
+        mute_time_intervals=tuple(mute) or None,
+        active_time_intervals=tuple(active) or None,
         routes=routes,
     )
 
@@ -100,6 +100,11 @@ def rules(
         resolve_timeout=parse_duration(resolve_timeout),
         stale_after=parse_duration(stale_after),
     )
+
+
+def times(*pairs: str) -> list[dict[str, str]]:
+    """`09:00-17:00` as a time interval's `times` have it."""
+    return [dict(zip(("start_time", "end_time"), pair.split("-"), strict=True)) for pair in pairs]
 
 
 # -- alerts -----------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from dataclasses import replace
 from responder.core.catalogue import Secret
 from responder.core.model import SECOND
 from responder.core.notification import Attempt, Delivered, Rejected
+from responder.core.rules import Receiver
 from responder.notify.integration import Senders
+from tests.core.words import rules
 from tests.notify.notices import notification, webhook
 from tests.notify.sink import Sink
 
@@ -22,6 +24,15 @@ async def test_one_sender_for_an_integration_until_its_settings_change(sink: Sin
     for which in (sender, senders(other)):
         assert await which.send(notification(), Attempt(SECOND)) == Delivered()
     assert [received.headers.get("X-Team") for received in sink.received] == [None, "sre"]
+
+
+async def test_what_waits_is_sent_as_the_newest_rules_say(sink: Sink, senders: Senders) -> None:
+    old, new = (webhook(f"{sink.url}/a", headers=(("X-Key", Secret(key)),)) for key in ("old", "new"))
+    assert await senders(old).send(notification(), Attempt(SECOND)) == Delivered()
+    senders.renew(rules(receivers=[Receiver("team", (new,))]))
+    assert senders(old) is senders(new)
+    assert await senders(old).send(notification(), Attempt(SECOND)) == Delivered()
+    assert [received.headers["X-Key"] for received in sink.received] == ["old", "new"]
 
 
 async def test_what_we_lack_is_rejected(senders: Senders) -> None:

@@ -249,7 +249,7 @@ def test_problems_of_a_silence(tmp_path: Path, silence: str, expected: list[str]
             [
                 "reason: 'paged' is no reason; told: all_resolved, escalated, first_notification, "
                 "new_alerts, repeat, some_resolved, stale, test, unmuted; not told: "
-                "active_time_interval, held, inhibition, mute_time_interval, no_change, "
+                "active_time_interval, held, inhibition, maintenance, mute_time_interval, no_change, "
                 "resolved_before_told, send_resolved_false, silence, "
                 "superseded, unsupported"
             ],

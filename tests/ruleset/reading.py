@@ -16,11 +16,20 @@ receivers: [{name: r}]
 """The least that loads."""
 
 
-def load(text: str, directory: Path, settings: Settings | None = None, **options: bool) -> Loaded:
+def load(
+    text: str,
+    directory: Path,
+    settings: Settings | None = None,
+    *,
+    read_files: bool = True,
+    allow_unsupported: bool = True,
+) -> Loaded:
     """Load a text as the file `routing.yaml`; its directory may hold what it names."""
     path = directory / "routing.yaml"
     path.write_text(text)
-    return load_ruleset(path, settings or Settings(), **options)
+    return load_ruleset(
+        path, settings or Settings(), read_files=read_files, allow_unsupported=allow_unsupported
+    )
 
 
 def wrong(text: str, directory: Path, settings: Settings | None = None) -> list[str]:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from responder.core.timeintervals import TimeInterval
+from responder.settings import Settings
 from tests.ruleset.reading import BASE, load, warned, wrong
 
 
@@ -33,6 +34,36 @@ mute_time_intervals:
     }
     assert warned(loaded, tmp_path) == [
         "routing.yaml:13:1: warning: mute_time_intervals is deprecated; write time_intervals"
+    ]
+
+
+NIGHTS = """
+time_intervals:
+  - name: nights
+    time_intervals:
+      - times: [{start_time: 22:00, end_time: 06:00}]
+        weekdays: [friday:monday]
+"""
+
+
+def test_a_night_and_a_weekend_in_one_range(tmp_path: Path) -> None:
+    loaded = load(BASE + NIGHTS, tmp_path)
+    assert loaded.ruleset.time_intervals == {
+        "nights": (TimeInterval(times=((22 * 60, 6 * 60),), weekdays=((5, 6), (0, 1))),)
+    }
+    assert warned(loaded, tmp_path) == []
+
+
+def test_alertmanager_has_no_such_ranges(tmp_path: Path) -> None:
+    assert wrong(BASE + NIGHTS, tmp_path, Settings(compatibility="alertmanager")) == [
+        (
+            "routing.yaml:8:17: error: times: start_time 22:00 must lie before end_time 06:00; "
+            "for a night write two entries, one up to 24:00 and one from 00:00"
+        ),
+        (
+            "routing.yaml:9:20: error: weekdays: 'friday:monday' runs backwards: the week begins on Sunday; "
+            "write two entries"
+        ),
     ]
 
 
@@ -69,7 +100,7 @@ time_intervals:
     time_intervals:
       - times:
           - {start_time: 25:00, end_time: 17:00}
-          - {start_time: 17:00, end_time: 09:00}
+          - {start_time: 17:00, end_time: 17:00}
         weekdays: [monday, noday]
         location: Mars/Olympus
         wekdays: [monday]

@@ -47,7 +47,6 @@ def test_a_directory_and_what_lies_beside_the_routing(tmp_path: Path) -> None:
             "other: warning: not read: rules are routing.yaml, suppression.yaml, runbooks/, prometheus/ "
             "and tests/"
         ),
-        "suppression.yaml: warning: not read by this version",
     ]
 
 
@@ -329,6 +328,20 @@ receivers:
     assert again.router.root.group_wait == SECOND
 
 
+def test_overrides_replace_the_times_that_pages_ask_for(tmp_path: Path) -> None:
+    settings = sandboxed(
+        "sandbox: true\noverrides: {runbooks: {cooldown: 3s, settle: 2s, every: 1s}}\n", tmp_path
+    )
+    shipped, hurried = (
+        load_ruleset(ROOT / "rules", one).ruleset.runbooks["pod-restarts"] for one in (Settings(), settings)
+    )
+    (asked,), (counts,) = shipped.verify, hurried.verify
+    assert (shipped.guards.cooldown, asked.settle, asked.every) == (HOUR, MINUTE, 15 * SECOND)
+    assert hurried.guards == replace(shipped.guards, cooldown=3 * SECOND)
+    assert counts == replace(asked, settle=2 * SECOND, every=SECOND)
+    assert hurried == replace(shipped, guards=hurried.guards, verify=hurried.verify)
+
+
 def test_problems_of_overrides_stand_in_the_settings(tmp_path: Path) -> None:
     settings = sandboxed(
         """sandbox: true
@@ -415,6 +428,7 @@ def test_what_the_sandbox_tells_stays_on_this_machine(
     Path("var/sandbox").mkdir(parents=True)
     Path("var/sandbox/slack-bot-token").write_text("xoxb-canary")
     Path("var/sandbox/pagerduty-routing-key").write_text("canarykey")
+    Path("var/sandbox/slack-signing-secret").write_text("canary")
     settings = load_settings(ROOT / "config/sandbox.yaml", {})
     loaded = load_ruleset(ROOT / "rules", settings, allow_unsupported=False)
     assert (loaded.warnings, loaded.unsupported) == ((), ())

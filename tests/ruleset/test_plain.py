@@ -66,3 +66,48 @@ def test_a_list_where_a_mapping_should_be_is_left_alone() -> None:
     assert plain_text({"r": "receivers: [1, [2], {slack_configs: 3}]"}) == (
         "receivers: [1, [2], {slack_configs: 3}]\n"
     )
+
+
+def test_nights_and_weekends_are_spelled_out_and_what_is_inherited_is_not_said() -> None:
+    text = plain_text(
+        {
+            "routing.yaml": """
+route:
+  receiver: a
+  inherit_mutes: true
+  routes: [{matchers: [x=1], routes: [{inherit_mutes: false, continue: true}]}]
+time_intervals:
+  - name: n
+    time_intervals:
+      - times: [{start_time: 22:00, end_time: 06:00}, {start_time: 09:00, end_time: 10:00}]
+        weekdays: ['friday:monday', wednesday]
+        months: ['1']
+      - {weekdays: ['Saturday:sunday'], location: UTC}
+      - {times: [{start_time: 20:00, end_time: 00:00}]}
+      - {weekdays: ['monday:friday']}
+"""
+        }
+    )
+    read = yaml.load(text, yaml.BaseLoader)
+    assert read["route"] == {
+        "receiver": "a",
+        "routes": [{"matchers": ["x=1"], "routes": [{"continue": "true"}]}],
+    }
+    assert read["time_intervals"][0]["time_intervals"] == [
+        {
+            "times": [
+                {"start_time": "09:00", "end_time": "10:00"},
+                {"start_time": "22:00", "end_time": "24:00"},
+            ],
+            "weekdays": ["sunday", "monday", "wednesday", "friday", "saturday"],
+            "months": ["1"],
+        },
+        {
+            "times": [{"start_time": "00:00", "end_time": "06:00"}],
+            "weekdays": ["sunday", "monday", "tuesday", "thursday", "saturday"],
+            "months": ["1"],
+        },
+        {"weekdays": ["sunday", "saturday"], "location": "UTC"},
+        {"times": [{"start_time": "20:00", "end_time": "24:00"}]},
+        {"weekdays": ["monday:friday"]},
+    ]

@@ -105,7 +105,7 @@ time_intervals: [{name: nights, time_intervals: []}]
         (
             "routing.yaml:7:16: warning: the time intervals of the route above (routing.yaml:5) are "
             "not inherited: "
-            "this one is active at any time"
+            "this one is active at any time (inherit_mutes: true there would change that)"
         ),
         'routing.yaml:7:17: error: unknown key "reciever" in a route; did you mean "receiver"?',
     ]
@@ -177,7 +177,7 @@ receivers: [{name: a}, {name: b}, {name: c, labels: {x: y}}]
         (
             "routing.yaml:8:11: warning: the time intervals of the route above (routing.yaml:5) are "
             "not inherited: "
-            "this one is active at any time"
+            "this one is active at any time (inherit_mutes: true there would change that)"
         ),
         (
             "routing.yaml:12:7: warning: never reached: the route at routing.yaml:11 matches every "
@@ -213,3 +213,45 @@ def test_deep_trees_load(tmp_path: Path) -> None:
         text = f"{{receiver: a, routes: [{text}]}}"
     loaded = load(f"route: {text}\nreceivers: [{{name: a}}]", tmp_path)
     assert len(loaded.ruleset.router.routes) == depth + 1
+
+
+def test_intervals_are_inherited_where_a_route_above_says_so(tmp_path: Path) -> None:
+    loaded = load(
+        """
+route:
+  receiver: a
+  routes:
+    - matchers: [x="1"]
+      inherit_mutes: true
+      mute_time_intervals: [nights]
+      active_time_intervals: [office]
+      routes:
+        - matchers: [y="1"]
+        - matchers: [y="2"]
+          active_time_intervals: []
+        - matchers: [y="3"]
+          mute_time_intervals: [office]
+          inherit_mutes: false
+          routes:
+            - matchers: [z="1"]
+time_intervals: [{name: office, time_intervals: []}, {name: nights, time_intervals: []}]
+receivers: [{name: a}]
+""",
+        tmp_path,
+    )
+    assert warned(loaded, tmp_path) == [
+        "routing.yaml:17:15: warning: the time intervals of the route above (routing.yaml:13) are not "
+        "inherited: this one is active at any time (inherit_mutes: true there would change that)"
+    ]
+    above = "routing.yaml:5"
+    assert [
+        (r.mute_time_intervals, r.mutes_of, r.active_time_intervals, r.actives_of)
+        for r in loaded.ruleset.router.routes
+    ] == [
+        ((), "", (), ""),
+        (("nights",), "", ("office",), ""),
+        (("nights",), above, ("office",), above),
+        (("nights",), above, (), ""),
+        (("office",), "", ("office",), above),
+        ((), "", (), ""),
+    ]

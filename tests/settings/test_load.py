@@ -15,7 +15,9 @@ from responder.settings import (
     Limits,
     Pace,
     Pagerduty,
+    Reload,
     Retention,
+    RunbookTimers,
     Settings,
     Slack,
     Smtp,
@@ -77,6 +79,7 @@ def test_defaults_are_the_documented_ones() -> None:
         slack=None,
         pagerduty=Pagerduty("https://events.pagerduty.com/v2/enqueue"),
         smtp=None,
+        reload=Reload(watch=5 * SECOND),
         retention=Retention(
             inputs=7 * DAY, deliveries=30 * DAY, journal=400 * DAY, rejected=7 * DAY, max_size=10 << 30
         ),
@@ -265,20 +268,23 @@ overrides:
   receivers:
     pager: {webhook_configs: [{url: "http://127.0.0.1:9096/"}]}
     nobody: {}
+  runbooks: {cooldown: 0s, settle: 2s, every: 1s}
 """)
     assert settings.overrides is not None
     assert settings.overrides.timers == Timers(0, None, MINUTE)
+    assert settings.overrides.runbooks == RunbookTimers(cooldown=0, settle=2 * SECOND, every=SECOND)
     assert {name: node.place.line for name, node in settings.overrides.receivers.items()} == {
         "pager": 5,
         "nobody": 6,
     }
     assert wrong("""sandbox: true
-overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}}
+overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}, runbooks: {settle: 0s}}
 """) == [
         "r.yaml:2:38: error: group_interval: cannot be zero",
         'r.yaml:2:43: error: unknown key "reciever" in overrides; did you mean "receivers"?',
         "r.yaml:2:72: error: a: must be a mapping such as {webhook_configs: [...]}",
         "r.yaml:2:77: error: b: must be a mapping such as {webhook_configs: [...]}",
+        "r.yaml:2:101: error: settle: cannot be zero",
     ]
 
 
@@ -366,4 +372,13 @@ def test_the_shipped_sandbox_loads() -> None:
             "tokens_file: var/sandbox/tokens.yaml does not exist yet; the sandbox makes it",
         ),
         ("r.yaml", "warning", "people: var/sandbox/people.yaml does not exist yet; the sandbox makes it"),
+    ]
+
+
+def test_files_are_watched_unless_that_is_off() -> None:
+    assert load("reload: {watch: 30s}\n").reload == Reload(30 * SECOND)
+    assert load("reload: {watch: off}\n").reload == Reload(0)
+    assert load_settings(None, {"RESPONDER__RELOAD__WATCH": "off"}).reload == Reload(0)
+    assert wrong("reload: {watch: 0s}\n") == [
+        "r.yaml:1:17: error: watch: cannot be zero (write off to look at no file)"
     ]

@@ -116,6 +116,7 @@ async def test_what_comes_after_a_commit_comes_after_it_and_cannot_undo_it(datab
         return 1
 
     assert await database.submit(job) == 1
+    await database.submit(lambda writer: None)  # nobody waits for it, and yet it comes before what is next
     assert seen == [[(1, "a")]]
     assert await pairs(database) == [(1, "a")]
 

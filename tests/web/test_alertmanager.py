@@ -2,14 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
-import aiohttp
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -17,105 +13,7 @@ from hypothesis import strategies as st
 
 from responder import __version__
 from responder.core.model import HOUR, MINUTE, fingerprint, labels_from
-from responder.service import Service
-from responder.settings import load_settings
-from tests.clock import ManualClock
-from tests.peers.ports import free_port
-
-RULES: Final = {
-    "route": {
-        "receiver": "team",
-        "group_by": ["alertname"],
-        "routes": [
-            {"receiver": "night", "matchers": ["job=night"], "mute_time_intervals": ["always"]},
-            {"receiver": "other", "matchers": ["job=both"], "continue": True},
-            {"receiver": "team", "matchers": ["job=both"]},
-        ],
-    },
-    "receivers": [{"name": "team"}, {"name": "other"}, {"name": "night"}],
-    "inhibit_rules": [
-        {
-            "source_matchers": ["severity=critical"],
-            "target_matchers": ["severity=warning"],
-            "equal": ["alertname"],
-        }
-    ],
-    "time_intervals": [{"name": "always", "time_intervals": [{"years": ["2000:2100"]}]}],
-}
-NOW: Final = "2026-01-05T00:00:00.000Z"
-LATER: Final = "2026-01-05T01:00:00.000Z"
-UNKNOWN: Final = "8e4b0a5c-7e0a-4a0b-9d8e-3a5a8e1f0a11"
-
-
-class Caller:
-    """Whoever calls the API of one running service."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str, clock: ManualClock) -> None:
-        self._session, self.url, self.clock = session, url, clock
-
-    async def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any, dict[str, str]]:
-        sent = {} if body is None else {"Content-Type": "application/json"}
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        async with self._session.request(
-            method, f"{self.url}{path}", data=data, headers=sent | (headers or {})
-        ) as response:
-            text = await response.read()
-            return response.status, json.loads(text) if text else None, dict(response.headers)
-
-    async def get(self, path: str) -> Any:
-        status, document, _ = await self.ask("GET", f"/api/v2/{path}")
-        assert status == 200, document
-        return document
-
-    async def refused(self, path: str) -> tuple[int, Any]:
-        return (await self.ask("GET", f"/api/v2/{path}"))[:2]
-
-    async def post_alerts(self, *alerts: dict[str, str]) -> None:
-        bodies = [{"labels": labels, "annotations": {"summary": "s"}} for labels in alerts]
-        assert (await self.ask("POST", "/api/v2/alerts", bodies))[0] == 200
-
-    async def silence(self, *matchers: str, **more: Any) -> str:
-        status, document, _ = await self.ask("POST", "/api/v2/silences", silence(*matchers, **more))
-        assert (status, list(document)) == (200, ["silenceID"]), document
-        return str(UUID(document["silenceID"]))
-
-    async def names(self, path: str) -> list[str]:
-        return sorted(alert["labels"]["alertname"] for alert in await self.get(path))
-
-
-def silence(*matchers: str, **more: Any) -> dict[str, Any]:
-    given = [
-        {"name": name, "value": value, "isRegex": False, "isEqual": True}
-        for name, _, value in (matcher.partition("=") for matcher in matchers)
-    ]
-    times = {"startsAt": NOW, "endsAt": LATER}
-    return {"matchers": given, **times, "createdBy": "me", "comment": "why", **more}
-
-
-@asynccontextmanager
-async def serving(directory: Path, **config: Any) -> AsyncIterator[Caller]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    rules = directory / "routing.yaml"
-    rules.write_text(yaml.safe_dump(RULES))
-    path = directory / "responder.yaml"
-    given = {
-        "listen": f"127.0.0.1:{port}",
-        "storage": f"sqlite:///{directory}/responder.db",
-        "rules": str(rules),
-    }
-    path.write_text(yaml.safe_dump(given | config))
-    clock = ManualClock()
-    service = Service(load_settings(path, {}), clock)
-    await service.start()
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield Caller(session, url, clock)
-    finally:
-        await service.stop()
-
+from tests.web.serving import LATER, NOW, RULES, UNKNOWN, serving, silence
 
 # -- what is ----------------------------------------------------------------------------------
 
@@ -184,6 +82,18 @@ async def test_what_keeps_an_alert_from_being_told(tmp_path: Path) -> None:
             "critical": {"state": "suppressed", "silencedBy": ids, "inhibitedBy": [], "mutedBy": []},
             "warning": {"state": "suppressed", "silencedBy": ids, "inhibitedBy": by, "mutedBy": []},
         }
+
+
+async def test_a_maintenance_window_is_among_what_mutes(tmp_path: Path) -> None:
+    (tmp_path / "suppression.yaml").write_text(
+        "maintenance: [{name: move, matchers: [alertname=A], time_intervals: [always], owner: ops,"
+        " reason: we move, until: 2099-01-01}]"
+    )
+    async with serving(tmp_path, rules=tmp_path) as api:
+        await api.post_alerts({"alertname": "A"}, {"alertname": "B"})
+        alerts = {one["labels"]["alertname"]: one["status"] for one in await api.get("alerts")}
+        assert (alerts["A"]["state"], alerts["A"]["mutedBy"]) == ("suppressed", ["move"])
+        assert (alerts["B"]["state"], alerts["B"]["mutedBy"]) == ("active", [])
 
 
 @pytest.mark.parametrize(
@@ -538,12 +448,12 @@ async def test_nothing_that_a_caller_sends_is_our_fault(tmp_path: Path) -> None:
             async def everything() -> None:
                 answers = [(await api.ask("POST", "/api/v2/silences", body))[0]]
                 for where in ("alerts", "alerts/groups", "silences"):
-                    async with api._session.get(f"{api.url}/api/v2/{where}", params=query) as response:
+                    async with api.session.get(f"{api.url}/api/v2/{where}", params=query) as response:
                         answers.append(response.status)
                 for method in ("GET", "DELETE"):
                     where = f"{api.url}/api/v2/silence/"
                     quoted = "".join(f"%{byte:02X}" for byte in path.encode())
-                    async with api._session.request(method, where + quoted) as response:
+                    async with api.session.request(method, where + quoted) as response:
                         answers.append(response.status)
                 for status in answers:
                     seen[status] = seen.get(status, 0) + 1

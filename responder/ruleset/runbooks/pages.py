@@ -17,6 +17,7 @@ from responder.core.parameters import references
 from responder.core.runbook import Runbook
 from responder.document.tree import Place, Problems, decode
 from responder.errors import Problem
+from responder.ruleset.opened import Opened, read_bytes, read_directory
 from responder.ruleset.runbooks.blocks import read_blocks
 from responder.ruleset.runbooks.floors import warn
 from responder.ruleset.runbooks.frontmatter import Front, read_front
@@ -49,19 +50,28 @@ class Pages:
             (self.broken if problem.severity == "error" else self.warnings).append(problem)
 
 
-def read_texts(directory: Path, problems: Problems) -> dict[str, str]:
-    """The text of each page in a directory, by the path of its file; what cannot be read is recorded."""
+def read_texts(directory: Path, problems: Problems, opened: Opened | None = None) -> dict[str, str]:
+    """The text of each page in a directory, by the path of its file; what cannot be read is recorded.
+
+    No directory, no pages. `opened` is filled with what was read from.
+    """
+    opened = {} if opened is None else opened
     found: dict[str, str] = {}
-    for path in sorted(directory.iterdir()):
-        # A name that begins with a dot is a tool's; Kubernetes mounts have several.
-        if path.name.startswith(".") or path.name == "README.md":
+    try:
+        inside = read_directory(directory, opened)
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    except OSError as error:
+        problems.error(Place(str(directory), 0, 0), f"cannot be read: {error.strerror}")
+        return found
+    for path in inside:
+        if path.name == "README.md":
             continue
         if path.suffix != ".md" or not path.is_file():
             problems.warning(Place(str(path), 0, 0), "not read: a runbook is a file NAME.md")
             continue
         try:
-            with path.open("rb") as file:
-                data = file.read(MAX_PAGE + 1)
+            data = read_bytes(path, opened)
         except OSError as error:
             problems.error(Place(str(path), 0, 0), f"cannot be read: {error.strerror}")
             continue

@@ -1,7 +1,7 @@
 """What a GET's query string asks for, read strictly.
 
-The other modules of `web.api` read every query through it. A value that is none is a UsageError
-that names what would be right; nothing is guessed.
+The other modules of `web.api` read queries through it, and pages of lists through `web.paging`. A value that
+is none is a UsageError that names what would be right; nothing is guessed.
 """
 
 from collections.abc import Collection
@@ -16,16 +16,6 @@ def known(request: web.Request, *names: str) -> None:
     for name in request.query:
         if name not in names:
             raise UsageError(f"{name[:40]!r} is not asked for here; known: {', '.join(names) or 'nothing'}")
-
-
-def number(request: web.Request, name: str, default: int, most: int) -> int:
-    """A whole number from 0 to `most`."""
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not text.isdecimal() or not text.isascii() or int(text) > most:
-        raise UsageError(f"{name}: {text[:20]!r} is not a whole number up to {most}")
-    return int(text)
 
 
 def flag(request: web.Request, name: str) -> bool:

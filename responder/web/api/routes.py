@@ -3,6 +3,9 @@
 `web.app` calls `add_routes`. It answers nothing itself.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from aiohttp import web
 
 from responder.engine import Engine
@@ -19,10 +22,15 @@ from responder.web.api.runs import Runs
 class Api:
     """`/api/v1`."""
 
-    def __init__(self, engine: Engine, database: Database, access: Access) -> None:
-        """Read from `database` and `engine`'s state, command through `engine`."""
+    def __init__(
+        self, engine: Engine, database: Database, access: Access, rules: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Read from `database` and `engine`'s state, command through `engine`.
+
+        `rules`: how they were last read.
+        """
         corridor = Corridor(engine, database, access)
-        self._records = Records(corridor)
+        self._records = Records(corridor, rules)
         self._incidents = Incidents(corridor)
         self._runs = Runs(corridor)
         self._runbooks = Runbooks(corridor)
@@ -37,6 +45,7 @@ class Api:
         post("/api/v1/deliveries/{row:\\d+}/dismiss", self._records.dismiss)
         get("/api/v1/audit", self._records.audit)
         get("/api/v1/explain", self._records.explain)
+        get("/api/v1/reload", self._records.reload)
         get("/api/v1/incidents", self._incidents.all)
         get("/api/v1/incidents/{id}", self._incidents.one)
         post("/api/v1/incidents/{id}/ack", self._incidents.acknowledge)

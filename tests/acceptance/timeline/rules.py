@@ -10,11 +10,12 @@ from typing import Any
 
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.inhibition import InhibitRule
+from responder.core.intervalparse import parse_interval
 from responder.core.matching import parse_matchers
 from responder.core.model import Nanoseconds, parse_duration
 from responder.core.routing import Router, RouteSpec
 from responder.core.rules import Compatibility, Integration, Receiver, Ruleset
-from responder.core.timeintervals import TimeInterval, parse_interval
+from responder.core.timeintervals import TimeInterval
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from responder.errors import UsageError
-from responder.web.api.query import flag, known, number, some_of
+from responder.web.api.query import flag, known, some_of
 
 
 def asked(query: str) -> web.Request:
@@ -15,20 +15,16 @@ def asked(query: str) -> web.Request:
 
 
 def test_what_is_asked_for() -> None:
-    request = asked("limit=7&all=1&state=a&state=b")
-    assert (number(request, "limit", 5, 10), number(request, "since", 5, 10)) == (7, 5)
+    request = asked("all=1&state=a&state=b")
     assert (flag(request, "all"), flag(request, "dead")) == (True, False)
     assert some_of(request, "state", ("a", "b", "c")) == {"a", "b"}
     assert some_of(request, "x", ()) == frozenset()
-    known(request, "limit", "all", "state")
+    known(request, "all", "state")
 
 
 @pytest.mark.parametrize(
     ("query", "read", "says"),
     [
-        ("limit=11", lambda r: number(r, "limit", 5, 10), "limit: '11' is not a whole number up to 10"),
-        ("limit=-1", lambda r: number(r, "limit", 5, 10), "limit: '-1' is not a whole number up to 10"),
-        ("limit=%D9%A3", lambda r: number(r, "limit", 5, 10), "limit: '٣' is not a whole number up to 10"),
         ("all=yes", lambda r: flag(r, "all"), "all: 'yes' is neither 1 nor 0"),
         ("state=z", lambda r: some_of(r, "state", ("a", "b")), "state: 'z' is none of a, b"),
         ("stat=a", lambda r: known(r, "state"), "'stat' is not asked for here; known: state"),

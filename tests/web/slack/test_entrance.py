@@ -177,6 +177,14 @@ async def test_while_secrets_are_rotated_two_count(tmp_path: Path, file: str) ->
         assert (await place.people.send(COMMANDS, BODY)).status == 200
 
 
+async def test_another_secret_counts_from_the_next_reload_on(tmp_path: Path) -> None:
+    async with serving(tmp_path, secret="another-secret") as place:
+        assert (await place.people.send(COMMANDS, BODY)).status == 401
+        (tmp_path / "signing").write_text(f"{SECRET}\nanother-secret\n")
+        await place.service.reload("ana")
+        assert (await place.people.send(COMMANDS, BODY)).status == 200
+
+
 async def test_get_is_no_way_to_call(place: Place) -> None:
     async with aiohttp.ClientSession() as session, session.get(f"{place.url}{COMMANDS}") as answer:
         assert answer.status == 405
