@@ -642,7 +642,7 @@ def test_only_a_hard_freeze_stops_taking_back(hard: bool, state: str) -> None:
 
 @pytest.mark.parametrize(("takes", "state"), [(0, "rolled_back"), (1, "rollback_failed")])
 def test_taking_back_does_not_take_away_what_still_serves(takes: int, state: str) -> None:
-    world = World()
+    world = World(claims=False)
     world.hold.add(Execute)
     world.fails(RESTART, "failed", touched=True)
     with Timeline(ruleset(), world=world) as line:
