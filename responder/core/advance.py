@@ -381,7 +381,10 @@ def probed(draft: Draft, body: Probed) -> None:
     if run is None:
         return
     if run.state == "rolling_back":
-        rolled(draft, run, "rolled_back" if body.applied else "rollback_failed", body.detail or "looked")
+        if body.applied:
+            _took_back(draft, run, body.detail or "looked")
+        else:
+            rolled(draft, run, "rollback_failed", body.detail or "looked")
         return
     if run.state != "unknown":
         return
@@ -450,16 +453,17 @@ def _way_back(step: PlannedStep) -> tuple[object, ...]:
 
 def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:
     if body.result == "applied":
-        run = note(
-            msgspec.structs.replace(run, ordered_at=0, step=run.step + 1), draft.at, body.detail or "done"
-        )
-        _next_rolling(draft, run)
+        _took_back(draft, run, body.detail or "done")
     elif body.result == "unknown":
         look_into(draft, note(run, draft.at, body.detail or "nobody knows"))
     elif body.result in ("conflict", "withdrawn", "too_late"):
         ask_again(draft, run, body.detail or body.result)
     else:
         rolled(draft, run, "rollback_failed", body.detail or body.result)
+
+
+def _took_back(draft: Draft, run: Run, text: str) -> None:
+    _next_rolling(draft, note(msgspec.structs.replace(run, ordered_at=0, step=run.step + 1), draft.at, text))
 
 
 def rolled(

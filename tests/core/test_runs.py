@@ -415,6 +415,15 @@ def test_fifty_pods_of_one_deployment_have_one_run() -> None:
         assert line.world.done == {RESTART: 1}
 
 
+def test_an_alert_that_comes_and_goes_is_counted_by_its_lives_in_the_last_half_hour() -> None:
+    with Timeline(ruleset()) as line:
+        for life in range(4):
+            line.at(f"{life * 5}m").post(firing("A")).at(f"{life * 5 + 2}m").post(resolved("A"))
+        line.at("40m").post(firing("A")).at("41m").skip()
+        said = [verdict(run, "flap") for run in line.state.runs.values()]
+        assert said == ["allow", "allow", "allow", "deny", "allow"]
+
+
 def test_what_guards_look_back_at_is_what_has_acted_however_many_alerts_were_answered() -> None:
     world = World(object=None)
     with Timeline(ruleset(), world=world) as line:
@@ -581,6 +590,17 @@ def test_what_the_first_step_did_is_taken_back_if_the_second_changes_nothing() -
         line.post(firing("A")).at("1m").skip()
         assert the_run(line).state == "rolled_back"
         assert world.done == {RESTART: 1, UNDO: 1}
+
+
+def test_after_an_unknown_step_back_that_was_done_the_next_one_follows() -> None:
+    world, made = World(), page(on_failure=(ActionStep(UNDO), ActionStep(UNDO)))
+    world.fails(RESTART, "failed", touched=True)
+    world.fails(UNDO, "unknown")
+    with Timeline(ruleset(made), world=world) as line:
+        sign(line, made)
+        line.post(firing("A")).at("1m").skip()
+        assert the_run(line).state == "rolled_back"
+        assert world.done == {RESTART: 1, UNDO: 2}
 
 
 def test_what_did_not_help_says_so_in_a_word_to_the_end() -> None:
