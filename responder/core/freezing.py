@@ -1,6 +1,6 @@
 """What is decided about freezes: put, lifted, ended by time; what was ordered and not begun is taken back.
 
-`core.decide` calls it for the two commands and when time is up.
+`core.commands` calls it for the two commands, `core.decide` when time is up and for a restored database.
 """
 
 from responder.core.draft import Draft
@@ -40,7 +40,8 @@ def begin(draft: Draft, freeze: Freeze) -> None:
     draft.changes.freezes[freeze.id] = freeze
     taken = []
     for run in draft.state.runs.values():
-        if run.open and run.ordered_at and freeze.covers(run.runbook, actions_of(run), run.target):
+        ordered = run.ordered_at and run.state in ("executing", "rolling_back")
+        if ordered and freeze.covers(run.runbook, actions_of(run), run.target):
             draft.changes.withdrawn.append(run.number)
             draft.effects.append(Withdraw(run.number))
             taken.append(run.id)
