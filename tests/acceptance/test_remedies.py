@@ -241,8 +241,8 @@ GUARDED: Final[dict[str, str]] = {
     "acts": page("acts", "guards: {cooldown: 1h, rate_per_hour: 1, attempts_per_target: 1}"),
     "also": page("also", "guards: {attempts_per_target: 1}"),
     "watches": page("watches", "mode: suggest"),
-    "young": page("young", "guards: {min_age: 20m}"),
     "frozen": page("frozen"),
+    "gone": page("gone"),
     "plain": page("plain"),
     "flaps": page("flaps", "guards: {approvals: 1}"),
     "asks": page(
@@ -261,7 +261,7 @@ DENIED: Final = {
     "mode": "the mode is suggest: the page says so; a person may ask for the run",
     "target": "deployment: the label deployment is missing",
     "allow_list": "kubernetes.rollout_restart on prod/kube-system/Deployment/dns is not allowed",
-    "trigger_age": "the alert fires for 0s, it takes 20m",
+    "trigger_age": "the alert fires no more: prometheus was asked",
     "flap": "its alerts came and went 2 times in 30m, the limit is 1; a person may ask for the run",
     "cooldown": "the last run r1-",
     "attempts": "1 runs have acted on this target in 1d, the limit is 1",
@@ -285,7 +285,7 @@ async def test_each_guard_denies_and_everybody_sees_why(tmp_path: Path) -> None:
         async def deny(guard: str, name: str, **labels: str) -> None:
             before = len(home.runs)
             sender = labels.pop("sender", "alertmanager")
-            await home.fire(name, sender=sender, **labels)
+            await home.fire(name, sender=sender, lives=guard != "trigger_age", **labels)
             denied[guard] = await home.settled(home.runs[before].id)
 
         # One that acted, and after it everything that must not be done so soon again.
@@ -302,7 +302,7 @@ async def test_each_guard_denies_and_everybody_sees_why(tmp_path: Path) -> None:
         await deny("freeze", "frozen", deployment="payments")
         await deny("mode", "watches", deployment="payments")
         await deny("target", "plain", deployment="")
-        await deny("trigger_age", "young", deployment="payments")
+        await deny("trigger_age", "gone", deployment="payments")
         await deny("precondition", "asks", deployment="payments")
         await deny("provenance", "plain", deployment="payments", sender="grafana")
         home.cluster.apply(deployment("kube-system", "dns", 2))

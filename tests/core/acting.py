@@ -110,11 +110,15 @@ class World:
                 return None
 
     def _execute(self, act: Execute, now: Nanoseconds) -> StepFinished:
+        queue = self.results.get(act.step.action)
         if act.key in self.begun:  # it was held, after it was done or instead
-            return StepFinished(act.run, act.lap, "applied" if self.carried[_of(act)] else "failed")
+            done = self.carried[_of(act)] > 0
+            if done and queue and queue[0] == ("failed", True):
+                queue.popleft()
+                return StepFinished(act.run, act.lap, "failed", "", True)
+            return StepFinished(act.run, act.lap, "applied" if done else "failed")
         if now > act.not_after:
             return StepFinished(act.run, act.lap, "too_late")
-        queue = self.results.get(act.step.action)
         result, touched = queue.popleft() if queue else ("applied", False)
         if result in ("applied", "unknown") or (result == "failed" and touched):
             self._carry_out(act)

@@ -164,18 +164,23 @@ class House:
 
     # -- alerts ---------------------------------------------------------------------------
 
-    async def fire(self, name: str, *, sender: str = "alertmanager", **labels: str) -> None:
-        """An alert fires, and Prometheus says so too."""
-        await self.fire_all((name, labels), sender=sender)
+    async def fire(
+        self, name: str, *, sender: str = "alertmanager", lives: bool = True, **labels: str
+    ) -> None:
+        """An alert fires, and Prometheus says so too if it `lives`."""
+        await self.fire_all((name, labels), sender=sender, live=lives)
 
-    async def fire_all(self, *alerts: tuple[str, Mapping[str, str]], sender: str = "alertmanager") -> None:
+    async def fire_all(
+        self, *alerts: tuple[str, Mapping[str, str]], sender: str = "alertmanager", live: bool = True
+    ) -> None:
         """Several alerts in one request; each is about checkout in shop unless its labels say otherwise."""
         said = []
         for name, given in alerts:
             labels = {"namespace": "shop", "deployment": "checkout", **given}
             labels = {key: value for key, value in labels.items() if value}
             since = self._began.setdefault(_key(name, labels), self.clock.now())
-            self.prometheus.fire(name, **labels)
+            if live:
+                self.prometheus.fire(name, **labels)
             said.append(webhook_alert(name, starts_at=format_time(since), ends_at=ZERO, **labels))
         await self._post(said, sender)
 
