@@ -5,6 +5,7 @@ labels, as if nothing else fired. It decides nothing: `core.explain` gives the v
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -90,15 +91,18 @@ def _labels(what: tuple[str, ...]) -> dict[str, str]:
 
 
 def _by_rules(labels: dict[str, str], rules: Path) -> dict[str, Any]:
-    """The verdicts of rules alone. Files with secrets stay unread: nothing is sent."""
+    """The verdicts of rules alone, as if everybody could be reached. Files with secrets stay unread."""
     from responder.clock import SystemClock
     from responder.core.explain import explain_alert
     from responder.core.model import labels_from
     from responder.core.state import State
+    from responder.replay import reachable
     from responder.ruleset import load_ruleset
     from responder.settings import Settings
 
     ruleset = load_ruleset(rules, Settings(), read_files=False).ruleset
+    # Rules alone name no cluster: the alert's own counts as configured.
+    ruleset = replace(reachable(ruleset), clusters=(labels.get("cluster") or "the-only-cluster",))
     return explain_alert(State(ruleset), ruleset, labels_from(labels), SystemClock().now())
 
 
@@ -132,6 +136,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {_maintenance(window)}"
     for group in told["groups"]:
         yield from _group(group)
+    yield from _runbooks(told["runbooks"])
     if told["next"]:
         yield "next, if every sender goes on as it does now"
     for coming in told["next"]:
@@ -200,10 +205,53 @@ def _group(group: dict[str, Any]) -> Iterator[str]:
         yield f"  HIDDEN by {intervals['reason']} {intervals['by']}{of}{until}"
     else:
         yield "  no time interval hides it now"
+    if group["acknowledged"]:
+        yield f"  {_acknowledged(group['acknowledged'])}"
+    for held in group["held"]:
+        yield f"  {', '.join(held['receivers'])}: {held['by']} until {seconds(held['until'])}"
     for integration in group["integrations"]:
         yield f"  {_integration(integration)}"
     if not group["integrations"]:
         yield "  nobody: this receiver has no integration"
+
+
+def _acknowledged(mark: dict[str, Any]) -> str:
+    until = seconds(mark["until"]) if mark["until"] else "it resolves"
+    note = f": {mark['note']}" if mark["note"] else ""
+    return f"acknowledged by {mark['by']}, repeats are not told until {until}{note}"
+
+
+def _runbooks(remedies: list[dict[str, Any]]) -> Iterator[str]:
+    yield "runbooks"
+    for remedy in remedies:
+        yield from _remedy(remedy)
+    if not remedies:
+        yield "  none is about such an alert"
+
+
+def _remedy(remedy: dict[str, Any]) -> Iterator[str]:
+    run = remedy["run"]
+    match remedy["would"]:
+        case "begin":
+            what = f"a run would begin for {remedy['target']}"
+        case "be_refused":
+            what = f"a run would be refused: {remedy['problem'] or 'it has no target'}"
+        case "join":
+            what = f"it would join run {run['id']}, {_state(run)}, for {remedy['target']}"
+        case _:
+            of = f", for {remedy['target']}" if remedy["target"] else f": {remedy['problem']}"
+            what = f"run {run['id']} answers it, {_state(run)}{of}"
+    yield f"  {remedy['runbook']}: {what}"
+    values = " ".join(f"{name}={value}" for name, value in remedy["parameters"].items())
+    yield f"    mode {remedy['mode']} ({remedy['why_mode']}), risk {remedy['risk']}" + (
+        f"; with {values}" if values else ""
+    )
+    for one in remedy["verdicts"]:
+        yield f"    {one['guard']}: {one['verdict']}: {one['reason']}"
+
+
+def _state(run: dict[str, Any]) -> str:
+    return f"{run['state']} ({run['reason']})" if run["reason"] else str(run["state"])
 
 
 def _integration(integration: dict[str, Any]) -> str:

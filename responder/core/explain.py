@@ -6,11 +6,13 @@ decides nothing and changes nothing.
 
 from typing import Any
 
-from responder.core import outlook, verdicts
+from responder.core import flush, outlook, verdicts
 from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import Told
 from responder.core.model import Alert, Labels, Nanoseconds, fingerprint, format_duration, format_time
+from responder.core.notification import Acknowledgement
+from responder.core.remedies import Remedy, remedies
 from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.silence import Silence, shown
@@ -47,6 +49,7 @@ def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanosecon
         "silences": [_silence(silence, now) for silence in state.silences.of_labels(labels)],
         "maintenance": [_maintenance(window, now) for window in ruleset.suppression.of_labels(labels)],
         "groups": [_group(draft, route, labels, alert) for route in routes],
+        "runbooks": [_remedy(one) for one in remedies(state, ruleset, labels, now)],
         "next": [
             {"at": format_time(one.at), "what": one.what, "group": one.group or None, "detail": one.detail}
             for one in (outlook.coming(state, ruleset, alert, now) if alert else ())
@@ -125,8 +128,48 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
             "until": format_time(whole.until) if whole and whole.until else None,
             "inherited_from": _inherited_from(route, whole) if whole else None,
         },
+        "acknowledged": _acknowledged(group.acknowledged) if group and group.acknowledged else None,
+        "held": [
+            {"receivers": list(receivers), "by": str(verdict), "until": format_time(verdict.until)}
+            for receivers, verdict, _ in (flush.holds(draft, group.id) if group else ())
+        ],
         "integrations": [
             _integration(draft, told_of, to, alert) for to in addressees(draft.ruleset, told_of)
+        ],
+    }
+
+
+def _acknowledged(mark: Acknowledgement) -> dict[str, Any]:
+    return {
+        "by": mark.by,
+        "at": format_time(mark.at),
+        "until": format_time(mark.until) if mark.until else None,
+        "note": mark.note,
+    }
+
+
+def _remedy(remedy: Remedy) -> dict[str, Any]:
+    run = remedy.run
+    begun = remedy.would in ("join", "nothing")
+    return {
+        "runbook": remedy.runbook.name,
+        "title": remedy.runbook.title,
+        "would": remedy.would,
+        "target": run.target_key or None,
+        "parameters": run.parameters,
+        "problem": run.why or None,
+        "run": {"id": run.id, "state": run.state, "open": run.open, "reason": run.reason} if begun else None,
+        "page_mode": remedy.runbook.mode,
+        "mode": remedy.mode,
+        "why_mode": remedy.why_mode,
+        "risk": run.risk,
+        "verdicts": [
+            {
+                "guard": one.guard,
+                "verdict": "open" if one.guard in remedy.open else one.verdict,
+                "reason": one.reason,
+            }
+            for one in remedy.verdicts
         ],
     }
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from responder.core.guards import GUARDS
 from responder.errors import ResponderError
 from tests.cli.service import Service
 from tests.cli.story import run
@@ -78,6 +79,8 @@ def test_every_stage_in_words(rules: Path) -> None:
         "  group_wait 30s, group_interval 5m, repeat_interval 4h",
         "  HIDDEN by active_time_interval never",
         "  nobody: this receiver has no integration",
+        "runbooks",
+        "  none is about such an alert",
     ]
 
 
@@ -157,6 +160,8 @@ def test_an_alert_that_a_service_knows(rules: Path) -> None:
         "  no time interval hides it now",
         f"  {integration}: was told firing; last told 2026-01-05T00:00:30Z; on its way:"
         " row 8 (new_alerts, waits for breaker_open), row 9 (repeat)",
+        "runbooks",
+        "  none is about such an alert",
     ]
 
 
@@ -274,3 +279,84 @@ def test_whatever_is_typed_is_answered_or_refused_in_words(
     assert result.exit_code in (0, 1, 2)
     assert result.exception is None or isinstance(result.exception, SystemExit | ResponderError)
     assert "Traceback" not in result.output
+
+
+def test_who_took_it_on_and_what_keeps_somebody_from_hearing(rules: Path) -> None:
+    told = explain(rules, "alertname=Boom", "severity=critical")
+    mark = {"by": "alice", "at": "2026-01-05T00:00:00Z", "until": None, "note": "looking"}
+    held = {"receivers": ["pager", "mail"], "by": "held run r1", "until": "2026-01-05T00:05:00Z"}
+    told["groups"][0] |= {"acknowledged": mark, "held": [held]}
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    at = lines.index("  HIDDEN by active_time_interval never")
+    assert lines[at + 1 : at + 3] == [
+        "  acknowledged by alice, repeats are not told until it resolves: looking",
+        "  pager, mail: held run r1 until 2026-01-05T00:05:00Z",
+    ]
+
+
+SHIPPED = Path(__file__).parents[2] / "rules"
+
+
+def test_the_run_that_would_begin_is_judged_by_every_guard() -> None:
+    labels = ["alertname=PodRestartsHigh", "severity=critical", "namespace=shop", "deployment=checkout"]
+    lines = run("explain", "--rules", SHIPPED, *labels, "cluster=prod").output.splitlines()
+    at = lines.index("runbooks")
+    assert lines[at + 1 : at + 5] == [
+        "  pod-restarts: a run would begin for prod/shop/Deployment/checkout",
+        "    mode approve (nobody has signed the page as it is now), risk medium; "
+        "with namespace=shop deployment=checkout cluster=prod",
+        "    freeze: allow: nothing is frozen here",
+        "    mode: allow: the mode is approve: nobody has signed the page as it is now",
+    ]
+    guards = [line.split(":")[0].strip() for line in lines[at + 3 :]]
+    assert guards == list(GUARDS)
+    assert "    target: open: cannot tell: what would be done: there is no plan" in lines
+
+
+def test_what_lacks_a_label_would_be_refused() -> None:
+    lines = run(
+        "explain", "--rules", SHIPPED, "alertname=PodRestartsHigh", "namespace=shop"
+    ).output.splitlines()
+    assert lines[lines.index("runbooks") + 1] == (
+        "  pod-restarts: a run would be refused: deployment: the label deployment is missing"
+    )
+
+
+@pytest.mark.parametrize(
+    ("would", "words"),
+    [
+        ("join", "it would join run r1, denied (mode), for prod/a"),
+        ("nothing", "run r1 answers it, denied (mode), for prod/a"),
+    ],
+)
+def test_a_run_that_is_there_is_named(rules: Path, would: str, words: str) -> None:
+    told = explain(rules, "alertname=Boom")
+    told["runbooks"] = [
+        {
+            "runbook": "restart",
+            "would": would,
+            "target": "prod/a",
+            "parameters": {},
+            "problem": None,
+            "run": {"id": "r1", "state": "denied", "open": False, "reason": "mode"},
+            "mode": "auto",
+            "why_mode": "the page says so",
+            "risk": "low",
+            "verdicts": [{"guard": "mode", "verdict": "deny", "reason": "no\x1b[2J"}],
+        }
+    ]
+    with Service(told) as service:
+        lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
+    assert lines[lines.index("runbooks") + 1 :] == [
+        f"  restart: {words}",
+        "    mode auto (the page says so), risk low",
+        "    mode: deny: no\\x1b[2J",
+    ]
+
+
+def test_rules_alone_do_not_say_that_nobody_can_be_reached() -> None:
+    told = explain(SHIPPED, "alertname=Boom", "severity=critical")
+    integrations = [one for group in told["groups"] for one in group["integrations"]]
+    assert [one["integration"].split(":")[0] for one in integrations] == ["email", "pagerduty", "slack"]
+    assert {one["supported"] for one in integrations} == {True}

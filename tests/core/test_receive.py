@@ -16,6 +16,8 @@ from responder.core.rules import Receiver, Ruleset
 from responder.core.state import State
 from tests.clock import MONDAY
 from tests.core.invariants import consistent
+from tests.core.test_runs import ruleset as acting_rules
+from tests.core.test_runs import sign
 from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, inhibit, labels_of, name_of, resolved, route, rules
 
@@ -180,3 +182,33 @@ def test_a_group_that_is_closed_in_the_same_decision_is_not_joined() -> None:
     draft.changes.dropped.append(1)
     receive(draft, "webhook", [firing("B"), firing("C")])
     assert [alert.groups for alert in draft.changes.alerts.values()] == [(2,), (2,)]
+
+
+def test_s110_a_payload_begins_no_run_for_what_in_it_is_over_or_late() -> None:
+    with Timeline(acting_rules()) as line:
+        line.post(firing("B"), resolved("A", since="-1m", until="0s")).at("1m")
+        line.post(firing("A", since="-1m"), firing("B")).at("2m").skip()
+        assert line.state.runs == {}
+
+
+def test_a_pair_that_sends_everything_twice_causes_nothing_twice() -> None:
+    lines = []
+    for senders in (("am-1",), ("am-1", "am-2")):
+        with Timeline(acting_rules()) as line:
+            sign(line)
+            for at, sent in (
+                ("0s", firing("A", since="0s")),
+                ("90s", firing("B", since="80s")),
+                ("10m", resolved("A", since="0s", until="9m")),
+                ("12m", firing("A", since="11m")),
+            ):
+                line.at(at)
+                for sender in senders:
+                    line.post(sent, actor=sender)
+            line.at("5h")
+            lines.append((list(line.lines), [run.state for run in line.state.runs.values()]))
+            line.skip()
+    once, twice = lines
+    assert once == twice
+    assert len(once[0]) > 4
+    assert once[1]

@@ -5,7 +5,7 @@ A guard that cannot tell denies; none of them knows a clock, and none may raise 
 """
 
 from responder.core.guards.autonomy import effective_mode
-from responder.core.guards.evaluation import GUARDS, evaluate
+from responder.core.guards.evaluation import GUARDS, evaluate, lacking
 from responder.core.guards.situation import Situation, When
 
-__all__ = ["GUARDS", "Situation", "When", "effective_mode", "evaluate"]
+__all__ = ["GUARDS", "Situation", "When", "effective_mode", "evaluate", "lacking"]

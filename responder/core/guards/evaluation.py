@@ -71,6 +71,21 @@ def evaluate(situation: Situation) -> tuple[GuardResult, ...]:
     )
 
 
+def lacking(situation: Situation) -> frozenset[str]:
+    """The guards that deny only because a fact is not known yet."""
+    return frozenset(name for name, guard in GUARDS.items() if _lacks(guard, situation))
+
+
+def _lacks(guard: Callable[[Situation], GuardResult], situation: Situation) -> bool:
+    try:
+        guard(situation)
+    except CannotTell:
+        return True
+    except Exception:
+        return False
+    return False
+
+
 def _answer(name: str, guard: Callable[[Situation], GuardResult], situation: Situation) -> GuardResult:
     try:
         if situation.run.rolling and name in NOT_FOR_ROLLBACKS:
