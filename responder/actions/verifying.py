@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from responder.actions.action import Action
 from responder.actions.prometheus import Oracle
 from responder.clock import Clock
+from responder.core.guardrules import floored
 from responder.core.messages import Verified, VerifyRun
 from responder.core.model import format_duration
 from responder.core.parameters import fill, fill_query
@@ -36,16 +37,12 @@ class Verification:
         return Verified(asked.run, asked.lap, ok, "; ".join(text for _, text in found)[:_LONGEST])
 
     async def _block(self, asked: VerifyRun, block: Verify) -> tuple[bool | None, str]:
-        """`good` answers in a row, one `every`, `within` a time that begins after `settle`.
-
-        A page can ask for more good answers, and for a longer wait before the first, not for less.
-        """
-        rules = asked.rules
-        wanted, in_row, probes = max(block.good, rules.good), 0, 0
-        every = block.every or rules.every
-        within = max(block.within or rules.within, every * (wanted - 1))
+        """`good` answers in a row, one `every`, `within` a time that begins after `settle`."""
+        block = floored(block, asked.rules)
+        wanted, every, within = block.good, block.every, block.within
+        in_row = probes = 0
         query = fill_query(block.query.text, asked.parameters)
-        await self._clock.sleep(max(block.settle, rules.settle))
+        await self._clock.sleep(block.settle)
         end = self._clock.monotonic() + within
         bad = False
         while True:

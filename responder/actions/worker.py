@@ -109,8 +109,8 @@ class Acts:
             if self._stopped:
                 return
             if isinstance(act, Withdraw):
-                self._end_looks(act.run)
-            elif act.lap > self._laps.get(act.run, 0):
+                continue  # the claim finds it withdrawn; a look at what was begun before goes on
+            if act.lap > self._laps.get(act.run, 0):
                 self._laps[act.run] = act.lap
                 self._end_looks(act.run)
                 self._begin(act)

@@ -17,7 +17,11 @@ from responder.cli.journalcheck import verify_storage
 from responder.cli.serve import run_on_loop, until_told
 from responder.clock import SystemClock
 from responder.errors import ResponderError, UsageError
+from responder.sandbox.alertmanager import Alertmanager
 from responder.sandbox.client import Client
+from responder.sandbox.clusterview import crash_line
+from responder.sandbox.kubernetes import kubeconfig
+from responder.sandbox.kubernetes.platform import furnish
 from responder.sandbox.newcomer import (
     BADGE,
     NEWCOMER,
@@ -29,6 +33,7 @@ from responder.sandbox.newcomer import (
 from responder.sandbox.page import PAGES
 from responder.sandbox.places import Places, places_of
 from responder.sandbox.site import Site
+from responder.sandbox.stage import Stage
 from responder.sandbox.standins import StandIns
 from responder.sandbox.story import Story, tell_the_proof
 from responder.sandbox.terminal import Terminal
@@ -63,17 +68,17 @@ def sandbox(config: Path, story: bool) -> None:
     sys.exit(run_on_loop(_prepare(config).run(story=story)))
 
 
-def _prepare(config: Path) -> "_Stage":
+def _prepare(config: Path) -> "_House":
     """What is to be run. Raises UsageError, FileError, ProblemsError."""
     make_people(_DIRECTORY)
     settings = load_settings(config, os.environ)
     if not settings.sandbox or settings.auth is None:
         wants = "the sandbox needs `sandbox: true` and auth.tokens_file"
         raise UsageError(f"{config}: {wants}; other configurations are for `responder serve`")
-    return _Stage(settings, settings.auth.tokens_file, places_of(settings, config), config)
+    return _House(settings, settings.auth.tokens_file, places_of(settings, config), config)
 
 
-class _Stage:
+class _House:
     """Everything that runs, and what is said of it."""
 
     def __init__(self, settings: Settings, tokens_file: Path, places: Places, config: Path) -> None:
@@ -112,6 +117,9 @@ class _Stage:
             for one in (self._site, self._standins.mail):
                 await one.start()
                 stack.push_async_callback(one.stop)
+            if self._places.kubeconfig is not None:
+                await stack.enter_async_context(self._standins.cluster)
+                furnish(self._standins.cluster)
             # Only now that the addresses are ours: the files are those of a sandbox that runs already.
             badges = make_badges(self._tokens_file, [person.name for person in self._settings.people])
             write_keys(
@@ -120,6 +128,8 @@ class _Stage:
                 self._places.routing_key_file,
                 self._places.signing_secret_file,
             )
+            if self._places.kubeconfig is not None:
+                kubeconfig.write(self._places.kubeconfig, self._standins.cluster)
             service = Service(load_settings(self._config, os.environ), self._clock)
             await service.start()
             stack.push_async_callback(service.stop)
@@ -128,22 +138,26 @@ class _Stage:
             tell("heading", f"Responder is listening on {self._url}.")
             tell(
                 "said",
-                f"In a browser, {self._site.url} shows Slack, PagerDuty and mail: stand-ins on this machine.",
+                f"In a browser, {self._site.url} shows Slack, PagerDuty, mail, the cluster: all stand-ins.",
             )
-            async with Client(self._url, badges, self._clock) as client:
+            async with Client(self._url, badges, self._clock) as client, asyncio.TaskGroup() as tasks:
+                told = Alertmanager(
+                    self._standins.prometheus, client, self._clock, lambda text: tell("said", text)
+                )
+                tasks.create_task(told.run())
                 if story:
                     await self._tell_the_story(client)
                 self._say_where_to_look()
                 await asyncio.Event().wait()
 
     async def _tell_the_story(self, client: Client) -> None:
-        tell = self._terminal.tell
+        stage = Stage(client, self._standins, self._clock, self._terminal.tell, self._command)
         open_alerts = self._tokens_file.with_name("story.json")
         try:
-            await Story(client, self._standins, self._clock, tell, open_alerts).run()
-            await tell_the_proof(client, self._clock, tell, self._verify)
+            await Story(stage, open_alerts, runs=self._places.kubeconfig is not None).run()
+            await tell_the_proof(stage, self._verify)
         except ResponderError as error:
-            tell("bad", f"The story stops here: {error}")
+            self._terminal.tell("bad", f"The story stops here: {error}")
 
     async def _verify(self) -> tuple[bool, str]:
         checked = await asyncio.to_thread(verify_storage, self._settings.storage.path, None)
@@ -169,10 +183,14 @@ class _Stage:
     def _token_file(self) -> Path:
         return self._tokens_file.with_name(BADGE)
 
+    def _command(self, arguments: str) -> str:
+        """A line that asks the service, as the newcomer."""
+        return f'RESPONDER_TOKEN="{self._token}" {_program()} {arguments} --url {self._url}'
+
     def _say_where_to_look(self) -> None:
         tell, program, site = self._terminal.tell, _program(), self._site.url
         tell("heading", f"Now yours. You are {NEWCOMER}; your token is in {self._token_file}.")
-        tell("said", "In a browser, what arrived, as people see it:")
+        tell("said", "In a browser, what arrived, as people see it, and the cluster:")
         for path in PAGES:
             tell("paste", f"{site}{path}")
         tell(
@@ -180,14 +198,21 @@ class _Stage:
             "Send a critical alert of your own. It is told after 2 s, every minute, and is over after 5:",
         )
         tell("paste", self._curl)
+        tell("said", "In Slack, type under a channel:")
+        tell("paste", "/ack MyFirstAlert")
+        tell("paste", "/runbook list")
+        if self._places.kubeconfig is not None:
+            tell("paste", "/runbook run pod-restarts namespace=shop deployment=cart")
+            tell(
+                "said", "Let pods crash. The run waits for your yes, unless one of the last minute's helped:"
+            )
+            tell("paste", crash_line(self._standins.cluster))
+            tell("paste", self._command("runs"))
+            tell("paste", f"{program} runbook list")
         tell(
             "said", "Ask why it was told, what was owed to whom, what was decided, and whether that is whole:"
         )
-        tell(
-            "paste",
-            f'RESPONDER_TOKEN="{self._token}" {program} explain --url {self._url} '
-            "alertname=MyFirstAlert severity=critical service=shop",
-        )
+        tell("paste", self._command("explain alertname=MyFirstAlert severity=critical service=shop"))
         for command in ("ledger", "audit list --limit 10", "audit verify", "doctor"):
             tell("paste", f"{program} {command} --config {self._config}")
         tell("said", "What arrives is shown here. Ctrl-C stops.")

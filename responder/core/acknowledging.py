@@ -1,6 +1,6 @@
 """What is decided about acknowledgements: who takes an incident on, what it spreads to, when it ends.
 
-`core.decide` calls it for the two commands and `core.flush` at each look. It hides no news: only repeats
+`core.commands` calls it for the two commands and `core.flush` at each look. It hides no news: only repeats
 are kept from those who were told.
 """
 
@@ -34,7 +34,11 @@ def acknowledge(draft: Draft, actor: str, asked: Acknowledge) -> Accepted | Decl
     if not chosen:
         return Declined(409, "nothing of it fires any more")
     covered = set[int]().union(*(_firing(draft, group) for group in chosen))
-    spread = [g for g in _groups_of(draft, covered) if g.id not in chosen and _firing(draft, g.id) <= covered]
+    spread = [
+        group
+        for group in _groups_of(draft, covered)
+        if group.id not in chosen and not group.acknowledged and _firing(draft, group.id) <= covered
+    ]
     mark = Acknowledgement(asked.person or actor, draft.at, asked.until, asked.note)
     everything = [*chosen.values(), *spread]
     for group in everything:

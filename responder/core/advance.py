@@ -4,14 +4,14 @@
 in the decision that journals its intent, after every guard was asked; nothing is ever ordered twice.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from responder.core.draft import Draft
 from responder.core.escalating import escalate
-from responder.core.guardrules import PATIENCE, VerifyRules
-from responder.core.judging import asks, denials, judge
+from responder.core.guardrules import PATIENCE, VerifyRules, floored
+from responder.core.judging import asks, denials, judge, reason_of
 from responder.core.messages import (
     Execute,
     FactsGathered,
@@ -24,7 +24,7 @@ from responder.core.messages import (
     Verified,
     VerifyRun,
 )
-from responder.core.model import SECOND, Nanoseconds, format_time
+from responder.core.model import SECOND, format_time
 from responder.core.plan import Plan, PlannedStep
 from responder.core.propose import (
     ANSWER_WAIT,
@@ -103,7 +103,7 @@ def _is_void(run: Run, plan: Plan) -> bool:
     """Whether what a person said yes to is not what would be done now."""
     if not run.approvals or run.plan is None or run.state == "proposed":
         return False
-    if run.step == 0:
+    if not run.applied:
         return plan.hash != run.plan.hash
     then, now = run.plan.steps, plan.steps
     if len(then) != len(now) or run.plan.target.uid != plan.target.uid:
@@ -164,8 +164,7 @@ def _wait_or(draft: Draft, run: Run) -> None:
     elif run.state in ("proposed", "approved"):
         refuse(draft, run)
     else:
-        reason = "frozen" if said[0].guard == "freeze" else said[0].guard
-        stop(draft, run, said[0].reason, reason)
+        stop(draft, run, said[0].reason, reason_of(said[0]))
 
 
 def stop(draft: Draft, run: Run, text: str, reason: str) -> None:
@@ -194,6 +193,8 @@ def _void(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
         approvals=(),
         needed=0,
         lap=0,
+        step=0,
+        key="",
         acted_at=0,
         due_at=0,
         expires_at=0,
@@ -328,14 +329,10 @@ def next_step(draft: Draft, run: Run) -> None:
 def verify(draft: Draft, run: Run, runbook: Runbook) -> None:
     """Ask whether it helped."""
     rules = draft.ruleset.guards.verify
-    longest = max(_span(max(one.settle, rules.settle), one.within or rules.within) for one in runbook.verify)
+    longest = max(one.settle + one.within for one in (floored(block, rules) for block in runbook.verify))
     run = msgspec.structs.replace(run, lap=run.lap + 1, due_at=draft.at + longest + _GRACE)
     draft.put_run(run)
     draft.effects.append(verifying(run, runbook, rules))
-
-
-def _span(settle: Nanoseconds, within: Nanoseconds) -> Nanoseconds:
-    return settle + within
 
 
 def verifying(run: Run, runbook: Runbook, rules: VerifyRules) -> VerifyRun:
@@ -353,7 +350,7 @@ def verified(draft: Draft, body: Verified) -> None:
     elif body.ok is None:
         lose_sight(draft, run, body.detail or "nobody can tell whether it helped", look=False)
     else:
-        fail(draft, run, body.detail or "it did not help", touched=True)
+        fail(draft, run, body.detail or "it did not help", touched=True, reason="verify")
 
 
 def lose_sight(draft: Draft, run: Run, why: str, *, look: bool = True) -> None:
@@ -384,8 +381,10 @@ def probed(draft: Draft, body: Probed) -> None:
     if run is None:
         return
     if run.state == "rolling_back":
-        ended = "rolled_back" if body.applied else "rollback_failed"
-        rolled(draft, run, ended, body.detail or "looked")
+        if body.applied:
+            _took_back(draft, run, body.detail or "looked")
+        else:
+            rolled(draft, run, "rollback_failed", body.detail or "looked")
         return
     if run.state != "unknown":
         return
@@ -406,7 +405,7 @@ def probed(draft: Draft, body: Probed) -> None:
 def fail(draft: Draft, run: Run, text: str, *, touched: bool, reason: str = "") -> None:
     """It failed: what its runbook says for that case, and people hear of it in any case."""
     steps = run.plan.on_failure if run.plan else ()
-    undoes = touched and any(step.mutates for step in steps)
+    undoes = (touched or run.applied > 0) and any(step.mutates for step in steps)
     run = shift(draft, run, "failed", text, reason=reason, final=not undoes)
     told = tuple(str(step.intended["receiver"]) for step in steps if step.action == "notify")
     if not undoes:
@@ -435,20 +434,26 @@ def _next_rolling(draft: Draft, run: Run) -> None:
 def _roll(draft: Draft, run: Run, runbook: Runbook, plan: Plan) -> None:
     """Take back what was done, unless that is frozen hard, is not allowed, or would make it worse."""
     assert run.plan is not None
+    if [_way_back(step) for step in plan.on_failure] != [_way_back(step) for step in run.plan.on_failure]:
+        rolled(draft, run, "rollback_failed", "the page says otherwise by now what is to be done")
+        return
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, on_failure=plan.on_failure))
     run = judge(draft, run, runbook, "step")
     if said := denials(run):
-        rolled(draft, run, "rollback_failed", f"{said[0].guard}: {said[0].reason}")
+        text = f"{said[0].guard}: {said[0].reason}"
+        rolled(draft, run, "rollback_failed", text, reason_of(said[0]))
     else:
         _order(draft, run, planned(run))
 
 
+def _way_back(step: PlannedStep) -> tuple[object, ...]:
+    """What of a step of `on_failure` was planned: what it rests on was not there yet."""
+    return step.action, step.target and step.target.key, step.arguments
+
+
 def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:
     if body.result == "applied":
-        run = note(
-            msgspec.structs.replace(run, ordered_at=0, step=run.step + 1), draft.at, body.detail or "done"
-        )
-        _next_rolling(draft, run)
+        _took_back(draft, run, body.detail or "done")
     elif body.result == "unknown":
         look_into(draft, note(run, draft.at, body.detail or "nobody knows"))
     elif body.result in ("conflict", "withdrawn", "too_late"):
@@ -457,12 +462,17 @@ def _finished_rolling(draft: Draft, run: Run, body: StepFinished) -> None:
         rolled(draft, run, "rollback_failed", body.detail or body.result)
 
 
-def rolled(draft: Draft, run: Run, to: str, text: str) -> None:
-    """Taking back ended: `to` is `rolled_back` or `rollback_failed`. People hear of it."""
-    assert to in ("rolled_back", "rollback_failed")
+def _took_back(draft: Draft, run: Run, text: str) -> None:
+    _next_rolling(draft, note(msgspec.structs.replace(run, ordered_at=0, step=run.step + 1), draft.at, text))
+
+
+def rolled(
+    draft: Draft, run: Run, to: Literal["rolled_back", "rollback_failed"], text: str, reason: str = ""
+) -> None:
+    """Taking back ended. People hear of it. `reason`: the word for that, else the one for what failed."""
     steps = run.plan.on_failure if run.plan else ()
     told = tuple(str(step.intended["receiver"]) for step in steps if step.action == "notify")
-    run = shift(draft, run, "rolled_back" if to == "rolled_back" else "rollback_failed", text)
+    run = shift(draft, run, to, text, reason=reason or run.reason)
     escalate(draft, run, told, f"run {run.id}: {to}: {text}")
 
 

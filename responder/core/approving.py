@@ -19,6 +19,7 @@ from responder.core.messages import (
     RunApproved,
 )
 from responder.core.propose import (
+    give_up_if_over,
     inspect,
     refuse,
     shift,
@@ -54,6 +55,8 @@ def approve(draft: Draft, actor: str, asked: Approve) -> Accepted | Declined:
         return Declined(409, f"you asked for run {run.id}: another person must approve it")
     if any(one.person == asked.person for one in run.approvals):
         return Declined(409, f"you have approved run {run.id} already: another person must")
+    if give_up_if_over(draft, run):
+        return Declined(409, f"run {run.id} is over: every alert that it answers is resolved")
     plan = run.plan
     given = Approval(asked.person, draft.at, plan.hash, asked.via)
     run = msgspec.structs.replace(run, approvals=(*run.approvals, given))

@@ -15,6 +15,7 @@ from responder.core import (
     flush,
     freezing,
     ledger,
+    propose,
     resuming,
     showing,
     signing,
@@ -296,7 +297,7 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
         deadletters.settle(draft, group, where[1])
         if told.head:
             draft.effects.append(flush.deliver(draft, group, to, told))
-        if to.integration.shows and draft.runs_of(group.id):  # their cards come after it
+        if to.integration.shows and draft.shown_runs(group.id):  # their cards come after it
             told = msgspec.structs.replace(told, outdated=True)
         told = showing.refresh(draft, group, to, told)
     else:
@@ -453,6 +454,7 @@ def _rules_loaded(draft: Draft, digest: str) -> None:
         if gone:
             draft.changes.closed_groups.append(group.id)
             draft.events.append(GroupClosed(group.id))
+    propose.follow(draft)
     _owe_again(draft, reloaded=True)
     named = {i.destination for receiver in draft.ruleset.receivers.values() for i in receiver.integrations}
     for destination in sorted(state.down - named):  # nobody will ever find out whether it is well again

@@ -138,6 +138,15 @@ class Draft:
         run = self.run(number) if number else None
         return run if run is not None and run.open else None
 
+    def acted_runs(self) -> dict[int, Run]:
+        """Every run that has acted and is remembered, by number, as decided so far."""
+        numbers = sorted(self.state.index.acted | self.runs.acted)
+        return {number: run for number in numbers if (run := self.run(number)) is not None}
+
+    def lives(self, fingerprint: str) -> dict[Nanoseconds, Nanoseconds]:
+        """When each life of an alert that a run is about began, and when the newest run about it did."""
+        return self.state.index.lives.get(fingerprint, {}) | self.runs.lives.get(fingerprint, {})
+
     def last_run(self, runbook: str, episode: Episode, why: str) -> Run | None:
         """The newest run of a runbook that answered this life of an alert, or was refused for this reason."""
         for index in (self.runs, self.state.index):
@@ -153,6 +162,10 @@ class Draft:
         numbers = set(self.state.runs_of_group.get(group, ()))
         numbers.update(run.number for run in self.changes.runs.values() if group in run.groups)
         return [run for number in sorted(numbers) if (run := self.run(number)) is not None]
+
+    def shown_runs(self, group: int) -> tuple[Run, ...]:
+        """Those that people are shown where they are told of the group: not what only looks on."""
+        return tuple(run for run in self.runs_of(group) if run.mode != "observe" or run.via != "alert")
 
     def told(self, group: int, integration: str) -> Told:
         """What an integration was told about a group, as decided so far."""

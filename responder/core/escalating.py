@@ -1,6 +1,7 @@
 """Telling people of the incidents of a run, whatever they were told before.
 
-`core.advance` calls it where a run needs a person, or a step says so. It opens no row: it makes groups due.
+`core.advance` and `core.resuming` call it where a run needs a person, or a step says so. It opens no
+row: it makes groups due.
 """
 
 import msgspec

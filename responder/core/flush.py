@@ -175,7 +175,11 @@ def holds(draft: Draft, group: int) -> list[tuple[tuple[str, ...], Verdict, set[
         runbook = draft.ruleset.runbooks.get(run.runbook)
         holds_on = run.hold_until > draft.at and (run.open or run.state == "succeeded")
         if holds_on and runbook is not None and runbook.hold is not None:
-            alerts = {episode.alert for episode in run.episodes}
+            alerts = {  # of another life of an alert nothing is held for this run
+                one.alert
+                for one in run.episodes
+                if (alert := draft.state.by_id.get(one.alert)) and alert.starts_at == one.starts_at
+            }
             found.append((runbook.hold.receivers, Verdict("held", f"run {run.id}", run.hold_until), alerts))
     return found
 
@@ -390,7 +394,7 @@ def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
             first=not told.told.at,
             doubt=bool(told.perhaps),
             acknowledged=group.acknowledged,
-            runs=tuple(draft.runs_of(group.id)),
+            runs=draft.shown_runs(group.id),
         ),
         to.integration,
     )

@@ -49,6 +49,7 @@ def scope_fault(scope: str) -> str:
     good = (kind == "global" and not equals) or (
         kind in ("cluster", "service", "runbook", "action") and name.strip() == name and name
     )
-    if good and kind == "service" and len([part for part in name.split("/") if part]) != 2:
-        good = False
+    if good and kind == "service":
+        parts = name.split("/")
+        good = len(parts) == 2 and all(parts)
     return "" if good and len(scope) <= 300 else f"{scope[:64]!r} is no scope: {SCOPES}"

@@ -1,6 +1,6 @@
 """What is decided about freezes: put, lifted, ended by time; what was ordered and not begun is taken back.
 
-`core.decide` calls it for the two commands and when time is up.
+`core.commands` calls it for the two commands, `core.decide` when time is up and for a restored database.
 """
 
 from responder.core.draft import Draft
@@ -14,7 +14,7 @@ from responder.core.messages import (
     PutFreeze,
     Withdraw,
 )
-from responder.core.model import format_duration, format_time
+from responder.core.model import Nanoseconds, format_duration, format_time
 from responder.core.run import Run
 
 
@@ -40,7 +40,8 @@ def begin(draft: Draft, freeze: Freeze) -> None:
     draft.changes.freezes[freeze.id] = freeze
     taken = []
     for run in draft.state.runs.values():
-        if run.open and run.ordered_at and freeze.covers(run.runbook, actions_of(run), run.target):
+        ordered = run.ordered_at and run.state in ("executing", "rolling_back")
+        if ordered and freeze.covers(run.runbook, actions_of(run), run.target):
             draft.changes.withdrawn.append(run.number)
             draft.effects.append(Withdraw(run.number))
             taken.append(run.id)
@@ -61,7 +62,7 @@ def lift(draft: Draft, actor: str, asked: LiftFreeze) -> Accepted | Declined:
 
 def end_due(draft: Draft) -> None:
     """Freezes whose time is up."""
-    for freeze in draft.state.freezes.values():
+    for freeze in sorted(draft.state.freezes.values(), key=_age):
         if freeze.until <= draft.at:
             _end(draft, freeze, "time")
 
@@ -74,9 +75,14 @@ def actions_of(run: Run) -> frozenset[str]:
 
 
 def active(draft: Draft) -> tuple[Freeze, ...]:
-    """Every freeze in force, as decided so far."""
+    """Every freeze in force, as decided so far, the oldest first, however the state came into memory."""
     known = {**draft.state.freezes, **draft.changes.freezes}
-    return tuple(f for key, f in known.items() if key not in draft.changes.lifted and f.until > draft.at)
+    found = (f for key, f in known.items() if key not in draft.changes.lifted and f.until > draft.at)
+    return tuple(sorted(found, key=_age))
+
+
+def _age(freeze: Freeze) -> tuple[Nanoseconds, str]:
+    return freeze.at, freeze.id
 
 
 def _end(draft: Draft, freeze: Freeze, by: str) -> None:

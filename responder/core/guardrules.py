@@ -4,11 +4,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from responder.core.model import DAY, HOUR, MINUTE, SECOND, Nanoseconds
-from responder.core.runbook import Mode, Risk
+from responder.core.runbook import Mode, Risk, Verify
 
 MOST_TARGETS: Final = 1
 """Per run."""
@@ -51,6 +51,17 @@ class VerifyRules:
     every: Nanoseconds = 15 * SECOND
     within: Nanoseconds = 5 * MINUTE
     good: int = 2
+
+
+def floored(block: Verify, rules: VerifyRules) -> Verify:
+    """A page's question with the floors in it.
+
+    A page can ask for more good answers and a longer wait before the first, not for less; there is time
+    for as many answers as it takes.
+    """
+    good, every = max(block.good, rules.good), block.every or rules.every
+    within = max(block.within or rules.within, every * (good - 1))
+    return replace(block, good=good, every=every, within=within, settle=max(block.settle, rules.settle))
 
 
 @dataclass(frozen=True, slots=True)

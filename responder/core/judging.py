@@ -3,9 +3,6 @@
 `core.propose` and `core.advance` call it. It moves no run: it only says what speaks for it and against it.
 """
 
-from collections.abc import Iterable
-from typing import Final
-
 import msgspec
 
 from responder.core import freezing, verdicts
@@ -15,9 +12,6 @@ from responder.core.messages import RunJudged
 from responder.core.model import Alert
 from responder.core.run import GuardResult, Run
 from responder.core.runbook import Runbook, greater
-
-REASONS: Final = {"freeze": "frozen"}
-"""The word for a run's end where it is not the guard's name."""
 
 
 def alerts_of(draft: Draft, run: Run) -> list[Alert]:
@@ -32,7 +26,7 @@ def situation(
     """Everything that the guards may depend on, now."""
     ruleset, at = draft.ruleset, draft.at
     firing = [alert for alert in alerts_of(draft, run) if alert.firing_at(at)]
-    others = {**draft.state.runs, **draft.changes.runs}
+    others = draft.acted_runs()
     others.pop(run.number, None)
     signatures = {**draft.state.signatures, **draft.changes.signatures}
     triggers = ruleset.guards.triggers
@@ -45,13 +39,13 @@ def situation(
         plan=run.plan,
         facts=run.facts,
         problems=problems,
-        runs=tuple(others[number] for number in sorted(others) if number not in draft.changes.forgotten_runs),
+        runs=tuple(others.values()),
         freezes=freezing.active(draft),
         signed={name: one.hash for name, one in signatures.items() if one.hash},
         reset_at={name: one.reset_at for name, one in signatures.items() if one.reset_at},
         fires_since=min((alert.starts_at for alert in firing), default=None),
         seen_at=max((alert.updated_at for alert in firing), default=0),
-        flaps=_flaps(draft, run, others.values()),
+        flaps=_flaps(draft, run),
         hidden=_hidden(draft, firing),
         trusted=run.trigger in triggers if triggers else run.trigger not in ("", "anonymous"),
         asks_prometheus=ruleset.asks_prometheus,
@@ -72,8 +66,13 @@ def judge(draft: Draft, run: Run, runbook: Runbook, when: When, problems: tuple[
 
 
 def denials(run: Run) -> list[GuardResult]:
-    """The guards that say no."""
-    return [one for one in run.verdicts if one.verdict == "deny"]
+    """The guards that say no, those first that time will not change: it ends because of them."""
+    return sorted((one for one in run.verdicts if one.verdict == "deny"), key=lambda one: one.retry_at > 0)
+
+
+def reason_of(denial: GuardResult) -> str:
+    """The word for the end of a run that a guard ended: the guard's name, or `frozen`."""
+    return "frozen" if denial.guard == "freeze" else denial.guard
 
 
 def asks(run: Run) -> bool:
@@ -81,19 +80,15 @@ def asks(run: Run) -> bool:
     return any(one.verdict == "ask" for one in run.verdicts)
 
 
-def _flaps(draft: Draft, run: Run, others: Iterable[Run]) -> int:
+def _flaps(draft: Draft, run: Run) -> int:
     """How often its first alert turned between firing and resolved: two turns for each life but the first."""
     if not run.episodes:
         return 0
     since = draft.at - draft.ruleset.guards.flaps_within
-    fingerprint = run.episodes[0].fingerprint
-    lives = {
-        episode.starts_at
-        for one in (*others, run)
-        for episode in one.episodes
-        if episode.fingerprint == fingerprint and one.created_at >= since
-    }
-    return 2 * (len(lives) - 1)
+    first = run.episodes[0]
+    began = {first.starts_at: run.created_at} | draft.lives(first.fingerprint)
+    lives = sum(created_at >= since for created_at in began.values())
+    return 2 * max(lives - 1, 0)
 
 
 def _hidden(draft: Draft, firing: list[Alert]) -> str:

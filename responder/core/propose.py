@@ -1,7 +1,7 @@
 """How runs begin: an alert that has a runbook, a person who asks; and how they end before they did anything.
 
-`core.receive` calls it for alerts that fire, `core.flush` for those that are over, `core.decide` for
-people. What is done about a run afterwards is in `core.advance`.
+`core.receive` calls it for alerts that fire and end, `core.flush` for those that are over, `core.commands`
+for people, `core.decide` for other rules. What is done about a run afterwards is in `core.advance`.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,7 +12,7 @@ import msgspec
 from responder.core.actioncatalogue import ACTIONS
 from responder.core.draft import Draft
 from responder.core.guards import effective_mode
-from responder.core.judging import alerts_of, denials, judge, situation
+from responder.core.judging import alerts_of, denials, judge, reason_of, situation
 from responder.core.messages import (
     Accepted,
     Declined,
@@ -50,7 +50,15 @@ def propose(draft: Draft, actor: str, alerts: Iterable[Alert]) -> None:
 
 
 def _propose(draft: Draft, actor: str, alert: Alert, runbook: Runbook) -> None:
+    if not runbook.steps:
+        return  # a page for people alone
     episode = Episode(fingerprint(alert.labels), alert.starts_at, alert.id)
+    last = draft.last_run(runbook.name, episode, "")
+    if last is not None and (last.open or not _again(draft, runbook, last)):
+        # Nearly always; binding costs more than all the rest.
+        if joined := last if last.open else draft.open_run(runbook.name, last.target_key):
+            _join(draft, joined, episode, alert)
+        return
     bound = bind(runbook, alert.labels, {}, draft.ruleset.clusters)
     target = None if bound.problems else target_of(runbook, bound)
     joined = _open_run(draft, runbook.name, target)
@@ -72,9 +80,11 @@ def _open_run(draft: Draft, runbook: str, target: TargetRef | None) -> Run | Non
 
 def _join(draft: Draft, run: Run, episode: Episode, alert: Alert) -> None:
     groups = tuple(group for group in alert.groups if group not in run.groups)
-    if episode in run.episodes or (len(run.episodes) >= _MOST_EPISODES and not groups):
+    known = draft.last_run(run.runbook, episode, "")
+    new = (known is None or known.number != run.number) and len(run.episodes) < _MOST_EPISODES
+    if not new and not groups:
         return
-    episodes = (*run.episodes, episode) if len(run.episodes) < _MOST_EPISODES else run.episodes
+    episodes = (*run.episodes, episode) if new else run.episodes
     draft.put_run(msgspec.structs.replace(run, episodes=episodes, groups=(*run.groups, *groups)))
     draft.events.append(RunJoined(run.id, [alert.id]))
     draft.outdated.update(run.groups, groups)
@@ -93,6 +103,17 @@ def cooldown(draft: Draft, runbook: Runbook) -> Nanoseconds:
     floors = draft.ruleset.guards.cooldown
     known = [floors.get(ACTIONS[step.action].family, 0) for step in steps]
     return max([runbook.guards.cooldown or 0, *known])
+
+
+def follow(draft: Draft) -> None:
+    """The rules are others: open runs are about the incidents in which their alerts are now."""
+    for run in draft.state.runs.values():
+        if run.open and run.episodes:
+            now = (group for alert in alerts_of(draft, run) for group in alert.groups)
+            groups = tuple(dict.fromkeys((*run.groups, *now)))
+            if groups != run.groups:
+                draft.put_run(msgspec.structs.replace(run, groups=groups))
+                draft.outdated.update(groups)
 
 
 def give_up_resolved(draft: Draft, group_id: int, resolved: Collection[int]) -> None:
@@ -224,8 +245,7 @@ def looking(draft: Draft, run: Run, runbook: Runbook) -> Inspect:
 def refuse(draft: Draft, run: Run) -> Run:
     """A guard says no, and time will not change it: denied, or ended where it had begun."""
     first = denials(run)[0]
-    reason = "frozen" if first.guard == "freeze" else first.guard
-    return shift(draft, run, "denied", first.reason, reason=reason)
+    return shift(draft, run, "denied", first.reason, reason=reason_of(first))
 
 
 def shift(

@@ -20,6 +20,7 @@ from responder.core.advance import (
     verifying,
 )
 from responder.core.draft import Draft
+from responder.core.escalating import escalate
 from responder.core.guardrules import PATIENCE
 from responder.core.judging import denials
 from responder.core.messages import (
@@ -45,12 +46,15 @@ def due(draft: Draft, number: int) -> None:
             shift(draft, run, "expired", "nobody approved it in time", reason="expired")
         case "proposed" | "approved" | "executing" | "rolling_back" if not run.ordered_at:
             waited = draft.at - (run.approvals[-1].at if run.approvals else run.created_at)
-            if runbook is None or run.lap > MOST_LAPS:
+            if runbook is None:
                 stop(draft, run, "the runbook was taken away", "stale_plan")
             elif waited > PATIENCE and run.state in ("proposed", "approved"):
-                late = run.verdicts and refuse(draft, run) if denials(run) else None
-                if late is None:
+                if denials(run):
+                    refuse(draft, run)
+                else:
                     shift(draft, run, "expired", "nothing could be found out in time", reason="expired")
+            elif run.lap > MOST_LAPS:
+                stop(draft, run, f"it was looked at {run.lap} times, and nothing came of it", "expired")
             elif not give_up_if_over(draft, run):
                 inspect(draft, run, runbook)
         case "executing":
@@ -63,6 +67,9 @@ def due(draft: Draft, number: int) -> None:
             lose_sight(draft, run, "no answer in time", look=False)
         case "unknown" if run.ordered_at and run.lap <= MOST_LAPS:
             look_into(draft, run)
+        case "unknown":
+            draft.put_run(run)
+            escalate(draft, run, (), f"run {run.id}: nobody knows what came of it")
         case _:
             draft.put_run(run)
 

@@ -204,26 +204,38 @@ def end(run: Run, at: Nanoseconds) -> Run:
 
 
 class RunIndex:
-    """Which run is open for a target, and which answered a life of an alert last."""
+    """Which run is open for a target, which answered a life of an alert last, and which have acted.
 
-    __slots__ = ("answered", "open", "refused")
+    `lives`: by an alert's fingerprint, when each life of it began, and when the newest run about it did.
+    A run that only makes a plan is open for nobody.
+    """
+
+    __slots__ = ("_seen", "acted", "answered", "lives", "open", "refused")
 
     def __init__(self) -> None:
         """Of no run."""
         self.open: dict[tuple[str, str], int] = {}
         self.answered: dict[tuple[str, str, Nanoseconds], int] = {}
         self.refused: dict[tuple[str, str], int] = {}
+        self.acted: set[int] = set()
+        self.lives: dict[str, dict[Nanoseconds, Nanoseconds]] = {}
+        self._seen: dict[int, int] = {}
 
     def put(self, run: Run) -> None:
-        """Take a run's new value in."""
+        """Take a run's new value in. Its episodes only ever become more."""
         place = run.runbook, run.target_key
-        if run.open:
+        if run.open and not run.only_plan:
             self.open[place] = run.number
         elif self.open.get(place) == run.number:
             del self.open[place]
-        for episode in run.episodes:
+        if run.acted_at:
+            self.acted.add(run.number)
+        for episode in run.episodes[self._seen.get(run.number, 0) :]:
             key = run.runbook, episode.fingerprint, episode.starts_at
             self.answered[key] = max(run.number, self.answered.get(key, 0))
+            lives = self.lives.setdefault(episode.fingerprint, {})
+            lives[episode.starts_at] = max(run.created_at, lives.get(episode.starts_at, 0))
+        self._seen[run.number] = len(run.episodes)
         if run.target is None:
             refusal = run.runbook, run.why
             self.refused[refusal] = max(run.number, self.refused.get(refusal, 0))

@@ -83,7 +83,7 @@ def _show(draft: Draft, group: Group, to: Addressee, told: Told) -> Show:
         since=draft.at,
         receipt=told.receipt,
         acknowledged=group.acknowledged,
-        runs=tuple(draft.runs_of(group.id)),
+        runs=draft.shown_runs(group.id),
         update=True,
         shown=told.shown,
     )

@@ -1,6 +1,7 @@
 """What is decided about a runbook's text and its record: somebody vouches for it, somebody forgives failures.
 
-`core.decide` calls it for the two commands. A signature is for one text: an edit makes it void.
+`core.commands` calls it for the two commands, `core.decide` to forget what is old. A
+signature is for one text: an edit makes it void.
 """
 
 from typing import Final

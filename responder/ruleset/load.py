@@ -16,6 +16,7 @@ from responder.core.guardrules import GuardRules
 from responder.core.model import MINUTE
 from responder.core.routing import Router
 from responder.core.rules import Ruleset
+from responder.core.runbook import Runbook
 from responder.core.suppression import Suppression
 from responder.document.fields import Fields, duration
 from responder.document.tree import MappingNode, Place, Problems, SequenceNode, decode, parse
@@ -34,7 +35,7 @@ from responder.ruleset.settingssource import SETTINGS, settings_source, stored_s
 from responder.ruleset.signing import read_signing_secrets
 from responder.ruleset.sources import RUNBOOKS, SUPPRESSION, Texts, texts_of
 from responder.ruleset.suppression import Intervals, read_suppression
-from responder.settings.values import Overrides, Settings
+from responder.settings.values import Overrides, RunbookTimers, Settings
 
 ROUTING: Final = "routing.yaml"
 
@@ -161,14 +162,25 @@ def compile_texts(texts: Texts, settings: Settings, reading: Reading, allow_unsu
     if ruleset is None or any(problem.severity == "error" for problem in problems):
         raise ProblemsError(problems + read.warnings + read.broken)
     warnings = (*reading.problems.listed(), *read.warnings)
-    return Loaded(_with_pages(ruleset, read), warnings, tuple(unsupported), tuple(read.broken))
+    hurry = (settings.overrides or Overrides()).runbooks
+    return Loaded(_with_pages(ruleset, read, hurry), warnings, tuple(unsupported), tuple(read.broken))
 
 
-def _with_pages(ruleset: Ruleset, pages: Pages) -> Ruleset:
+def _with_pages(ruleset: Ruleset, pages: Pages, times: RunbookTimers) -> Ruleset:
     """The runbooks beside the routing; pages that are broken are in neither source nor hash."""
     texts = {f"{RUNBOOKS}/{name}.md": text for name, text in pages.texts.items()}
     source = {**ruleset.source, **texts}
-    return replace(ruleset, runbooks=pages.runbooks, source=source, hash=_hash(source))
+    runbooks = {name: _timed(runbook, times) for name, runbook in pages.runbooks.items()}
+    return replace(ruleset, runbooks=runbooks, source=source, hash=_hash(source))
+
+
+def _timed(runbook: Runbook, times: RunbookTimers) -> Runbook:
+    """The runbook with the sandbox's times in place of those that its page asks for."""
+    asked = {name: value for name in ("settle", "every", "within") if (value := getattr(times, name))}
+    guards = runbook.guards
+    if times.cooldown is not None:
+        guards = replace(guards, cooldown=times.cooldown)
+    return replace(runbook, guards=guards, verify=tuple(replace(one, **asked) for one in runbook.verify))
 
 
 def _hash(source: Mapping[str, str]) -> str:

@@ -15,7 +15,17 @@ from responder.ruleset.secrets import Reading
 from responder.settings.destinations import read_destinations
 from responder.settings.guards import guards_flow, read_guards
 from responder.settings.load import read_overrides
-from responder.settings.values import Cluster, Intake, Pagerduty, Prometheus, Settings, Slack, Smtp
+from responder.settings.values import (
+    Cluster,
+    Intake,
+    Pagerduty,
+    Prometheus,
+    RunbookTimers,
+    Settings,
+    Slack,
+    Smtp,
+    Timers,
+)
 
 SETTINGS: Final = "(settings)"
 """The name in `Ruleset.source`."""
@@ -43,18 +53,22 @@ def settings_source(settings: Settings, reading: Reading) -> str:
     if reading.missing:
         lines.append(f"missing: [{', '.join(sorted(reading.missing))}]")
     if settings.overrides is not None:
-        timers = settings.overrides.timers
-        waits = (
-            f"{name}: {format_duration(value)}"
-            for name in ("group_wait", "group_interval", "repeat_interval")
-            if (value := getattr(timers, name)) is not None
-        )
+        timers, runbooks = _times(settings.overrides.timers), _times(settings.overrides.runbooks)
         receivers = (
             f"{go_quote(name)}: {to_flow(node, reading.masks)}"
             for name, node in settings.overrides.receivers.items()
         )
-        lines.append(f"overrides: {{timers: {{{', '.join(waits)}}}, receivers: {{{', '.join(receivers)}}}}}")
+        lines.append(
+            f"overrides: {{timers: {timers}, receivers: {{{', '.join(receivers)}}}, runbooks: {runbooks}}}"
+        )
     return "\n".join(lines) + "\n"
+
+
+def _times(times: Timers | RunbookTimers) -> str:
+    """Those that are set, as they would be written."""
+    set_ = ((one.name, getattr(times, one.name)) for one in dataclass_fields(times))
+    said = (f"{name}: {format_duration(value)}" for name, value in set_ if value is not None)
+    return f"{{{', '.join(said)}}}"
 
 
 def _flow(section: Slack | Pagerduty | Smtp) -> str:

@@ -87,6 +87,13 @@ class Client:
             raise Refused(f"GET {path} was answered with {status}: {answer[:200]!r}")
         return msgspec.json.decode(answer)
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Something the newcomer asks for. Raises Refused."""
+        status, answer = await self._ask("POST", path, self._badges.newcomer, data=msgspec.json.encode(body))
+        if status not in (200, 202):
+            raise Refused(f"POST {path} was answered with {status}: {answer[:200]!r}")
+        return msgspec.json.decode(answer)
+
     async def _ask(self, method: str, path: str, token: str, **more: Any) -> tuple[int, bytes]:
         assert self._session is not None
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""The sandbox's pages: what arrived where, Slack's channels, PagerDuty's incidents, mail.
+"""The sandbox's pages: what arrived where, Slack's channels, PagerDuty's incidents, mail, the cluster.
 
 `site` serves them. Every text in them came from somebody else and is escaped; the parts with an id
 are what the script compares, so that a page changes only where something has.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Final
 
-from responder.sandbox import mailview, pagerview, slackview
+from responder.sandbox import clusterview, mailview, pagerview, slackview
 from responder.sandbox.arrival import Arrival, Place
 from responder.sandbox.newcomer import SLACK_NEWCOMER, SLACK_USERS
 from responder.sandbox.standins import StandIns
@@ -41,6 +41,7 @@ def _tabs(path: str, standins: StandIns) -> str:
         "/slack": messages,
         "/pagerduty": len(standins.pagerduty.incidents),
         "/mail": standins.mail.count,
+        "/cluster": sum(call.writes for call in standins.cluster.calls),
     }
     return "".join(
         f'<a href="{each}"{_CURRENT if each == path else ""}>{title} <b>{counts[each]}</b></a>'
@@ -115,6 +116,10 @@ def _mail(standins: StandIns, user: str) -> str:
     return mailview.as_html(standins.mail.mails) if standins.mail.mails else ""
 
 
+def _cluster(standins: StandIns, user: str) -> str:
+    return clusterview.as_html(standins.cluster)
+
+
 def _safe(text: str) -> str:
     return escape(printable(text))
 
@@ -124,6 +129,7 @@ PAGES: Final[Mapping[str, tuple[str, Callable[[StandIns, str], str]]]] = {
     "/slack": ("Slack", _slack),
     "/pagerduty": ("PagerDuty", _pagerduty),
     "/mail": ("Mail", _mail),
+    "/cluster": ("Cluster", _cluster),
 }
 """Each page's path, title, and what makes its body; "" where there is nothing to show."""
 

@@ -10,18 +10,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from responder.errors import UsageError
+from responder.sandbox.standins import CLUSTER
 from responder.settings import Address, Settings
 
 _OWN: Final = ("127.0.0.1", "localhost", "::1")
 _SLACK: Final = "/slack/api/"
 _PAGERDUTY: Final = "/pagerduty/v2/enqueue"
+_PROMETHEUS: Final = "/prometheus"
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
     """`site`: Slack, PagerDuty and the pages over HTTP; `smtp`: the mail server.
 
-    `signing_secret_file` None: Slack calls nobody, and its page has nothing to type in.
+    `signing_secret_file` None: Slack calls nobody, and its page has nothing to type in. `kubeconfig` None:
+    no cluster is started.
     """
 
     site: Address
@@ -29,6 +32,7 @@ class Places:
     bot_token_file: Path
     routing_key_file: Path
     signing_secret_file: Path | None = None
+    kubeconfig: Path | None = None
 
 
 def places_of(settings: Settings, config: Path) -> Places:
@@ -53,6 +57,12 @@ def places_of(settings: Settings, config: Path) -> Places:
     mail = _address(f"smtp://{smtp.smarthost}" if smtp else "")
     if mail is None:
         raise UsageError(f"{config}: the sandbox needs smtp.smarthost to be 127.0.0.1:PORT")
+    prometheus = f"http://{site}{_PROMETHEUS}"
+    if settings.prometheus is not None and settings.prometheus.url != prometheus:
+        raise UsageError(f"{config}: the sandbox needs prometheus.url to be {prometheus}")
+    clusters = settings.kubernetes
+    if clusters and [(one.cluster, one.context) for one in clusters] != [(CLUSTER, "")]:
+        raise UsageError(f"{config}: the sandbox has one cluster, which is called {CLUSTER}")
     return Places(
         site,
         mail,
@@ -61,6 +71,7 @@ def places_of(settings: Settings, config: Path) -> Places:
         own("slack.signing_secret_file", slack.signing_secret_file)
         if slack and slack.signing_secret_file
         else None,
+        own("kubernetes.kubeconfig", clusters[0].kubeconfig) if clusters else None,
     )
 
 

@@ -7,8 +7,9 @@ are. Whatever else is asked is `bad_data`, so that nobody takes it for the real 
 import json
 import operator
 import re
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from aiohttp import web
@@ -58,6 +59,19 @@ class Sample(NamedTuple):
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class RestartRule:
+    """An alerting rule: it fires for a Deployment whose pods restarted more than `above` times in a time.
+
+    Its labels: `alertname`, `severity`, the Deployment's cluster, namespace and name, this as `service` too.
+    """
+
+    alertname: str
+    severity: str
+    above: int = 5
+    within: str = "1h"
+
+
 class Prometheus:
     """It looks at the clusters, and at `alerts`: each a set of labels, `alertname` among them.
 
@@ -69,6 +83,7 @@ class Prometheus:
         """No alert is there."""
         self.every = every
         self.alerts: list[Series] = []
+        self.rules: list[RestartRule] = []
         self.queries: deque[str] = deque(maxlen=1_000)
         self._clusters = clusters
         self._clock = clock
@@ -82,6 +97,26 @@ class Prometheus:
         """Let those alerts end that have these labels."""
         wanted = {"alertname": alertname, **labels}.items()
         self.alerts[:] = [alert for alert in self.alerts if not wanted <= alert.items()]
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The names of those that it looks at."""
+        return tuple(cluster.name for cluster in self._clusters)
+
+    def by_rules(self) -> list[Series]:
+        """The alerts that fire by `rules`, by the same query as in rules/prometheus/."""
+        return [alert for rule in self.rules for alert in self._by(rule)]
+
+    def _by(self, rule: RestartRule) -> Iterator[Series]:
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for sample in self._increases(f"increase({RESTARTS}{{}}[{rule.within}]) and {RESTARTS}{{}}"):
+            series = sample.series
+            counted[series["cluster"], series["namespace"], series["deployment"]] += int(sample.value)
+        for (cluster, namespace, name), restarts in sorted(counted.items()):
+            if restarts > rule.above:
+                where = {"cluster": cluster, "namespace": namespace, "deployment": name, "service": name}
+                state = {"alertname": rule.alertname, "alertstate": "firing", "severity": rule.severity}
+                yield {**state, **where}
 
     def fault(self, kind: str, times: int = 1) -> None:
         """Let the next queries go wrong: `503`, `bad_json`, or `reset`. Raises UsageError."""
@@ -99,7 +134,7 @@ class Prometheus:
         text = query.strip()
         if found := _ALERTS.fullmatch(text):
             matchers = _matchers(found[1])
-            alerts = [{"__name__": "ALERTS", **alert} for alert in self.alerts]
+            alerts = [{"__name__": "ALERTS", **alert} for alert in (*self.alerts, *self.by_rules())]
             return [Sample(series, 1) for series in alerts if all_match(matchers, series)]
         if found := _COMPARISON.fullmatch(text):
             compare, bound = _COMPARE[found[2]], float(found[3])

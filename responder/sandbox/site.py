@@ -72,6 +72,7 @@ class Site:
         self._standins.slack.add_routes(app)
         self._standins.pagerduty.add_routes(app)
         self._standins.hooks.add_routes(app)
+        self._standins.prometheus.add_routes(app)
         if self._standins.people is not None:
             self._standins.people.add_routes(app)
             app.router.add_post("/slack/type", self._type)
@@ -100,9 +101,9 @@ class Site:
         return await _done(people.press(asked.user, asked.channel, asked.ts, asked.action, asked.value))
 
     async def _page(self, request: web.Request) -> web.Response:
-        tag = f'"{self._run}-{self._standins.count}"'
+        tag = f'"{self._run}-{self._standins.count}-{self._standins.cluster.version}"'
         headers = {**_HEADERS, "ETag": tag}
-        # The script asks every second: nothing is rendered until something has arrived.
+        # The script asks every second: nothing is rendered until something has happened.
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers=headers)
         text = page.render(request.path, self._standins, self._curl, request.query.get("as", ""))

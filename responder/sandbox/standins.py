@@ -1,7 +1,7 @@
-"""The stand-ins for Slack, PagerDuty, a mail server and webhooks, and one list of what arrived at them.
+"""The stand-ins for Slack, PagerDuty, a mail server, webhooks, a cluster and its Prometheus.
 
-`site` serves them over HTTP, `cli.sandbox` starts them, `story` waits for what arrives. Everything is
-kept in memory, within bounds, and nothing is sent on.
+`site` serves them over HTTP, `cli.sandbox` starts them, `story` waits for what arrives, which is one list.
+Everything is kept in memory, within bounds, and nothing is sent on.
 """
 
 import asyncio
@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from responder.clock import Clock
-from responder.core.model import Nanoseconds
+from responder.core.model import SECOND, Nanoseconds
 from responder.sandbox.arrival import LONGEST, Arrival, Place, Tone
 from responder.sandbox.hooks import Hooks, Payload
+from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.mailview import as_text, threads
 from responder.sandbox.newcomer import SLACK_USERS, Keys
 from responder.sandbox.pagerduty import Entry, Incident, Pagerduty
+from responder.sandbox.prometheus import Prometheus, RestartRule
 from responder.sandbox.slack import Slack
 from responder.sandbox.slackpeople import People
 from responder.sandbox.slackroom import Channel, Message
@@ -26,6 +28,9 @@ from responder.settings import Address
 
 KEPT: Final = 1_000
 """How many arrivals are kept."""
+
+CLUSTER: Final = "sandbox"
+"""What the cluster is called; its pods are ready after a second, so that a restart can be watched."""
 
 CHANNELS: Final = ("critical-alerts", "alerts", "machine-native-ops")
 """Those that rules/routing.yaml names."""
@@ -46,6 +51,11 @@ class StandIns:
         self.pagerduty = Pagerduty(clock, frozenset({keys.pagerduty}))
         self.mail = MailServer(smtp, clock)
         self.hooks = Hooks()
+        self.cluster = Cluster(clock, CLUSTER, ready_after=SECOND)
+        self.prometheus = Prometheus(clock, self.cluster)
+        self.prometheus.rules.append(RestartRule("PodRestartsHigh", "critical"))
+        # It always fires where rules are evaluated, which is how the doctor knows that they are.
+        self.prometheus.fire("Watchdog", severity="none")
         self.arrivals: deque[Arrival] = deque(maxlen=KEPT)
         self.count = 0
         self.on_arrival: Callable[[Arrival], None] = lambda arrival: None

@@ -1,4 +1,4 @@
-"""The story that the sandbox tells itself: told, paged, inhibited, over, announced, and the proof.
+"""The story that the sandbox tells itself: told, paged, inhibited, over, mended, and the proof.
 
 `cli.sandbox` runs it once at start. It says everything over HTTP as Alertmanager would, waits for
 what comes of it at the stand-ins, and shows why. It decides nothing and reads no database.
@@ -7,24 +7,14 @@ what comes of it at the stand-ins, and shows why. It decides nothing and reads n
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from responder.clock import Clock
-from responder.core.model import MILLISECOND, SECOND, Labels, Nanoseconds, label, labels_from
-from responder.errors import ResponderError
-from responder.sandbox.arrival import Arrival
-from responder.sandbox.client import Client, Said
-from responder.sandbox.standins import StandIns
-
-Kind: TypeAlias = Literal["heading", "said", "why", "good", "bad", "paste", "arrived"]
-Tell: TypeAlias = Callable[[Kind, str], None]
-
-PATIENCE: Final = 15 * SECOND
-"""How long a step may take: group_wait and group_interval of config/sandbox.yaml come to 7 s."""
-
-_LOOK_AGAIN: Final = 200 * MILLISECOND
+from responder.core.model import Labels, Nanoseconds, label, labels_from
+from responder.sandbox.client import Said
+from responder.sandbox.mending import Mending
+from responder.sandbox.stage import LOOK_AGAIN, PATIENCE, Stage, StoryStopped, where
 
 _SUMMARIES: Final[Mapping[tuple[str, str], str]] = {
     ("BackupTooOld", "warning"): "The newest backup of the shop's database is 30 hours old",
@@ -35,21 +25,19 @@ _SUMMARIES: Final[Mapping[tuple[str, str], str]] = {
 _OWN_CHANNEL: Final = "#machine-native-ops"
 
 
-class StoryStopped(ResponderError):
-    """Something that should have happened did not; the message says what."""
-
-
 class Story:
     """One telling. Its alerts carry a cluster of their own, so that it can be told again and again."""
 
-    def __init__(
-        self, client: Client, standins: StandIns, clock: Clock, tell: Tell, open_alerts: Path
-    ) -> None:
-        """`open_alerts` remembers what fires, for the next telling if this one is cut short."""
-        self._client = client
-        self._standins = standins
-        self._clock = clock
-        self._tell = tell
+    def __init__(self, stage: Stage, open_alerts: Path, *, runs: bool) -> None:
+        """`open_alerts` remembers what fires, for the next telling if this one is cut short.
+
+        `runs`: there is a cluster, whose pods crash and are mended.
+        """
+        self._stage = stage
+        self._client = stage.client
+        self._clock = stage.clock
+        self._tell = stage.tell
+        self._mending = Mending(stage) if runs else None
         self._open_alerts = open_alerts
         self._cluster = f"story-{secrets.token_hex(3)}"
         self._began: dict[Labels, Nanoseconds] = {}
@@ -57,6 +45,8 @@ class Story:
     async def run(self) -> None:
         """Tell it. Raises StoryStopped or Refused."""
         await self._end_an_earlier_one()
+        if self._mending is not None:
+            await self._mending.settle_earlier_ones()
         backup = self._alert("BackupTooOld", "warning", "shop")
         critical, warning = (
             self._alert("HighErrorRate", severity, "machine-native-ops")
@@ -69,6 +59,8 @@ class Story:
         await self._ends_and_what_it_hid_is_told(critical, warning)
         await self._all_end(warning, backup)
         self._open_alerts.unlink(missing_ok=True)
+        if self._mending is not None:
+            await self._mending.tell()
 
     # -- the chapters ---------------------------------------------------------------------
 
@@ -98,28 +90,25 @@ class Story:
 
     async def _is_inhibited(self, alert: Labels) -> None:
         self._tell("heading", "3. A warning of the same name and place fires as well.")
-        before = self._standins.count
+        before = self._stage.standins.count
         await self._say(alert)
         explained = await self._explain(alert)
         finding = next((one for one in explained["inhibition"] if one["inhibited_by"]), None)
         if finding is None:
             raise StoryStopped("the warning is not inhibited; does rules/routing.yaml have its inhibit rule?")
-        rows = await self._suppressed()
-        heard = [arrival for arrival in self._since(before) if "HighErrorRate" in arrival.text]
+        rows = await self._stage.suppressed("HighErrorRate", self._cluster)
+        heard = self._stage.since(before, "HighErrorRate", self._cluster)
         if heard:
-            raise StoryStopped(f"the warning was told to {_where(heard[0])} all the same")
+            raise StoryStopped(f"the warning was told to {where(heard[0])} all the same")
         self._tell("why", f"the rule {finding['rule']} inhibits it: {finding['why']}")
-        for row in rows:
-            self._tell(
-                "why", f"{row['receiver']}: row {row['id']} of the ledger closed, {row['close_reason']}"
-            )
+        self._stage.tell_rows(rows)
         self._tell("good", "Told to nobody, and the ledger says why.")
 
     async def _ends_and_what_it_hid_is_told(self, over: Labels, hidden: Labels) -> None:
         self._tell(
             "heading", "4. The critical alert is over. The warning still fires, and nothing hides it now."
         )
-        before = self._standins.count
+        before = self._stage.standins.count
         await self._say(over, resolved=True)
         expected = {
             ("PagerDuty", "resolved"),
@@ -137,7 +126,7 @@ class Story:
 
     async def _all_end(self, hidden: Labels, backup: Labels) -> None:
         self._tell("heading", "5. Both warnings are over too.")
-        before = self._standins.count
+        before = self._stage.standins.count
         await self._say(hidden, resolved=True)
         await self._say(backup, resolved=True)
         ended = {("#alerts", "edited"), ("#alerts", "replied"), ("mail", "followed up")}
@@ -186,40 +175,8 @@ class Story:
             )
 
     async def _wait(self, expected: set[tuple[str, str]], name: str, before: int = 0) -> None:
-        """Until the alert `name` has arrived everywhere as expected, after arrival number `before`.
-
-        `expected`: the place, or the channel in Slack, and what becomes of it there.
-        """
-
-        def missing() -> set[tuple[str, str]]:
-            return expected - {
-                (_where(arrival), arrival.how) for arrival in self._since(before) if name in arrival.text
-            }
-
-        if not await self._standins.until(lambda: not missing(), PATIENCE):
-            awaited = ", ".join(f"{where} ({how})" for where, how in sorted(missing()))
-            raise StoryStopped(
-                f"{name} should have arrived within {PATIENCE // SECOND} s: {awaited}; "
-                "see `responder delivery list`"
-            )
-
-    def _since(self, before: int) -> list[Arrival]:
-        """What arrived of this telling."""
-        return [
-            arrival
-            for arrival in self._standins.arrivals
-            if arrival.number > before and self._cluster in arrival.text
-        ]
-
-    async def _suppressed(self) -> list[Any]:
-        """The ledger's rows that say why the warning was told to nobody."""
-        for _ in range(PATIENCE // _LOOK_AGAIN):
-            rows = await self._client.get("/api/v1/deliveries", [("limit", "100")])
-            found = [r for r in rows if self._cluster in r["group_key"] and r["state"] == "suppressed"]
-            if found:
-                return found
-            await self._clock.sleep(_LOOK_AGAIN)
-        raise StoryStopped(f"nobody looked at the warning within {PATIENCE // SECOND} s")
+        """Until the alert `name` of this telling has arrived everywhere as expected."""
+        await self._stage.wait(expected, name, self._cluster, before=before)
 
     # -- a story that was cut short -------------------------------------------------------
 
@@ -239,21 +196,18 @@ class Story:
         self._tell("said", "An earlier story was cut short: Alertmanager says that its alerts are over.")
 
 
-def _where(arrival: Arrival) -> str:
-    return arrival.where if arrival.place == "Slack" else arrival.place
-
-
 Verify: TypeAlias = Callable[[], Awaitable[tuple[bool, str]]]
 
 
-async def tell_the_proof(client: Client, clock: Clock, tell: Tell, verify: Verify) -> None:
+async def tell_the_proof(stage: Stage, verify: Verify) -> None:
     """What the ledger and the journal say of everything so far. Raises Refused."""
+    tell, client, clock = stage.tell, stage.client, stage.clock
     tell("heading", "What the records say, of this run and of all before it:")
     sums = await client.get("/api/v1/ledger")
-    for _ in range(PATIENCE // _LOOK_AGAIN):
+    for _ in range(PATIENCE // LOOK_AGAIN):
         if not sums["pending"]:
             break
-        await clock.sleep(_LOOK_AGAIN)  # how the last deliveries ended is still being written
+        await clock.sleep(LOOK_AGAIN)  # how the last deliveries ended is still being written
         sums = await client.get("/api/v1/ledger")
     closed = " + ".join(f"{count} {state}" for state, count in sums["closed"].items())
     line = f"ledger: {sums['owed']} notifications owed = {closed} + {sums['pending']} pending"

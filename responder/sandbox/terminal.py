@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from responder.sandbox.arrival import Arrival, Tone
-from responder.sandbox.story import Kind
+from responder.sandbox.stage import Kind
 
 _SHOWN: Final[dict[Kind, tuple[str, str]]] = {
     "heading": ("", "bold"),
     "said": ("  -> ", "cyan"),
+    "run": ("  .. ", "blue"),
     "arrived": ("  <- ", ""),
     "why": ("     why: ", "dim"),
     "good": ("  ok ", "green"),

@@ -41,6 +41,7 @@ from responder.settings.values import (
     Person,
     Reload,
     Retention,
+    RunbookTimers,
     Settings,
     Storage,
     Timers,
@@ -236,6 +237,17 @@ def read_overrides(fields: Fields) -> Overrides | None:
             "repeat_interval": duration_above_zero,
         },
     )
+    runbooks = _section(
+        section,
+        "runbooks",
+        RunbookTimers(),
+        {
+            "cooldown": duration,
+            "settle": duration_above_zero,
+            "every": duration_above_zero,
+            "within": duration_above_zero,
+        },
+    )
     receivers = section.fields("receivers", "receivers")
     section.close()
     nodes: dict[str, Node] = {}
@@ -246,7 +258,7 @@ def read_overrides(fields: Fields) -> Overrides | None:
             nodes[name] = node
         else:
             receivers.error(name, "must be a mapping such as {webhook_configs: [...]}")
-    return Overrides(timers, nodes)
+    return Overrides(timers, nodes, runbooks)
 
 
 def _later(fields: Fields) -> dict[str, object]:

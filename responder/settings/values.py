@@ -247,8 +247,21 @@ class Timers:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookTimers:
+    """Times that replace those which runbooks ask for themselves; None leaves them.
+
+    `settle`, `every` and `within` are of verify blocks, `cooldown` is of `guards`.
+    """
+
+    cooldown: Nanoseconds | None = None
+    settle: Nanoseconds | None = None
+    every: Nanoseconds | None = None
+    within: Nanoseconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Overrides:
-    """What wins over routing.yaml, in the sandbox only.
+    """What wins over the rules, in the sandbox only.
 
     `receivers` maps a receiver's name to the integrations that replace its own, still as nodes:
     `ruleset` reads them as it reads the file's, and reports problems at their places.
@@ -256,6 +269,7 @@ class Overrides:
 
     timers: Timers = field(default_factory=Timers)
     receivers: Mapping[str, Node] = field(default_factory=dict)
+    runbooks: RunbookTimers = field(default_factory=RunbookTimers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -364,15 +364,27 @@ async def test_bugs_while_looking_are_answers_that_say_nothing(bench: Bench) -> 
     assert next(body for body in bench.said if isinstance(body, Probed)) == Probed(7, 2, None, bug)
 
 
-async def test_a_later_question_ends_an_earlier_one_and_a_withdrawal_too(bench: Bench) -> None:
+async def test_a_later_question_ends_an_earlier_one(bench: Bench) -> None:
     never: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
     bench.action.inspect_with = lambda target: never
     bench.acts.take([inspect(lap=1)])
     await bench.clock.settle()
     bench.action.inspect_with = lambda target: Seen(target, ObjectFacts(3, 3, 1))
-    bench.acts.take([inspect(lap=2), verify(lap=3), Withdraw(7)])
-    await bench.clock.advance(HOUR)
-    assert bench.said == []
+    bench.acts.take([inspect(lap=2)])
+    await bench.clock.settle()
+    assert [body.lap for body in bench.said if isinstance(body, FactsGathered)] == [2]
+
+
+async def test_a_withdrawal_does_not_end_a_look_at_what_was_begun(bench: Bench) -> None:
+    gate: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
+    bench.action.look_with = lambda: gate
+    step = await bench.ordered()
+    bench.acts.take([LookAgain(7, "r7-1", 2, step.step, step.key, step.at)])
+    await bench.clock.settle()
+    bench.acts.take([Withdraw(7)])
+    gate.set_result(Looked(True, "there"))
+    await bench.clock.settle()
+    assert bench.said == [Probed(7, 2, True, "there")]
 
 
 async def test_a_withdrawal_does_not_touch_a_step_that_is_begun(bench: Bench) -> None:

@@ -36,7 +36,8 @@ class World:
 
     `results`: of steps, by action, in their order; then "applied". `hold`: kinds of acts that are not
     answered until `release`. `claims`: a step that is held has begun. `reaches`: and did what it should.
-    `generation` is among what a plan depends on.
+    `generation` is among what a plan depends on. `carried`: how often each step was done, by its run, its
+    place and its action.
     """
 
     object: ObjectFacts | None = field(default_factory=lambda: ObjectFacts(desired=6, healthy=6, takes=1))
@@ -53,6 +54,7 @@ class World:
     begun: set[str] = field(default_factory=set)
     waiting: list[Act] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+    carried: Counter[tuple[str, str]] = field(default_factory=Counter)
     asked: list[Act] = field(default_factory=list)
 
     def take(self, act: Act, now: Nanoseconds) -> Body | None:
@@ -64,7 +66,8 @@ class World:
             self.waiting.append(act)
             if isinstance(act, Execute) and self.claims:
                 self.begun.add(act.key)
-                self.done[act.step.action] += self.reaches
+                if self.reaches:
+                    self._carry_out(act)
             return None
         return self._answer(act, now)
 
@@ -87,7 +90,7 @@ class World:
 
     def _withdraw(self, act: Withdraw) -> Body | None:
         for waiting in self.waiting:
-            if isinstance(waiting, Execute) and waiting.run == act.run:
+            if isinstance(waiting, Execute) and waiting.run == act.run and waiting.key not in self.begun:
                 self.waiting.remove(waiting)
                 return StepFinished(waiting.run, waiting.lap, "withdrawn")
         return None
@@ -98,17 +101,32 @@ class World:
                 facts = Facts(now, self.object, self.firing, "prometheus", self.probes, self.problem)
                 return FactsGathered(act.run, act.lap, facts, self._plan(act) if self.object else None)
             case Execute():
-                queue = self.results.get(act.step.action)
-                result, touched = queue.popleft() if queue else ("applied", False)
-                if result in ("applied", "unknown") or touched:
-                    self.done[act.step.action] += 1
-                return StepFinished(act.run, act.lap, result, "", touched)
+                return self._execute(act, now)
             case LookAgain():
                 return Probed(act.run, act.lap, self.look)
             case VerifyRun():
                 return Verified(act.run, act.lap, self.verify.popleft() if self.verify else True)
             case _:
                 return None
+
+    def _execute(self, act: Execute, now: Nanoseconds) -> StepFinished:
+        queue = self.results.get(act.step.action)
+        if act.key in self.begun:  # it was held, after it was done or instead
+            done = self.carried[_of(act)] > 0
+            if done and queue and queue[0] == ("failed", True):
+                queue.popleft()
+                return StepFinished(act.run, act.lap, "failed", "", True)
+            return StepFinished(act.run, act.lap, "applied" if done else "failed")
+        if now > act.not_after:
+            return StepFinished(act.run, act.lap, "too_late")
+        result, touched = queue.popleft() if queue else ("applied", False)
+        if result in ("applied", "unknown") or (result == "failed" and touched):
+            self._carry_out(act)
+        return StepFinished(act.run, act.lap, result, "", touched)
+
+    def _carry_out(self, act: Execute) -> None:
+        self.done[act.step.action] += 1
+        self.carried[_of(act)] += 1
 
     def _plan(self, act: Inspect) -> Plan:
         target = TargetRef(act.target.cluster, act.target.namespace, act.target.kind, act.target.name, UID)
@@ -140,3 +158,8 @@ class World:
                 return PlannedStep("wait", intended={"nanoseconds": step.duration}, mutates=False)
             case NotifyStep():
                 return PlannedStep("notify", intended={"receiver": step.receiver}, mutates=False)
+
+
+def _of(act: Execute) -> tuple[str, str]:
+    """Which step an order is for, however often it was ordered: its key without the lap, and its action."""
+    return act.key.rpartition("-")[0], act.step.action

@@ -88,6 +88,8 @@ def test_scopes(scope: str) -> None:
         "service=/cart",
         "service=shop/",
         "service=shop/cart/x",
+        "service=/shop/cart",
+        "service=shop//cart",
         "cluster=" + "x" * 293,
     ],
 )

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from responder.core.guardrules import Allowed, Evidence, GuardRules
+from responder.core.draft import Draft
+from responder.core.guardrules import Allowed, Evidence, GuardRules, VerifyRules
 from responder.core.intervalparse import parse_interval
 from responder.core.matching import parse_matchers
 from responder.core.messages import (
@@ -16,9 +17,11 @@ from responder.core.messages import (
     CancelRun,
     Declined,
     DenyRun,
+    Escalated,
     Execute,
     Inspect,
     LiftFreeze,
+    LookAgain,
     PutFreeze,
     ResolveRun,
     RunJudged,
@@ -90,6 +93,7 @@ def ruleset(
     clusters: tuple[str, ...] = ("prod",),
     repeat: str = "4h",
     by: tuple[str, ...] = ("alertname",),
+    interval: str = "1m",
 ) -> Ruleset:
     """Chat and pager hear of everything; the pages and floors are in force."""
     made = rules(
@@ -97,7 +101,7 @@ def ruleset(
         route(to="chat", by=by),
         receivers=(Receiver("chat", (hook("chat"),)), Receiver("pager", (hook("pager"),))),
         wait="10s",
-        interval="1m",
+        interval=interval,
         repeat=repeat,
     )
     return replace(
@@ -178,6 +182,35 @@ def test_the_page_goes_out_at_once_when_what_was_tried_did_not_help() -> None:
         assert states(line)[-3:] == ["rolling_back", "rolling_back", "rolled_back"]
         assert line.world.done == {RESTART: 1, UNDO: 1}
         line.expect("20s pager unmuted +A", "20s pager escalated +A", "20s chat escalated +A")
+
+
+def test_an_alert_that_fires_anew_after_a_run_is_not_held_back_for_that_run() -> None:
+    with Timeline(ruleset()) as line:
+        sign(line)
+        line.post(firing("A")).at("30s").skip()
+        assert the_run(line).state == "succeeded"
+        line.post(resolved("A")).at("40s").post(firing("A")).at("45s")
+        assert line.state.runs[2].reason == "cooldown"
+        line.expect("40s pager unmuted +A", "40s chat new_alerts +A")
+
+
+def test_a_run_follows_its_alerts_into_the_incidents_of_other_rules() -> None:
+    world = World()
+    world.hold.add(Execute)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.post(firing("A", pod="p1")).at("30s").skip()
+        line.load(replace(ruleset(by=("alertname", "pod")), hash="other"))
+        assert (the_run(line).state, the_run(line).groups) == ("executing", (1, 2, 3, 4))
+        line.at("1m").expect(
+            "30s pager first_notification +A = suppressed held", "30s chat first_notification +A"
+        )
+
+
+def test_a_page_without_steps_begins_no_run() -> None:
+    with Timeline(ruleset(page(steps=(), verify=(), on_failure=(), target=None, hold=None))) as line:
+        line.post(firing("A")).at("30s").skip()
+        assert line.state.runs == {}
 
 
 def test_the_page_goes_out_when_it_takes_longer_than_the_hold_lasts() -> None:
@@ -271,6 +304,27 @@ def test_an_approval_of_another_plan_is_void_and_the_new_plan_is_proposed() -> N
         assert line.state.runs[2].state == "succeeded"
 
 
+def test_an_approval_is_void_if_the_target_changes_while_the_first_step_waits() -> None:
+    made = page(steps=(WaitStep(MINUTE), ActionStep(RESTART)))
+    with Timeline(ruleset(made, floors=ASKING)) as line:
+        line.post(firing("A")).at("1m").skip()
+        approve(line, "ann")
+        line.world.generation += 1
+        line.at("3m").skip()
+        first, second = line.state.runs[1], line.state.runs[2]
+        assert (first.state, first.reason) == ("cancelled", "stale_plan")
+        assert (second.step, second.reason) == (0, "cooldown")  # the first one counts as begun
+        assert line.world.done == {}
+
+
+def test_an_approval_after_every_alert_has_ended_by_its_time_does_nothing() -> None:
+    with Timeline(ruleset(floors=ASKING)) as line:
+        line.api(firing("A", since="0s", until="90s")).at("95s").skip()
+        assert the_run(line).state == "awaiting_approval"
+        assert isinstance(approve(line, "ann"), Declined)
+        assert (the_run(line).state, the_run(line).reason) == ("cancelled", "resolved")
+
+
 def test_a_person_denies() -> None:
     with Timeline(ruleset(floors=ASKING)) as line:
         line.post(firing("A")).at("1m").skip()
@@ -302,6 +356,16 @@ def test_only_the_plan_is_made_where_only_that_was_asked_for() -> None:
         run = the_run(line)
         assert (run.state, run.plan is not None, bool(run.verdicts)) == ("cancelled", True, True)
         assert line.world.done == {}
+
+
+def test_an_alert_does_not_join_a_run_that_is_a_plan_alone() -> None:
+    world = World()
+    world.hold.add(Inspect)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.give(StartRun("restart", {}, "ann", only_plan=True), "ann")
+        line.post(firing("A")).release().at("30s").skip()
+        assert [run.state for run in line.state.runs.values()] == ["cancelled", "succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -349,6 +413,28 @@ def test_fifty_pods_of_one_deployment_have_one_run() -> None:
         assert (len(run.episodes), len(run.groups)) == (50, 100)
         assert approve(line, "ann") == Accepted(f"{run.id} approved")
         assert line.world.done == {RESTART: 1}
+
+
+def test_an_alert_that_comes_and_goes_is_counted_by_its_lives_in_the_last_half_hour() -> None:
+    with Timeline(ruleset()) as line:
+        for life in range(4):
+            line.at(f"{life * 5}m").post(firing("A")).at(f"{life * 5 + 2}m").post(resolved("A"))
+        line.at("40m").post(firing("A")).at("41m").skip()
+        said = [verdict(run, "flap") for run in line.state.runs.values()]
+        assert said == ["allow", "allow", "allow", "deny", "allow"]
+
+
+def test_what_guards_look_back_at_is_what_has_acted_however_many_alerts_were_answered() -> None:
+    world = World(object=None)
+    with Timeline(ruleset(), world=world) as line:
+        line.post(*(firing(f"A/{n}", d=f"d{n}") for n in range(20))).at("30s").skip()
+        assert {run.state for run in line.state.runs.values()} == {"denied"}
+        draft = Draft(line.state, line.ruleset, line.now)
+        assert draft.acted_runs() == {}
+        world.object = ObjectFacts(desired=6, healthy=6, takes=1)
+        sign(line)
+        line.post(firing("A/x", d="x")).at("1m").skip()
+        assert list(Draft(line.state, line.ruleset, line.now).acted_runs()) == [21]
 
 
 def test_the_same_names_in_two_clusters_are_two_targets() -> None:
@@ -406,6 +492,17 @@ def test_a_freeze_takes_back_a_step_that_was_ordered_and_not_begun() -> None:
         line.at("40s").expect("30s pager unmuted +A")
         line.at("2h").skip()
         assert line.state.freezes == {}
+
+
+def test_of_two_freezes_the_older_one_is_named_before_and_after_a_restart() -> None:
+    with Timeline(ruleset()) as line:
+        for name, why in (("f9", "moving"), ("f10", "deploy")):
+            line.give(PutFreeze(name, "global", why, line.now + HOUR), "bob")
+            line.at(f"{len(line.inputs)}s")
+        line.post(firing("A")).stop().at("1m").start().post(firing("A/1", d="cart")).at("2m").skip()
+        said = [run.verdicts[0].reason.partition(": ")[2] for run in line.state.runs.values()]
+        assert said == ["moving (f9)"] * 2
+        line.at("2h").skip()
 
 
 @pytest.mark.parametrize(
@@ -485,6 +582,49 @@ def test_a_rollout_that_got_stuck_is_taken_back() -> None:
         assert world.done == {RESTART: 1, UNDO: 1}
 
 
+def test_what_the_first_step_did_is_taken_back_if_the_second_changes_nothing() -> None:
+    world, made = World(), page(steps=(ActionStep(RESTART), ActionStep(RESTART)))
+    world.fails(RESTART, "applied", "failed")
+    with Timeline(ruleset(made), world=world) as line:
+        sign(line, made)
+        line.post(firing("A")).at("1m").skip()
+        assert the_run(line).state == "rolled_back"
+        assert world.done == {RESTART: 1, UNDO: 1}
+
+
+def test_after_an_unknown_step_back_that_was_done_the_next_one_follows() -> None:
+    world, made = World(), page(on_failure=(ActionStep(UNDO), ActionStep(UNDO)))
+    world.fails(RESTART, "failed", touched=True)
+    world.fails(UNDO, "unknown")
+    with Timeline(ruleset(made), world=world) as line:
+        sign(line, made)
+        line.post(firing("A")).at("1m").skip()
+        assert the_run(line).state == "rolled_back"
+        assert world.done == {RESTART: 1, UNDO: 2}
+
+
+def test_what_did_not_help_says_so_in_a_word_to_the_end() -> None:
+    world = World()
+    world.verify.append(False)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.post(firing("A")).at("1m").skip()
+        assert (the_run(line).state, the_run(line).reason) == ("rolled_back", "verify")
+
+
+def test_a_page_that_has_another_way_back_by_now_takes_nothing_back() -> None:
+    world = World(claims=False)
+    world.hold.add(Execute)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.post(firing("A")).at("30s").skip()
+        line.load(replace(ruleset(page(hash="i" * 64, on_failure=())), hash="other"))
+        world.fails(RESTART, "failed", touched=True)
+        line.release().at("2m").skip()
+        assert (the_run(line).state, world.done) == ("rollback_failed", {RESTART: 1})
+        assert world.waiting == []
+
+
 @pytest.mark.parametrize(("hard", "state"), [(False, "rolled_back"), (True, "rollback_failed")])
 def test_only_a_hard_freeze_stops_taking_back(hard: bool, state: str) -> None:
     world = World(verify=deque([False]))
@@ -502,7 +642,7 @@ def test_only_a_hard_freeze_stops_taking_back(hard: bool, state: str) -> None:
 
 @pytest.mark.parametrize(("takes", "state"), [(0, "rolled_back"), (1, "rollback_failed")])
 def test_taking_back_does_not_take_away_what_still_serves(takes: int, state: str) -> None:
-    world = World()
+    world = World(claims=False)
     world.hold.add(Execute)
     world.fails(RESTART, "failed", touched=True)
     with Timeline(ruleset(), world=world) as line:
@@ -549,6 +689,19 @@ def test_an_unknown_outcome_is_looked_at_and_never_repeated(look: bool | None, s
         assert the_run(line).state == state
 
 
+def test_people_hear_of_an_unknown_outcome_that_nobody_could_look_into() -> None:
+    world = World()
+    world.fails(RESTART, "unknown")
+    world.hold.add(LookAgain)
+    with Timeline(ruleset(), world=world) as line:
+        sign(line)
+        line.post(firing("A")).at("5m").skip()
+        assert (the_run(line).state, line.events_of(Escalated)) == ("unknown", [])
+        line.at("3h").skip()
+        assert the_run(line).state == "unknown"
+        assert len({one.why for one in line.events_of(Escalated)}) == 1
+
+
 @pytest.mark.parametrize(("applied", "state"), [(True, "succeeded"), (False, "failed")])
 def test_a_person_says_what_came_of_an_unknown_step(applied: bool, state: str) -> None:
     world = World(look=None)
@@ -573,7 +726,7 @@ def test_a_crash_while_a_step_is_on_its_way_never_does_it_twice(
     with Timeline(ruleset(), world=world) as line:
         sign(line)
         line.post(firing("A")).at("30s").skip()
-        assert world.done == ({RESTART: done} if claims else {})
+        assert world.done[RESTART] == done
         line.stop().at("1m").start().at("2m").skip()
         assert the_run(line).state == state
         assert world.done[RESTART] == (1 if state == "succeeded" else done)
@@ -632,6 +785,30 @@ def test_the_story_of_a_run_is_in_the_journal() -> None:
 # -- what people are shown --------------------------------------------------------------------
 
 
+def test_an_answer_whether_it_helped_is_waited_for_as_long_as_the_floors_take() -> None:
+    world = World()
+    world.hold.add(VerifyRun)
+    made = page(verify=(Verify(Query("up"), 2, MINUTE, 2 * MINUTE),))
+    floors = replace(FLOORS, verify=VerifyRules(good=10))
+    with Timeline(ruleset(made, floors=floors), world=world) as line:
+        sign(line, made)
+        line.post(firing("A")).at("9m").skip()
+        assert the_run(line).state == "verifying"
+        line.release().skip()
+        assert the_run(line).state == "succeeded"
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("observe", set()), ("suggest", {"denied"})])
+def test_people_are_shown_what_a_page_suggests_and_not_what_it_only_observes(
+    mode: str, shown: set[str]
+) -> None:
+    with Timeline(ruleset(page(mode=mode))) as line:
+        line.post(firing("A")).at("1m").skip()
+        run = the_run(line)
+        assert (run.state, run.reason, bool(run.plan)) == ("denied", "mode", True)
+        assert {one.state for told in (*line.handed, *line.shown) for one in told.runs} == shown
+
+
 def test_places_that_were_told_are_shown_how_a_run_goes() -> None:
     with Timeline(ruleset(floors=ASKING)) as line:
         line.post(firing("A")).at("1m").skip()
@@ -663,6 +840,16 @@ def test_an_acknowledgement_keeps_repeats_back_until_its_time_ends() -> None:
             "31m pager repeat +A",
             "31m chat repeat +A",
         )
+
+
+def test_an_incident_that_somebody_has_taken_on_stays_theirs_if_another_spreads_to_it() -> None:
+    with Timeline(ruleset(page(matchers=()))) as line:
+        line.post(firing("A")).at("1m").skip()
+        mine, other = (group.incident for group in line.state.groups.values())
+        line.give(Acknowledge((mine,), person="ann"), "ann")
+        line.give(Acknowledge((other,), person="bob"), "bob")
+        marks = [group.acknowledged for group in line.state.groups.values()]
+        assert [mark.by for mark in marks if mark] == ["ann", "bob"]
 
 
 def test_an_acknowledged_incident_still_tells_what_is_new_and_what_is_over() -> None:

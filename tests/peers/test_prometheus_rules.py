@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 from responder.core.parameters import fill_query
 from responder.core.runbook import Runbook
@@ -26,13 +27,36 @@ def promtool(*arguments: str | Path) -> tuple[int, str]:
 
 
 def test_there_are_tests_for_each_file_of_rules() -> None:
-    assert [path.name for path in TESTS] == [path.name for path in FILES] == ["application.yaml"]
+    assert [path.name for path in TESTS] == [path.name for path in FILES]
+    assert [path.stem for path in FILES] == [
+        "application",
+        "backup",
+        "cache",
+        "certificates",
+        "database",
+        "infrastructure",
+        "istio",
+        "responder",
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_promtool_accepts_the_rules(path: Path) -> None:
     status, said = promtool("check", "rules", path)
-    assert (status, said.splitlines()[1].strip()) == (0, "SUCCESS: 3 rules found")
+    rules = [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+    assert (status, said.splitlines()[1].strip()) == (0, f"SUCCESS: {len(rules)} rules found"), said
+
+
+def test_all_of_them_together_have_no_two_groups_of_one_name() -> None:
+    groups = [group["name"] for path in FILES for group in yaml.safe_load(path.read_text())["groups"]]
+    assert len(set(groups)) == len(groups)
+
+
+def test_promtool_says_where_a_rule_is_wrong(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(FILES[0].read_text().replace("> 0.05", "> > 0.05"))
+    status, said = promtool("check", "rules", wrong)
+    assert (status, "could not parse expression" in said, f"{wrong}: " in said) == (1, True, True), said
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
@@ -60,7 +84,10 @@ def test_prometheus_accepts_what_the_runbooks_ask_it(tmp_path: Path) -> None:
     text = (
         " ".join(shipped()["pod-restarts"].verify[0].query.text.split()).replace("( ", "(").replace(" )", ")")
     )
-    assert fill_query(text, {"namespace": "shop", "deployment": "checkout"}) in TESTS[0].read_text()
+    assert (
+        fill_query(text, {"namespace": "shop", "deployment": "checkout"})
+        in (RULES / "prometheus" / "tests" / "application.yaml").read_text()
+    )
 
 
 HOSTILE: Final = [

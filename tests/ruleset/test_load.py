@@ -328,6 +328,20 @@ receivers:
     assert again.router.root.group_wait == SECOND
 
 
+def test_overrides_replace_the_times_that_pages_ask_for(tmp_path: Path) -> None:
+    settings = sandboxed(
+        "sandbox: true\noverrides: {runbooks: {cooldown: 3s, settle: 2s, every: 1s}}\n", tmp_path
+    )
+    shipped, hurried = (
+        load_ruleset(ROOT / "rules", one).ruleset.runbooks["pod-restarts"] for one in (Settings(), settings)
+    )
+    (asked,), (counts,) = shipped.verify, hurried.verify
+    assert (shipped.guards.cooldown, asked.settle, asked.every) == (HOUR, MINUTE, 15 * SECOND)
+    assert hurried.guards == replace(shipped.guards, cooldown=3 * SECOND)
+    assert counts == replace(asked, settle=2 * SECOND, every=SECOND)
+    assert hurried == replace(shipped, guards=hurried.guards, verify=hurried.verify)
+
+
 def test_problems_of_overrides_stand_in_the_settings(tmp_path: Path) -> None:
     settings = sandboxed(
         """sandbox: true

@@ -6,7 +6,7 @@ from responder.core.model import HOUR, SECOND
 from responder.document.tree import Problems
 from responder.ruleset.secrets import Reading
 from responder.ruleset.settingssource import settings_source, stored_settings
-from responder.settings import Intake, Overrides, Pagerduty, Settings, Slack, Smtp, Timers
+from responder.settings import Intake, Overrides, Pagerduty, RunbookTimers, Settings, Slack, Smtp, Timers
 from responder.settings.values import Cluster, Prometheus
 
 EVERYTHING = Settings(
@@ -28,7 +28,7 @@ EVERYTHING = Settings(
     kubernetes=(Cluster("one"), Cluster('a "quoted" name')),
     prometheus=Prometheus(""),
     guards=GuardRules(allow=(Allowed("kubernetes.rollout_undo", "one"),), min_age=0),
-    overrides=Overrides(Timers(SECOND, None, HOUR)),
+    overrides=Overrides(Timers(SECOND, None, HOUR), runbooks=RunbookTimers(0, SECOND)),
 )
 
 

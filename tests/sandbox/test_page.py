@@ -105,7 +105,7 @@ async def test_a_page_follows_and_leaves_alone_what_a_reader_has_opened(
         await asyncio.to_thread(sandbox.post, {"labels": {"alertname": "First", "severity": "warning"}})
         await page.wait_for_selector("#a2")
         assert await page.locator("#empty").count() == 0
-        assert await page.inner_text("nav") == "Everything 2\nSlack 1\nPagerDuty 0\nMail 1"
+        assert await page.inner_text("nav") == "Everything 2\nSlack 1\nPagerDuty 0\nMail 1\nCluster 0"
         await page.click("#a1 summary")
         await page.evaluate("document.getElementById('a1').marked = true")
         await asyncio.to_thread(sandbox.post, {"labels": {"alertname": "Second", "severity": "warning"}})

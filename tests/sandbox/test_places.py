@@ -26,10 +26,12 @@ def test_the_shipped_ones(tmp_path: Path) -> None:
         Path("var/sandbox/slack-bot-token"),
         Path("var/sandbox/pagerduty-routing-key"),
         Path("var/sandbox/slack-signing-secret"),
+        Path("var/sandbox/kubeconfig"),
     )
 
 
 TOKEN = "var/sandbox/slack-bot-token"
+KUBECONFIG = "var/sandbox/kubeconfig"
 API = "http://127.0.0.1:9096/slack/api/"
 EVENTS = "http://127.0.0.1:9096/pagerduty/v2/enqueue"
 OWN = "it must name a file in var/sandbox/"
@@ -50,6 +52,23 @@ OWN = "it must name a file in var/sandbox/"
         ),
         ({"pagerduty": None}, f"pagerduty.events_url to be {EVENTS}"),
         ({"pagerduty": {"events_url": EVENTS}}, f"pagerduty.routing_key_file anew: {OWN}"),
+        (
+            {"prometheus": {"url": "http://127.0.0.1:9090"}},
+            "prometheus.url to be http://127.0.0.1:9096/prometheus",
+        ),
+        (
+            {"kubernetes": [{"cluster": "prod", "kubeconfig": KUBECONFIG}]},
+            "one cluster, which is called sandbox",
+        ),
+        (
+            {"kubernetes": [{"cluster": "sandbox", "kubeconfig": KUBECONFIG, "context": "x"}]},
+            "one cluster, which is called sandbox",
+        ),
+        ({"kubernetes": [{"cluster": "sandbox"}]}, f"kubernetes.kubeconfig anew: {OWN}"),
+        (
+            {"kubernetes": [{"cluster": "sandbox", "kubeconfig": "/etc/kubeconfig"}]},
+            f"kubernetes.kubeconfig anew: {OWN}",
+        ),
         ({"smtp": None}, "smtp.smarthost to be 127.0.0.1:PORT"),
         ({"smtp": {"smarthost": "mail.example:25", "from": "a@b.example"}}, "smtp.smarthost to be"),
     ],

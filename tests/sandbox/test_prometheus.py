@@ -13,7 +13,7 @@ from responder.errors import UsageError
 from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.kubernetes.platform import furnish
 from responder.sandbox.loopback import listen
-from responder.sandbox.prometheus import Prometheus
+from responder.sandbox.prometheus import Prometheus, RestartRule
 from responder.settings import Address
 from tests.clock import MONDAY, ManualClock
 
@@ -254,3 +254,25 @@ async def test_it_can_go_wrong(asking: Asking) -> None:
 async def test_other_paths_are_not_there(asking: Asking) -> None:
     async with asking.http.get("/prometheus/api/v1/query_range") as answer:
         assert answer.status == 404
+
+
+async def test_a_rule_fires_while_pods_that_are_there_restart_too_often(asking: Asking) -> None:
+    asking.prometheus.rules.append(RestartRule("PodRestartsHigh", "critical", above=5, within="5m"))
+    asking.cluster.crash("shop", "checkout", every=10 * SECOND)
+    await asking.clock.advance(10 * SECOND)
+    assert asking.prometheus.by_rules() == []
+    await asking.clock.advance(10 * SECOND)
+    labels = {
+        "alertname": "PodRestartsHigh",
+        "severity": "critical",
+        "cluster": "prod",
+        "namespace": "shop",
+        "deployment": "checkout",
+        "service": "checkout",
+    }
+    assert asking.prometheus.by_rules() == [{**labels, "alertstate": "firing"}]
+    assert len(await asking.ask(alerts_query(labels_from(labels)))) == 1
+    for pod in pods(asking):
+        asking.cluster.delete("Pod", "shop", pod)
+    assert asking.prometheus.by_rules() == []
+    assert await asking.ask(alerts_query(labels_from(labels))) == []

@@ -17,6 +17,7 @@ from responder.settings import (
     Pagerduty,
     Reload,
     Retention,
+    RunbookTimers,
     Settings,
     Slack,
     Smtp,
@@ -267,20 +268,23 @@ overrides:
   receivers:
     pager: {webhook_configs: [{url: "http://127.0.0.1:9096/"}]}
     nobody: {}
+  runbooks: {cooldown: 0s, settle: 2s, every: 1s}
 """)
     assert settings.overrides is not None
     assert settings.overrides.timers == Timers(0, None, MINUTE)
+    assert settings.overrides.runbooks == RunbookTimers(cooldown=0, settle=2 * SECOND, every=SECOND)
     assert {name: node.place.line for name, node in settings.overrides.receivers.items()} == {
         "pager": 5,
         "nobody": 6,
     }
     assert wrong("""sandbox: true
-overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}}
+overrides: {timers: {group_interval: 0s}, reciever: {}, receivers: {a: , b: []}, runbooks: {settle: 0s}}
 """) == [
         "r.yaml:2:38: error: group_interval: cannot be zero",
         'r.yaml:2:43: error: unknown key "reciever" in overrides; did you mean "receivers"?',
         "r.yaml:2:72: error: a: must be a mapping such as {webhook_configs: [...]}",
         "r.yaml:2:77: error: b: must be a mapping such as {webhook_configs: [...]}",
+        "r.yaml:2:101: error: settle: cannot be zero",
     ]
 
 

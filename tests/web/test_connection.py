@@ -268,7 +268,8 @@ async def test_what_a_sender_wrote_in_a_broken_line_is_in_no_log(
     async with serving(tmp_path) as port, Caller(port) as caller:
         caller.write(caller.head(len(ALERT), more="Authorization: Bearer canary\0") + ALERT)
         assert (await caller.reply())[0] == 400
-    assert [record.name for record in caplog.records] == ["aiohttp.server"]
+    # asyncio's debug mode has something to say of a slow machine.
+    assert [record.name for record in caplog.records if record.name != "asyncio"] == ["aiohttp.server"]
     assert "canary" not in caplog.text
 
 

@@ -1,6 +1,6 @@
 """The guards: one pure function each, all of them asked, every time.
 
-`core.advance` asks them at the proposal, after an approval and before every step that changes something.
+`core.judging` asks them at the proposal, after an approval and before every step that changes something.
 A guard that cannot tell denies; none of them knows a clock, and none may raise into an allow.
 """
 

@@ -1,6 +1,6 @@
 """The table of guards, and asking all of them.
 
-`evaluate` is what `core.advance` calls; the order is that of the documentation. No guard is left out
+`evaluate` is what `core.judging` calls; the order is that of the documentation. No guard is left out
 after one that denied: the journal and people see every reason.
 """
 

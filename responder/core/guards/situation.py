@@ -1,6 +1,6 @@
 """What guards judge: a run, what is known of its target, and everything that was done before.
 
-`core.advance` makes a Situation from the state, the guards read it. It holds values alone: whoever
+`core.judging` makes a Situation from the state, the guards read it. It holds values alone: whoever
 judges by it twice hears the same twice.
 """
 
@@ -36,8 +36,8 @@ def known(value: T | None, what: str) -> T:
 class Situation:
     """Everything that guards may depend on. None: not known, and then a guard that needs it denies.
 
-    `run`: the one that is judged, `runs` every other one that is open, or acted within the longest
-    window that a guard looks back (30 days). `problems`: why its parameters could not be bound.
+    `run`: the one that is judged, `runs` every other one that acted within the longest window that
+    a guard looks back (30 days). `problems`: why its parameters could not be bound.
     `signed`: the hash that somebody vouched for, by runbook; `reset_at`: since when earlier failures of
     a runbook do not count.
     `fires_since`: when the oldest of its alerts began, None if none fires any more; `seen_at`: when one
@@ -100,7 +100,7 @@ class Situation:
 
     @property
     def others(self) -> tuple[Run, ...]:
-        """The other runs that acted, ever: what budgets count."""
+        """The other runs that acted: what budgets count."""
         return tuple(run for run in self.runs if run.acted_at and run.number != self.run.number)
 
     def facts_of(self, what: str, within: Nanoseconds) -> Facts:

@@ -53,10 +53,11 @@ class Conduct:
 
 @dataclass(slots=True)
 class _Life:
-    """What a pod has before it; times are monotonic. `stuck` keeps it from ever being ready."""
+    """What a pod has before it; times are monotonic. `stuck`, and no node, keep it from ever being ready."""
 
     ready_at: Nanoseconds
     stuck: str = ""
+    placed: bool = True
     ready_since: Nanoseconds | None = None
     crash_at: Nanoseconds | None = None
     gone_at: Nanoseconds | None = None
@@ -83,7 +84,7 @@ class Pods:
             at
             for life in self._lives.values()
             for at in (
-                life.ready_at if life.ready_since is None and not life.stuck else None,
+                life.ready_at if life.placed and life.ready_since is None and not life.stuck else None,
                 life.crash_at,
                 life.gone_at,
             )
@@ -169,6 +170,7 @@ class Pods:
                 if not (one.get("spec") or {}).get("unschedulable")
             ]
             if not nodes:
+                life.placed = False
                 return
             node = nodes[len(self._lives) % len(nodes)]
             placed = {**pod, "spec": {**pod["spec"], "nodeName": node}}

@@ -3,7 +3,9 @@
 import pytest
 
 from responder.core.model import MINUTE, SECOND
+from responder.sandbox.kubernetes.cluster import Cluster
 from responder.sandbox.kubernetes.platform import deployment
+from tests.clock import ManualClock
 from tests.sandbox.kubernetes.shop import Shop
 
 
@@ -112,3 +114,12 @@ async def test_what_crashes_does_not_count_for_others(shop: Shop) -> None:
 def test_what_is_not_there_cannot_crash(shop: Shop) -> None:
     with pytest.raises(KeyError, match="shop/nothing"):
         shop.cluster.crash("shop", "nothing")
+
+
+async def test_without_a_node_pods_wait_and_time_goes_on() -> None:
+    clock = ManualClock()
+    async with Cluster(clock) as cluster:
+        cluster.apply(deployment("default", "checkout", 2))
+        await clock.advance(MINUTE)
+        found = cluster.get("Deployment", "default", "checkout")["status"]
+        assert (found["replicas"], found.get("availableReplicas")) == (2, None)
