@@ -27,7 +27,11 @@ class Sandbox(ChildProcess):
         for shipped, port in ((9095, self.port), (9096, self.site_port), (9025, self.smtp_port)):
             text = text.replace(f":{shipped}", f":{port}")
         config: Any = yaml.safe_load(text)
-        config["overrides"]["timers"] = {"group_wait": "200ms", "group_interval": "500ms"}
+        config["overrides"]["timers"] = {
+            "group_wait": "200ms",
+            "group_interval": "500ms",
+            "repeat_interval": "5m",
+        }
         config["overrides"]["runbooks"] |= {"settle": "100ms", "every": "100ms"}
         config["guards"]["verify"] |= {"settle": "100ms", "every": "100ms"}
         (directory / "config").mkdir()
