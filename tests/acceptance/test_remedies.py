@@ -285,7 +285,7 @@ async def test_each_guard_denies_and_everybody_sees_why(tmp_path: Path) -> None:
         async def deny(guard: str, name: str, **labels: str) -> None:
             before = len(home.runs)
             sender = labels.pop("sender", "alertmanager")
-            await home.fire(name, sender=sender, lives=guard != "trigger_age", **labels)
+            await home.fire_all((name, labels), sender=sender, live=guard != "trigger_age")
             denied[guard] = await home.settled(home.runs[before].id)
 
         # One that acted, and after it everything that must not be done so soon again.

@@ -164,16 +164,17 @@ class House:
 
     # -- alerts ---------------------------------------------------------------------------
 
-    async def fire(
-        self, name: str, *, sender: str = "alertmanager", lives: bool = True, **labels: str
-    ) -> None:
-        """An alert fires, and Prometheus says so too if it `lives`."""
-        await self.fire_all((name, labels), sender=sender, live=lives)
+    async def fire(self, name: str, **labels: str) -> None:
+        """An alert fires, and Prometheus says so too."""
+        await self.fire_all((name, labels))
 
     async def fire_all(
         self, *alerts: tuple[str, Mapping[str, str]], sender: str = "alertmanager", live: bool = True
     ) -> None:
-        """Several alerts in one request; each is about checkout in shop unless its labels say otherwise."""
+        """Several alerts in one request; each is about checkout in shop unless its labels say otherwise.
+
+        `live`: Prometheus says that they fire.
+        """
         said = []
         for name, given in alerts:
             labels = {"namespace": "shop", "deployment": "checkout", **given}
