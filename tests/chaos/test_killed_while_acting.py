@@ -33,6 +33,7 @@ CONFIG: Final[dict[str, Any]] = {
         "rate_global": 99,
         "rate_day": 99,
         "together": 99,
+        "verify": {"settle": "2s", "every": "200ms", "within": "1m", "good": 2},
     },
 }
 ROUTING: Final = {"route": {"receiver": "nobody", "group_wait": "0s"}, "receivers": [{"name": "nobody"}]}
