@@ -26,11 +26,16 @@ def _die_with_parent() -> None:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a child: ours without proxies and what configures Responder, plus `extra`."""
+    """The environment for a child: ours without proxies and what configures Responder, plus `extra`.
+
+    A child keeps the bytecode of what it imports, as on anybody's machine: else each start compiles it all.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith("RESPONDER_")
+        if not name.lower().endswith("_proxy")
+        and not name.startswith("RESPONDER_")
+        and name != "PYTHONDONTWRITEBYTECODE"
     }
     return {**kept, **(extra or {})}
 
