@@ -19,7 +19,7 @@ from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.state import Group, State
 
-_WORK: Final = 10_000
+_WORK: Final = 1_000
 """Alerts that are looked at for one group, all looks together: so that nobody has to wait for it."""
 
 _TELLINGS: Final = 2
@@ -186,10 +186,21 @@ class _Ahead:
         group = acknowledging.review(draft, self._group, seen.firing)
         # Whom it is escalated to hears of it once.
         self._group = msgspec.structs.replace(flush.tell(draft, group, seen), escalate=())
+        self._let_leave(seen)
         self._deliver(at)
         self._wake_at = flush.wake_at(draft, self._group, seen)
         verdict = seen.verdicts.get(self._alert.id) if self._alert.id in firing else None
         return "; ".join(self._said(draft.events[before:])), verdict
+
+    def _let_leave(self, seen: flush.Look) -> None:
+        """Alerts that are over and of whose end nobody has to hear are members no more."""
+        flush.leave(self._draft, self._group, seen)
+        changed = self._draft.changes.alerts
+        self._members = {
+            key: alert
+            for key, alert in self._members.items()
+            if key not in changed or self._group.id in changed[key].groups
+        }
 
     def go_on(self) -> None:
         """Time passes until the group is looked at again."""

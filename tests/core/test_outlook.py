@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from responder.core import outlook
@@ -207,6 +207,7 @@ def _ruleset(mode: Compatibility, repeat: str) -> Ruleset:
     return rules(mute=["night"], intervals=NIGHT, repeat=repeat, compatibility=mode)
 
 
+@example([("fire", "B"), ("wait", 6), ("resolve", "B")], "alertmanager", "7m")  # B leaves while it is muted
 @settings(max_examples=40)
 @given(steps=STEPS, mode=st.sampled_from(["responder", "alertmanager"]), repeat=st.sampled_from(["7m", "1h"]))
 def test_who_is_told_next_is_as_it_was_said(
