@@ -104,6 +104,11 @@ class Sandbox(ChildProcess):
         asked = get(f"{self.cluster}/_standin/calls?writes=1").json()
         return [(one["verb"], one["name"], one["status"]) for one in asked]
 
+    def serves(self) -> bool:
+        """Whether every pod that its cluster should have is there and ready."""
+        found = get(f"{self.cluster}/_standin/objects/deployments").json()
+        return all(one["status"].get("availableReplicas") == one["spec"]["replicas"] for one in found)
+
     def steer(self, command: str, **fields: Any) -> None:
         """Let something happen in its cluster."""
         assert post(f"{self.cluster}/_standin/{command}", fields).status == 200

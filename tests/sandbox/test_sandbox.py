@@ -115,6 +115,7 @@ def test_what_was_cut_short_in_the_middle_of_a_run_is_not_done_a_second_time(
 ) -> None:
     sandbox = make("--no-story")
     sandbox.start()
+    sandbox.wait_for(sandbox.serves)  # a rollout under way is left alone
     sandbox.steer("crash", namespace="shop", name="checkout", every=0.2)
     sandbox.wait_for(lambda: "waits for an approval" in sandbox.text)
     (run,) = sandbox.ask("/api/v1/runs")
