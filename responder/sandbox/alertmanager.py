@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Final
 
 from responder.clock import Clock
-from responder.core.model import MILLISECOND, Nanoseconds, parse_time
+from responder.core.model import MILLISECOND, SECOND, Nanoseconds, parse_time
 from responder.errors import Refused
 from responder.sandbox.client import Client, Said
 from responder.sandbox.prometheus import Prometheus, Series
 
 _EVERY: Final = 250 * MILLISECOND
+_KEEP: Final = 2 * SECOND
+"""An alert ends when it has not fired for so long (Prometheus' keep_firing_for): while pods are replaced one
+by one, those that are left may restart again."""
+
 _OWN: Final = frozenset({"alertstate"})
 """Labels that Prometheus does not send."""
 
@@ -32,6 +36,7 @@ class Alertmanager:
         self._clock = clock
         self._tell = tell
         self._began: dict[Key, Nanoseconds] = {}
+        self._fired_at: dict[Key, Nanoseconds] = {}
 
     async def run(self) -> None:
         """Until it is cancelled. What the service cannot take now is said again at the next look."""
@@ -50,12 +55,15 @@ class Alertmanager:
         """Say what has begun and what has ended since the last look. Raises Refused."""
         now = self._clock.now()
         firing = {_key(alert) for alert in self._prometheus.by_rules()}
+        self._fired_at.update(dict.fromkeys(firing, now))
         for key in sorted(firing - self._began.keys()):
             await self._say(key, now, 0)
             self._began[key] = now
         for key in sorted(self._began.keys() - firing):
-            await self._say(key, self._began[key], now)
-            del self._began[key]
+            if now >= self._fired_at.get(key, 0) + _KEEP:
+                await self._say(key, self._began[key], now)
+                del self._began[key]
+                self._fired_at.pop(key, None)
 
     async def take_over(self) -> None:
         """Know what an earlier one said of the rules' alerts, so that its end is said. Raises Refused."""

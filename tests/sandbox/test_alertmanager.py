@@ -114,3 +114,22 @@ async def test_what_the_service_does_not_take_is_said_again() -> None:
         made.answer = 200
         await made.alertmanager.look()
         assert [status for status, _, _ in made.told] == ["firing"]
+
+
+async def test_an_alert_that_stops_for_a_moment_has_not_ended() -> None:
+    async with taking() as made:
+        made.cluster.crash("shop", "checkout", every=SECOND)
+        await made.clock.advance(5 * SECOND)
+        await made.alertmanager.look()
+        (rule,) = made.prometheus.rules
+        made.prometheus.rules.clear()
+        await made.alertmanager.look()
+        await made.clock.advance(SECOND)
+        made.prometheus.rules.append(rule)
+        await made.alertmanager.look()
+        assert [status for status, _, _ in made.told] == ["firing"]
+        made.prometheus.rules.clear()
+        for _ in range(2):
+            await made.clock.advance(2 * SECOND)
+            await made.alertmanager.look()
+        assert [status for status, _, _ in made.told] == ["firing", "resolved"]
