@@ -45,7 +45,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "resolve": Entry("responder.cli.approval:resolve", "Say how a run of unknown outcome went."),
     "freeze": Entry("responder.cli.freeze:freeze", "Let nothing be done for a while: put, list."),
     "unfreeze": Entry("responder.cli.freeze:unfreeze", "End a freeze."),
-    "doctor": Entry("responder.cli.doctor:doctor", "Say whether Slack, PagerDuty and mail can be told."),
+    "doctor": Entry("responder.cli.doctor:doctor", "Say whether destinations and clusters can be reached."),
     "sandbox": Entry("responder.cli.sandbox:sandbox", "Run on loopback with stand-ins, and tell a story."),
 }
 """Every command, in the order in which `--help` lists them."""

@@ -67,8 +67,6 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         " kind TEXT NOT NULL, name TEXT NOT NULL, not_after BIGINT NOT NULL, state TEXT NOT NULL,"
         " claimed_at BIGINT NOT NULL,"
         " CHECK (state IN ('pending', 'claimed', 'ended'))) WITHOUT ROWID",
-        # Places where an incident was told that are to be brought up to date.
-        "CREATE TABLE updates (id INTEGER PRIMARY KEY, group_id BIGINT NOT NULL, integration TEXT NOT NULL)",
     ),
     (
         # Signatures of what Slack has sent: each request counts once, across restarts too.
