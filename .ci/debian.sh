@@ -6,8 +6,10 @@ set -eu
 # Maintainer scripts ask this file before they start a service; 101 means "no" (also without systemd).
 policy=/usr/sbin/policy-rc.d
 kept=$policy.kept-by-responder
+# postgresql-common reads this directory: the package would make a cluster of its own, which nobody asked for.
+no_cluster=/etc/postgresql-common/createcluster.d/responder-no-main.conf
 restore() {
-    rm -f $policy
+    rm -f $policy $no_cluster
     if [ -e $kept ]; then mv $kept $policy; fi
 }
 # What an interrupted run had kept is the machine's own: never written over.
@@ -16,6 +18,8 @@ trap restore EXIT
 trap 'exit 130' INT TERM
 printf '#!/bin/sh\nexit 101\n' > $policy
 chmod 755 $policy
+mkdir -p "$(dirname $no_cluster)"
+echo 'create_main_cluster = false' > $no_cluster
 
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)

@@ -17,6 +17,8 @@ lock() {
         --no-emit-index-url --no-emit-find-links ${UPGRADE:+--upgrade} "$@" --output-file "requirements/$file"
 }
 
-lock runtime.txt pyproject.toml
-lock dev.txt --group dev --constraints requirements/runtime.txt pyproject.toml
+# The image traces where it is told to; so do the tests.
+lock runtime.txt --extra tracing pyproject.toml
+lock dev.txt --extra tracing --group dev --constraints requirements/runtime.txt pyproject.toml
 lock build.txt --group build --constraints requirements/dev.txt
+lock tools.txt --no-deps --group tools

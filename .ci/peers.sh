@@ -11,6 +11,10 @@ for package in $(grep -v '^#' packages); do
         *) missing="$missing $package" ;;
     esac
 done
+if ! ./charttools.sh; then
+    echo "peers: no helm and kubectl"
+    if [ "${REQUIRE_PEERS:-}" = 1 ]; then exit 1; fi
+fi
 if [ -z "$missing" ]; then exit 0; fi
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then
