@@ -323,6 +323,15 @@ def test_matchers_in_a_key_are_sorted_and_print_as_written() -> None:
 # -- identity ---------------------------------------------------------------------------------
 
 
+def test_s46_the_order_of_matchers_in_a_file_changes_nothing() -> None:
+    one, other = (
+        Router(RouteSpec(receiver="x", routes=(RouteSpec(matchers=matchers(*texts)),))).routes[1]
+        for texts in (("b=1", 'a!="2"', "a=2"), ("a=2", 'a!="2"', "b=1"))
+    )
+    assert (one.id, one.key, one.matchers) == (other.id, other.key, other.matchers)
+    assert one.key == '{}/{a="2",a!="2",b="1"}'
+
+
 def test_equal_siblings_share_a_key_and_not_an_id() -> None:
     router = root(
         node('env="prod"', node('a="1"'), go_on=True),
