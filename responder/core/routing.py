@@ -237,15 +237,10 @@ def _resolve(spec: RouteSpec, parent: Route | None, path: tuple[int, ...], indic
         inherit_mutes=inherit_mutes,
         mutes_of=mutes_of if mutes else "",
         actives_of=actives_of if actives else "",
-        labels=merge_labels(parent.labels if parent else (), spec.labels),
+        labels=tuple(sorted((dict(parent.labels if parent else ()) | dict(spec.labels)).items())),
     )
     children = (_resolve(child, route, (*path, at), indices) for at, child in enumerate(spec.routes))
     return replace(route, children=tuple(children))
-
-
-def merge_labels(above: Labels, own: Labels) -> Labels:
-    """The labels of a route whose parent has those `above`: by name, its own count."""
-    return tuple(sorted((dict(above) | dict(own)).items()))
 
 
 _DEFAULTS: Final = (30 * SECOND, 5 * MINUTE, 4 * HOUR)

@@ -46,6 +46,7 @@ _FILTERS: Final = {
 _MEMBER: Final = re.compile(r"(\.\w+)\.([a-zA-Z_]\w*)")
 _INDEXED: Final = re.compile(r'index\s+(\$?)(\.\w+)\s+("[^"\\\n]*")')
 _OF_ROUTE: Final = re.compile(r'routeLabels\s+("[^"\\\n]*")')
+_REFERENCE: Final = re.compile(r'(?:routeLabels|\.RouteLabels)\s+"([^"]*)"|\.RouteLabels\.(\w+)')
 _METHODS: Final = frozenset({"get", "items", "keys", "values"})
 """What Jinja2 would take for something else than a label."""
 _COMPARED: Final = re.compile(r'(eq|ne)\s+(\S+)\s+("[^"\\]*")')
@@ -53,9 +54,6 @@ _COMPARED: Final = re.compile(r'(eq|ne)\s+(\S+)\s+("[^"\\]*")')
 
 class _NotKnown(Exception):
     """Something in a template that has no counterpart here."""
-
-
-_REFERENCE: Final = re.compile(r'(?:routeLabels|\.RouteLabels)\s+"([^"]*)"|\.RouteLabels\.(\w+)')
 
 
 def labels_in(text: str) -> set[str]:

@@ -161,8 +161,10 @@ class AlertmanagerApi:
         async for key in _in_turns(list(alerts)):
             group, route, _ = wanted[key]
             some = sorted(alerts[key], key=lambda alert: alert.fingerprint)
-            labels, marks = dict(group.labels), view.route_labels(group, route)
-            body = msgspec.json.encode(ShownGroup(labels, marks, Named(route.receiver), some))
+            shown_group = ShownGroup(
+                dict(group.labels), Named(route.receiver), some, view.route_labels(group, route)
+            )
+            body = msgspec.json.encode(shown_group)
             found.append(((group.labels, route.receiver, route.index), body))
         return _listed(found)
 

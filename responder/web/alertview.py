@@ -48,13 +48,13 @@ class ShownAlert(msgspec.Struct):
     status: AlertStatus
 
 
-class ShownGroup(msgspec.Struct):
-    """A group and those of its alerts that were asked for."""
+class ShownGroup(msgspec.Struct, omit_defaults=True):
+    """A group and those of its alerts that were asked for. Version 0.25 knows no `routeLabels`."""
 
     labels: dict[str, str]
-    routeLabels: dict[str, str]
     receiver: Named
     alerts: list[ShownAlert]
+    routeLabels: dict[str, str] = {}
 
 
 class SilenceStatus(msgspec.Struct):
