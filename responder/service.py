@@ -144,7 +144,7 @@ class Service:
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
             Api(self.engine, self.database, access, self.rules.shown),
-            AlertmanagerApi(self.engine, access, self.clock.now()),
+            AlertmanagerApi(self.engine, access, self.clock.now(), settings.external_url),
             operations.stopping,
             self.metrics.answered,
             self._slack(undo),
