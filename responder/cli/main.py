@@ -14,7 +14,7 @@ import click
 from responder import __version__
 from responder.errors import ResponderError
 
-# Garbage is rarely looked for, since nearly everything is a value. The default, at every 700 new objects, takes
+# Garbage is rarely looked for, since nearly everything is a value. The default, every 700 new objects, takes
 # a seventh of the start.
 gc.set_threshold(50_000, 20, 100)
 
