@@ -15,6 +15,7 @@ from responder.core import (
     flush,
     freezing,
     ledger,
+    notificationlog,
     propose,
     resuming,
     showing,
@@ -54,7 +55,7 @@ from responder.core.messages import (
     Verified,
 )
 from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
-from responder.core.receive import end_own, join, raise_own, receive
+from responder.core.receive import end_own, first_look, join, raise_own, receive
 from responder.core.rules import Ruleset
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, ClosedRow, Group, LedgerRow, State
 
@@ -176,6 +177,7 @@ def _collect(draft: Draft) -> None:
     if gone:
         draft.events.append(AlertsDropped(gone))
     silencing.forget_old(draft)
+    notificationlog.forget_old(draft)
     signing.forget_old_runs(draft)
 
 
@@ -193,8 +195,12 @@ def _started(draft: Draft, body: Started) -> None:
     state = draft.state
     draft.events.append(Noted("started", f"version {body.version}, rules {body.rules[:12]}"))
     _extend_ends(draft, body.heard_at)
+    if not draft.ruleset.mends:
+        _forget_alerts(draft)
     if body.rules != state.rules:
         _rules_loaded(draft, body.rules)
+    elif not draft.ruleset.mends:
+        _route_again(draft, "restart")
     draft.changes.rules = body.rules
     _owe_again(draft, reloaded=False)
     _fire_overdue(draft)
@@ -215,6 +221,23 @@ def _started(draft: Draft, body: Started) -> None:
     showing.again(draft)
 
 
+def _forget_alerts(draft: Draft) -> None:
+    """Alertmanager keeps silences and its notification log over a restart, and no alerts.
+
+    Responder's own stay, and those that an open run is about: Alertmanager has neither.
+    """
+    state = draft.state
+    run_for = {episode.alert for run in state.runs.values() if run.open for episode in run.episodes}
+    gone = [a for a in state.by_id.values() if a.source != "responder" and a.id not in run_for]
+    if not gone:
+        return
+    for alert in gone:
+        draft.put_alert(msgspec.structs.replace(alert, groups=()))
+    draft.changes.dropped.extend(alert.id for alert in gone)
+    draft.events.append(Noted("alerts_forgotten", "compatibility: alertmanager keeps none over a restart"))
+    draft.events.append(AlertsDropped([alert.id for alert in gone]))
+
+
 def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect]:
     """Orders for every row that is with delivery, for an engine whose memory was built anew.
 
@@ -231,7 +254,7 @@ def _deliver_heads(draft: Draft) -> list[tuple[int, int]]:
     """Order every head row to be told; (row, group) of each."""
     state, heads = draft.state, []
     for row_id, (group_id, integration_id) in sorted(state.rows.items()):
-        told = state.told_to(group_id, integration_id)
+        told = draft.told(group_id, integration_id)
         if told.head is None or told.head.id != row_id or group_id in draft.changes.closed_groups:
             continue
         group = state.groups[group_id]
@@ -293,6 +316,8 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
         told = ledger.delivered(
             told, row, state.members[group.id], draft.at, draft.ruleset.mends, body.receipt
         )
+        if not draft.ruleset.mends:
+            notificationlog.note(draft, group, to, told.told)
         flush.close(draft, ClosedRow(row.id, "delivered", row.reason, attempts=body.attempts))
         deadletters.settle(draft, group, where[1])
         if told.head:
@@ -314,8 +339,8 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
 def _close_failed(
     draft: Draft, group: Group, to: Addressee, row: OpenRow, body: DeliveryEnded, told: Told
 ) -> None:
-    if body.state == "superseded" and told.head:
-        by = f"row {told.head.id}"
+    if body.state == "superseded" and (told.head or not draft.ruleset.mends):
+        by = f"row {told.head.id}" if told.head else "group_interval"
         flush.close(draft, ClosedRow(row.id, "superseded", "superseded", body.detail, by, body.attempts))
         return
     reason = body.reason or "unknown"
@@ -349,12 +374,11 @@ def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
     row = told.head
     assert row is not None
     alone = msgspec.structs.replace(told, head=None)
-    view = View(
-        row.view.firing,
-        ledger.sayable(row.view.resolved, alone),
-        ledger.sayable(row.view.stale, alone),
-        row.view.at,
-    )
+    view = row.view
+    if draft.ruleset.mends:
+        view = View(
+            view.firing, ledger.sayable(view.resolved, alone), ledger.sayable(view.stale, alone), view.at
+        )
     route = draft.ruleset.router.by_id[group.route]
     reason = ledger.reason_to_tell(
         Sets(view.firing, view.resolved, view.stale, {}),
@@ -433,32 +457,47 @@ def _look_for_others(draft: Draft, destination: str) -> None:
 
 
 def _rules_loaded(draft: Draft, digest: str) -> None:
-    """Route everything again. Groups whose route id and labels live on keep timers and history."""
-    state, router = draft.state, draft.ruleset.router
+    state = draft.state
     draft.events.append(Noted("rules_loaded", digest))
     draft.changes.rules = digest
+    _route_again(draft, "rules_loaded")
+    _owe_again(draft, reloaded=True)
+    named = {i.destination for receiver in draft.ruleset.receivers.values() for i in receiver.integrations}
+    for destination in sorted(state.down - named):  # nobody will ever find out whether it is well again
+        end_own(draft, DELIVERY_FAILING, {"destination": destination}, "critical")
+
+
+def _route_again(draft: Draft, by: str) -> None:
+    """Route everything again. Groups whose route id and labels live on keep timers and history.
+
+    Alertmanager makes all groups anew: what is on its way is cut off, and each waits group_wait again, or
+    is looked at at once if an alert in it has fired for longer than that.
+    """
+    state, router, mends = draft.state, draft.ruleset.router, draft.ruleset.mends
     kept: set[int] = set()
+    began: dict[int, Nanoseconds] = {}
     for alert in [draft.changes.alerts.get(key, known) for key, known in state.by_id.items()]:
         if not alert.groups:
             continue
-        if alert.firing_at(draft.at):
+        if alert.firing_at(draft.at) or not mends:
             groups = join(draft, alert.labels, alert.starts_at)
         else:
             groups = tuple(g for g in alert.groups if state.groups[g].route in router.by_id)
         kept.update(groups)
         if groups != alert.groups:
             draft.put_alert(msgspec.structs.replace(alert, groups=groups))
+        if not mends:
+            began.update({g: min(began.get(g, alert.starts_at), alert.starts_at) for g in groups})
     for group in state.groups.values():
         gone = group.route not in router.by_id or group.id not in kept
-        _close_rows_of_the_past(draft, group, gone=gone)
+        _close_rows_of_the_past(draft, group, by, gone=gone)
         if gone:
             draft.changes.closed_groups.append(group.id)
             draft.events.append(GroupClosed(group.id))
+        elif not mends:
+            tick_at = first_look(router.by_id[group.route], began[group.id], draft.at)
+            draft.changes.groups[group.id] = msgspec.structs.replace(group, tick_at=tick_at)
     propose.follow(draft)
-    _owe_again(draft, reloaded=True)
-    named = {i.destination for receiver in draft.ruleset.receivers.values() for i in receiver.integrations}
-    for destination in sorted(state.down - named):  # nobody will ever find out whether it is well again
-        end_own(draft, DELIVERY_FAILING, {"destination": destination}, "critical")
 
 
 def _owe_again(draft: Draft, *, reloaded: bool) -> None:
@@ -476,12 +515,15 @@ def _owe_again(draft: Draft, *, reloaded: bool) -> None:
                 draft.put_told(group_id, integration_id, msgspec.structs.replace(told, refused=None))
 
 
-def _close_rows_of_the_past(draft: Draft, group: Group, *, gone: bool) -> None:
+def _close_rows_of_the_past(draft: Draft, group: Group, by: str, *, gone: bool) -> None:
+    mends = draft.ruleset.mends
     for integration_id, told in sorted(draft.state.told.get(group.id, {}).items()):
         rows = [row for row in (told.head, told.behind) if row]
-        if not rows or not (gone or addressee(draft.ruleset, group, integration_id) is None):
+        if not rows or not (gone or not mends or addressee(draft.ruleset, group, integration_id) is None):
             continue
         for row in rows:
-            flush.close(draft, ClosedRow(row.id, "superseded", "superseded", by="rules_loaded"))
+            flush.close(draft, ClosedRow(row.id, "superseded", "superseded", by=by))
+        if not mends:
+            draft.effects.append(Succeed(rows[0].id))
         if not gone:
             draft.put_told(group.id, integration_id, msgspec.structs.replace(told, head=None, behind=None))

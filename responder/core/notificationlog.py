@@ -1,0 +1,77 @@
+"""What was told last, as Alertmanager keeps it: by group key and by the place of an integration.
+
+`core.flush` and `core.decide` call it under `compatibility: alertmanager` alone. It chooses nothing and tells
+nobody: by default what was told belongs to its group, and to an integration by what that is.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from responder.core.addressing import Addressee, addressees
+from responder.core.draft import Draft
+from responder.core.ledger import View
+from responder.core.model import Alert, Labels, fingerprint
+from responder.core.rules import Ruleset
+from responder.core.silencing import KEPT
+from responder.core.state import Group, LogEntry
+
+_OTHERS = 0
+"""No alert has this id: it stands for what was told as firing and is not in the group any more."""
+
+
+def recall(draft: Draft, group: Group, members: Iterable[Alert]) -> None:
+    """Before a look: what the log says counts as told, whoever in whichever group was told it."""
+    prints = {fingerprint(alert.labels): alert for alert in members}
+    for to in addressees(draft.ruleset, group):
+        told = draft.told(group.id, to.integration.id)
+        entry = draft.logged(_key(draft.ruleset, group, to))
+        view = View() if entry is None else _view(entry, prints)
+        draft.put_told(group.id, to.integration.id, msgspec.structs.replace(told, told=view))
+
+
+def note(draft: Draft, group: Group, to: Addressee, view: View) -> None:
+    """Somebody was told `view`, now."""
+    repeat_interval = draft.ruleset.router.by_id[group.route].repeat_interval
+    draft.changes.log[_key(draft.ruleset, group, to)] = LogEntry(
+        _prints(draft, view.firing),
+        _prints(draft, view.resolved),
+        draft.at,
+        draft.at + min(KEPT, 2 * repeat_interval),
+    )
+
+
+def forget_old(draft: Draft) -> None:
+    """Entries are kept for twice `repeat_interval`, and for five days at the most."""
+    for key, entry in draft.state.log.items():
+        if entry.expires_at <= draft.at:
+            draft.changes.log[key] = None
+
+
+def _key(ruleset: Ruleset, group: Group, to: Addressee) -> str:
+    """The key of an entry, as Alertmanager makes it.
+
+    Sibling routes with equal matchers share it; a receiver's new name, or another place in it, gives another.
+    """
+    kind = to.integration.kind
+    same_kind = [one.id for one in ruleset.receivers[to.receiver].integrations if one.kind == kind]
+    group_key = ruleset.router.by_id[group.route].group_key(group.labels)
+    return f"{group_key}:{to.receiver}/{kind}/{same_kind.index(to.integration.id)}"
+
+
+def _view(entry: LogEntry, prints: Mapping[str, Alert]) -> View:
+    firing, resolved = (
+        {alert.id: alert.episode for one in part if (alert := prints.get(one))}
+        for part in (entry.firing, entry.resolved)
+    )
+    if len(firing) < len(entry.firing):
+        firing[_OTHERS] = 0
+    return View(firing, resolved, {}, entry.at)
+
+
+def _prints(draft: Draft, alerts: Iterable[int]) -> tuple[str, ...]:
+    return tuple(sorted(fingerprint(_labels(draft, alert)) for alert in alerts if alert != _OTHERS))
+
+
+def _labels(draft: Draft, alert: int) -> Labels:
+    return (draft.changes.alerts.get(alert) or draft.state.by_id[alert]).labels
