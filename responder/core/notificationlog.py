@@ -5,18 +5,22 @@ nobody: by default what was told belongs to its group, and to an integration by 
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import View
-from responder.core.model import Alert, Labels, fingerprint
+from responder.core.model import MINUTE, Alert, Labels, fingerprint
 from responder.core.rules import Ruleset
 from responder.core.silencing import KEPT
 from responder.core.state import Group, LogEntry
 
-_OTHERS = 0
+_CLEARS: Final = 15 * MINUTE
+"""How often Alertmanager clears away entries that have expired: until then they count."""
+
+_OTHERS: Final = 0
 """No alert has this id: it stands for what was told as firing and is not in the group any more."""
 
 
@@ -26,7 +30,7 @@ def recall(draft: Draft, group: Group, members: Iterable[Alert]) -> None:
     for to in addressees(draft.ruleset, group):
         told = draft.told(group.id, to.integration.id)
         entry = draft.logged(_key(draft.ruleset, group, to))
-        view = View() if entry is None else _view(entry, prints)
+        view = _view(entry, prints) if entry and entry.expires_at > draft.at else View()
         draft.put_told(group.id, to.integration.id, msgspec.structs.replace(told, told=view))
 
 
@@ -37,12 +41,12 @@ def note(draft: Draft, group: Group, to: Addressee, view: View) -> None:
         _prints(draft, view.firing),
         _prints(draft, view.resolved),
         draft.at,
-        draft.at + min(KEPT, 2 * repeat_interval),
+        draft.at + min(KEPT, 2 * repeat_interval) + _CLEARS,
     )
 
 
 def forget_old(draft: Draft) -> None:
-    """Entries are kept for twice `repeat_interval`, and for five days at the most."""
+    """Entries are kept for twice `repeat_interval`, or five days if that is less, and a little longer."""
     for key, entry in draft.state.log.items():
         if entry.expires_at <= draft.at:
             draft.changes.log[key] = None
