@@ -68,7 +68,7 @@ FAULTS: Final = {9, 14, 28, 29, 36, 53, 56, 79, 81, 82, 84, 87, 93, 94, 95, 100,
 
 def test_every_fault_is_mended_and_can_be_had_back_or_it_is_said_why_not() -> None:
     fixed = {row.number: row.verdict for row in rows() if row.verdict.startswith("fixed")}
-    assert set() == FAULTS - set(fixed)
+    assert FAULTS - set(fixed) == set()
     said = re.compile(r"fixed \((old way|no old way: \S[^)]+)\)")
     assert [number for number, verdict in fixed.items() if not said.match(verdict)] == []
 

@@ -1,6 +1,6 @@
 """What was told last, as Alertmanager keeps it: by group key and by the place of an integration.
 
-`core.flush` and `core.decide` call it under `compatibility: alertmanager` alone. It chooses nothing and tells
+`core.flush`, `core.decide` and `core.outlook` call it under `compatibility: alertmanager` alone. It tells
 nobody: by default what was told belongs to its group, and to an integration by what that is.
 """
 
