@@ -1,7 +1,7 @@
 """External Secrets' own kind, as far as a chart here uses it: strict, written by hand from its published API.
 
-`problems` of test_responder asks it for what the typed models do not know. external-secrets.io/v1, ExternalSecret:
-what is not named here would be a misspelling.
+test_responder asks `problems` what the typed models do not know: external-secrets.io/v1, ExternalSecret. What
+is not named here would be a misspelling.
 """
 
 from typing import Any, Final

@@ -1,7 +1,7 @@
 """What a node makes of a pod's volumes: the files that its container finds, below a directory of the test's.
 
-Tests run what a chart's containers run, on what the chart mounts. It knows volumes of ConfigMaps and Secrets, in
-the shape that kubelet gives them, and empty ones.
+Tests run what a chart's containers run, on what the chart mounts. It knows volumes of ConfigMaps and Secrets,
+in the shape that kubelet gives them, and empty ones.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ def _files(volume: Manifest, there: dict[tuple[str, str], Manifest]) -> Iterator
 
 
 def _write(files: dict[str, str], at: Path) -> None:
-    """As kubelet does it: everything in one hidden directory, which links lead into, so that a change is one move."""
+    """As kubelet does it: all in one hidden directory, behind links, so that a change is one move."""
     (at / "..now").mkdir()
     (at / "..data").symlink_to("..now")
     for name, text in files.items():

@@ -1,7 +1,7 @@
 """The table of values in charts/responder/README.md, from values.yaml.
 
-`python -m tests.charts.readme` writes it; a test holds the page to what this says. It must never hold a default or
-a reason of its own: they stand in values.yaml, in the comment above each key.
+`python -m tests.charts.readme` writes it; a test holds the page to what this says. It must never hold a
+default or a reason of its own: they stand in values.yaml, in the comment above each key.
 """
 
 import json
@@ -21,7 +21,7 @@ _BEGIN: Final = "| value | default | meaning |\n|---|---|---|\n"
 
 @dataclass(frozen=True)
 class Value:
-    """One key of values.yaml: its path, the comment above it, and its default; `section`: it has keys of its own."""
+    """One key of values.yaml: path, comment above it, default; `section`: it has keys of its own."""
 
     path: tuple[str, ...]
     comment: str

@@ -40,6 +40,9 @@ app.kubernetes.io/component: server
 {{- define "responder.image" -}}
 {{- with .Values.image -}}
 {{- $name := list .registry .repository | compact | join "/" -}}
+{{- if and (eq .tag "latest") (not .digest) -}}
+{{- fail "image.tag: not latest: nobody would know what runs, and an upgrade would change nothing" -}}
+{{- end -}}
 {{- if .digest -}}
 {{ printf "%s@%s" $name .digest }}
 {{- else -}}
