@@ -1,4 +1,4 @@
-"""charts/responder and the program: it accepts what the chart makes, names what is wrong, and serves on it."""
+"""charts/responder and the program: it accepts what the chart makes, names what is wrong, serves on it."""
 
 import subprocess
 import sys
