@@ -10,7 +10,17 @@ import pytest
 
 from tests.charts import node
 from tests.charts.helm import Manifest, objects, rendered
-from tests.charts.responder_values import ALLOW, EVERYTHING, MESH, OPERATOR, PEOPLE, TOKEN, TOKENS, only
+from tests.charts.responder_values import (
+    ALLOW,
+    EVERYTHING,
+    MESH,
+    OPERATOR,
+    PEOPLE,
+    TOKEN,
+    TOKENS,
+    only,
+    server,
+)
 from tests.peers.calls import answers_ok, call, post
 from tests.peers.ports import free_port
 from tests.peers.process import ChildProcess, environment
@@ -47,7 +57,7 @@ def mounted(
     return [argument.replace("=/", f"={root}/") for argument in container["args"]], env
 
 
-@pytest.mark.parametrize("values", [{}, EVERYTHING, {"auth": {"existingSecret": "access"}}])
+@pytest.mark.parametrize("values", [EVERYTHING, {"auth": {"existingSecret": "access"}}])
 def test_the_check_job_accepts_what_the_chart_makes(values: Manifest, tmp_path: Path) -> None:
     found = tuple(objects(rendered("responder", values, apis=[*OPERATOR, *MESH])))
     arguments, env = mounted(found, "Job", "responder-check", tmp_path)
@@ -106,6 +116,10 @@ def test_what_is_installed_serves_and_stops_in_its_time(tmp_path: Path) -> None:
         alert = [{"labels": {"alertname": "Watchdog"}}]
         assert post(f"{base}/api/v2/alerts", alert, {"Authorization": f"Bearer {TOKEN}"}).status == 200
         assert call("POST", f"{base}/-/reload", headers={"Authorization": f"Bearer {TOKEN}"}).status == 403
+        # As `kubectl exec responder-0 -- responder ledger` finds the settings by itself.
+        workdir = server(found)["containers"][0]["workingDir"]
+        assert workdir == "/etc/responder"
+        assert run(["ledger", "--output", "json"], tmp_path)[0] == 0
         assert process.stop() == 0
     finally:
         process.kill9()
