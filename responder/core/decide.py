@@ -387,6 +387,7 @@ def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
             view.at,
             reason,
             *lists,
+            row.labels,
         )
     )
     draft.effects.append(flush.deliver(draft, group, to, told))

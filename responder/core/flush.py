@@ -313,7 +313,7 @@ _ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence",
 
 def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view: View) -> OpenRow:
     route = draft.ruleset.router.by_id[group.route]
-    row = OpenRow(draft.new_row_id(), reason, view)
+    row = OpenRow(draft.new_row_id(), reason, view, labels=route.labels)
     firing, resolved, stale = list(view.firing), list(view.resolved), list(view.stale)
     draft.changes.opened.append(
         LedgerRow(
@@ -327,6 +327,7 @@ def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view
             firing=firing,
             resolved=resolved,
             stale=stale,
+            labels=route.labels,
         )
     )
     draft.events.append(
@@ -384,6 +385,7 @@ def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
             group=group.id,
             group_key=route.group_key(group.labels),
             group_labels=group.labels,
+            route_labels=row.labels,
             firing=alerts(row.view.firing),
             resolved=alerts(row.view.resolved),
             stale=alerts(row.view.stale),

@@ -61,7 +61,7 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LedgerRow(msgspec.Struct, frozen=True):
-    """A ledger row as it is opened. The three lists hold alert ids."""
+    """A ledger row as it is opened. The three lists hold alert ids; `labels` are the route's."""
 
     id: int
     group: int
@@ -73,6 +73,7 @@ class LedgerRow(msgspec.Struct, frozen=True):
     firing: list[int]
     resolved: list[int]
     stale: list[int]
+    labels: Labels = ()
 
 
 class ClosedRow(msgspec.Struct, frozen=True):

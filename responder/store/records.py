@@ -14,7 +14,7 @@ import msgspec
 from responder.core.freeze import Freeze
 from responder.core.ledger import Told
 from responder.core.messages import Execute
-from responder.core.model import Alert, Nanoseconds, share
+from responder.core.model import Alert, Labels, Nanoseconds, share
 from responder.core.rules import Ruleset
 from responder.core.run import Run
 from responder.core.silence import Silence
@@ -49,12 +49,17 @@ _DELIVERY_COLUMNS = (
 )
 
 
-class Content(msgspec.Struct, frozen=True):
-    """Which alerts a ledger row names."""
+class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which alerts a ledger row names, and the labels of its route."""
 
     firing: list[int]
     resolved: list[int]
     stale: list[int]
+    labels: Labels = ()
+
+
+def _content(row: LedgerRow) -> bytes:
+    return _encode(Content(row.firing, row.resolved, row.stale, row.labels))
 
 
 @dataclass(slots=True)
@@ -172,7 +177,7 @@ class Batch:
         rows = []
         for row in self.opened.values():
             closed, at = self.closed.get(row.id, (None, 0))
-            content = _encode(Content(row.firing, row.resolved, row.stale))
+            content = _content(row)
             end: tuple[object, ...] = ("pending", 0, "", "", "")
             if closed:
                 end = (closed.state, at, closed.reason, closed.detail, closed.by)
@@ -191,10 +196,7 @@ class Batch:
                 )
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
-        revised = [
-            (row.id, row.reason, _encode(Content(row.firing, row.resolved, row.stale)))
-            for row in self.revised.values()
-        ]
+        revised = [(row.id, row.reason, _content(row)) for row in self.revised.values()]
         writer.update("deliveries", ("id", "reason", "content"), revised)
         ends = [
             (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id))

@@ -16,6 +16,42 @@ SHIFT: dict[str, dict[str, object]] = {"shift": {"times": [{"start_time": "01:00
 in_both_modes = pytest.mark.parametrize("mode", BOTH)
 
 
+# -- labels of routes -------------------------------------------------------------------------
+
+
+def test_s10_what_a_row_says_of_its_routes_labels_stays_over_a_reload_and_a_restart() -> None:
+    old, new = (
+        rules(route("x=1", to="team", labels={"team": f"{when} {{{{ .Status }}}}"}), name=when)
+        for when in ("old", "new")
+    )
+    with Timeline(old) as t:
+        t.post(firing("A", x="1")).answer("team", "sending").at("31s").load(new)
+        t.stop().at("40s").start(new).at("1m").post(firing("B", x="1"))
+        t.at("6m").answer("team", "delivered").skip()
+        t.at("11m").answer("team", "delivered").skip()
+        assert [(told.row, told.route_labels) for told in t.handed] == [
+            (1, (("team", "old {{ .Status }}"),)),
+            (1, (("team", "old {{ .Status }}"),)),
+            (2, (("team", "new {{ .Status }}"),)),
+        ]
+
+
+def test_s10_other_labels_of_a_route_are_no_news() -> None:
+    old, new = (rules(route("x=1", to="team", labels={"team": when}), name=when) for when in ("old", "new"))
+    with Timeline(old) as t:
+        t.post(firing("A", x="1")).at("1m").expect("30s team first_notification +A").load(new)
+        t.at("20m").expect()
+
+
+def test_s10_what_waits_is_revised_with_the_labels_it_was_opened_with() -> None:
+    old, new = (rules(route("x=1", to="team", labels={"team": when}), name=when) for when in ("old", "new"))
+    with Timeline(old) as t:
+        t.post(firing("A", x="1"), firing("B", x="1")).answer("team", "sending").at("1m")
+        t.post(resolved("A", x="1")).at("6m").load(new)  # the end waits behind the beginning
+        t.answer("team", "client_error").at("6m1s").answer("team", "delivered").at("6m2s").skip()
+        assert [told.route_labels for told in t.handed] == [(("team", "old"),)] * 2
+
+
 # -- timers -----------------------------------------------------------------------------------
 
 

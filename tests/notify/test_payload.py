@@ -41,8 +41,16 @@ def test_the_whole_payload_as_alertmanager_writes_it() -> None:
         '"endsAt":"2026-01-05T00:01:30Z","generatorURL":"","fingerprint":"c0f304cf346242aa"}],'
         '"notification_reason":"some_resolved","groupLabels":{"severity":"critical"},'
         '"commonLabels":{"severity":"critical"},"commonAnnotations":{"summary":"a \\u003c b"},'
-        '"externalURL":"http://responder:9095","version":"4","groupKey":"{}:{}","truncatedAlerts":0}\n'
+        '"routeLabels":{},"externalURL":"http://responder:9095","version":"4","groupKey":"{}:{}","truncatedAlerts":0}\n'
     )
+
+
+def test_s10_labels_of_the_route_are_expanded_over_all_that_is_told() -> None:
+    labels = {"team": "{{ .CommonLabels.severity }} {{ len .Alerts }} {{ .CommonLabels.job }}", "page": "yes"}
+    told = notification(firing=(FIRING,), resolved=(RESOLVED,), route_labels=labels)
+    payload = msgspec.json.decode(render(told, "", max_alerts=1))
+    assert payload["routeLabels"] == {"page": "yes", "team": "critical 2"}
+    assert payload["commonLabels"] == dict(FIRING.labels)
 
 
 def test_fingerprints_are_alertmanagers() -> None:
