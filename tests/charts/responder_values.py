@@ -55,6 +55,7 @@ EVERYTHING: Final[Manifest] = {
     "kubernetes": {"others": [{"cluster": "lab", "kubeconfig": "/etc/responder/more/lab"}]},
     "extraVolumes": [{"name": "more", "secret": {"secretName": "kubeconfigs"}}],
     "extraVolumeMounts": [{"name": "more", "mountPath": "/etc/responder/more", "readOnly": True}],
+    "velero": {"hook": True},
     "podAnnotations": {"a": "b"},
     "podLabels": {"tier": "ops"},
     "nodeSelector": {"disk": "ssd"},

@@ -194,8 +194,10 @@ def test_a_package_holds_the_rules_and_renders_the_same(tmp_path: Path) -> None:
     assert objects(there) == list(case("defaults"))
 
 
-def test_the_ports_that_are_let_out_follow_the_mail_server() -> None:
-    found = tuple(objects(rendered("responder", {"smtp": {"smarthost": "mail.example.com:465"}})))
+def test_the_ways_out_follow_the_settings() -> None:
+    used = {"smtp": {"smarthost": "mail.example.com:465"}, "config": {"tracing": {}}}
+    found = tuple(objects(rendered("responder", used)))
+    only(found, "NetworkPolicy", "responder-out-tracing")
     egress = only(found, "NetworkPolicy", "responder-out-mail")["spec"]["egress"]
     assert egress == [
         {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 465, "protocol": "TCP"}]}

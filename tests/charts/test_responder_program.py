@@ -1,5 +1,6 @@
 """charts/responder and the program: it accepts what the chart makes, names what is wrong, serves on it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -94,6 +95,7 @@ def test_what_is_installed_serves_and_stops_in_its_time(tmp_path: Path) -> None:
         "externalUrl": f"http://127.0.0.1:{port}",
         "auth": {"tokens": TOKENS, "people": PEOPLE},
         "guards": {"allow": ALLOW},
+        "velero": {"hook": True},
     }
     found = tuple(objects(rendered("responder", own)))
     arguments, env = mounted(found, "StatefulSet", "responder", tmp_path)
@@ -120,7 +122,16 @@ def test_what_is_installed_serves_and_stops_in_its_time(tmp_path: Path) -> None:
         workdir = server(found)["containers"][0]["workingDir"]
         assert workdir == "/etc/responder"
         assert run(["ledger", "--output", "json"], tmp_path)[0] == 0
+        # As Velero has it copied while it is written.
+        state = tmp_path / "var" / "lib" / "responder"
+        annotations = only(found, "StatefulSet")["spec"]["template"]["metadata"]["annotations"]
+        python, *hook = json.loads(annotations["pre.hook.backup.velero.io/command"])
+        assert (python, hook[-1]) == ("python", "/var/lib/responder")
+        subprocess.run([sys.executable, *hook[:-1], state], check=True)
+        assert (
+            run(["audit", "verify"], tmp_path, {"RESPONDER__STORAGE": f"sqlite:///{state}/backup.db"})[0] == 0
+        )
         assert process.stop() == 0
     finally:
         process.kill9()
-    assert (tmp_path / "var" / "lib" / "responder" / "responder.db").exists()
+    assert {"responder.db", "backup.db"} < {path.name for path in state.iterdir()}

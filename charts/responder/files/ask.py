@@ -1,6 +1,6 @@
 """What `helm test` asks of Responder: that it is ready, and that whoever shows no token is refused.
 
-The chart's test pod runs it with the image's Python and the address of the Service; it must need nothing else.
+The chart's test pod runs it with the image's Python and the Service's address; it must need nothing else.
 """
 
 import http.client
@@ -26,7 +26,7 @@ def main(base: str) -> int:
         status = ask(base, method, path)
         wrong += status not in wanted
         verdict = "" if status in wanted else f", not {' or '.join(map(str, wanted))}"
-        print(f"{method} {base}{path}: {status}{verdict}")
+        sys.stdout.write(f"{method} {base}{path}: {status}{verdict}\n")
     return 1 if wrong else 0
 
 
