@@ -112,7 +112,10 @@ CASES: Final[Mapping[str, tuple[Manifest, tuple[str, ...]]]] = {
         (),
     ),
     "stopped": ({"replicas": 0, "fullnameOverride": "alerts", "nameOverride": "told"}, ()),
-    "vault": ({"secrets": {"from": "vault"}, "kubernetes": {"enabled": False}}, MESH),
+    "vault": (
+        {"secrets": {"from": "vault", "vault": {"role": HOSTILE}}, "kubernetes": {"enabled": False}},
+        MESH,
+    ),
     "everywhere": (
         {"guards": {"allow": [{"action": RESTART}]}, "networkPolicy": {"in": {"grafana": None}}},
         (),

@@ -89,6 +89,13 @@ def test_a_label_of_the_chart_cannot_be_replaced() -> None:
     assert crosschecks.problems(found, external=EXTERNAL) == []
 
 
+def test_an_annotation_of_ones_own_wins_over_the_charts() -> None:
+    own = {"proxy.istio.io/config": "{}"}
+    found = tuple(objects(rendered("responder", {"podAnnotations": own}, apis=MESH)))
+    annotations = only(found, "StatefulSet")["spec"]["template"]["metadata"]["annotations"]
+    assert {key: annotations[key] for key in own} == own
+
+
 def test_a_release_of_a_long_name_has_shorter_ones() -> None:
     found = objects(rendered("responder", name="a" * 53))
     # A StatefulSet's pods bear its name and ten characters more as a label, which may have 63.
@@ -162,6 +169,7 @@ def test_vaults_agent_writes_the_files_that_the_settings_name() -> None:
         == '{{ with secret "secret/data/responder" }}{{ index .Data.data "slack-bot-token" }}{{ end }}'
     )
     assert annotations["vault.hashicorp.com/secret-volume-path"] == "/etc/responder/secrets"
+    assert annotations["vault.hashicorp.com/role"] == HOSTILE
     assert settings(case("vault"))["slack"]["bot_token_file"] == "/etc/responder/secrets/slack-bot-token"
     # By the service account's token, whether or not runbooks act.
     assert server(case("vault"))["automountServiceAccountToken"] is True

@@ -5,6 +5,7 @@ The chart's test pod runs it with the image's Python and the Service's address; 
 
 import http.client
 import sys
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 
@@ -27,6 +28,9 @@ def main(base: str) -> int:
         wrong += status not in wanted
         verdict = "" if status in wanted else f", not {' or '.join(map(str, wanted))}"
         sys.stdout.write(f"{method} {base}{path}: {status}{verdict}\n")
+    # In a mesh the proxy beside us would go on, and the pod never end.
+    with suppress(OSError):
+        ask("http://127.0.0.1:15020", "POST", "/quitquitquit")
     return 1 if wrong else 0
 
 

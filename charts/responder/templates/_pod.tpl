@@ -41,3 +41,39 @@ imagePullSecrets:
     {{- end }}
     {{- end }}
 {{- end }}
+
+{{- define "responder.podAnnotations" -}}
+# Settings and tokens are read at the start: another one is a restart.
+checksum/settings: {{ include "responder.settings" . | sha256sum }}
+{{- if not .Values.auth.existingSecret }}
+checksum/access: {{ include "responder.tokens" . | cat (include "responder.people" .) | sha256sum }}
+{{- end }}
+{{- if eq .Values.rules.onChange "restart" }}
+checksum/rules: {{ include "responder.rules" . | sha256sum }}
+{{- end }}
+{{- if include "responder.mesh" . }}
+# Without its proxy it would find nobody to tell.
+proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true}'
+{{- end }}
+{{- with .Values.secrets }}
+{{- if eq .from "vault" }}
+vault.hashicorp.com/agent-inject: "true"
+vault.hashicorp.com/role: {{ .vault.role | quote }}
+vault.hashicorp.com/secret-volume-path: /etc/responder/secrets
+vault.hashicorp.com/agent-run-as-same-user: "true"
+{{- $path := .vault.path }}
+{{- range $_, $file := .files }}
+{{- if $file }}
+vault.hashicorp.com/agent-inject-secret-{{ $file }}: {{ $path | quote }}
+vault.hashicorp.com/agent-inject-template-{{ $file }}: {{ printf "{{ with secret %q }}{{ index .Data.data %q }}{{ end }}" $path $file | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if .Values.velero.hook }}
+pre.hook.backup.velero.io/container: responder
+pre.hook.backup.velero.io/command: {{ list "python" "-c" (.Files.Get "files/copy.py") "/var/lib/responder" | toJson | toJson }}
+pre.hook.backup.velero.io/timeout: {{ .Values.velero.timeout | quote }}
+pre.hook.backup.velero.io/on-error: Fail
+{{- end }}
+{{- end }}
