@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from responder.core.model import SECOND
 from responder.notify.payload import escape, quote_meta, render
+from tests.core.words import rules
 from tests.notify.notices import MONDAY, alert, notification
 
 FIRING = alert(
@@ -90,6 +91,13 @@ def test_max_alerts_counts_what_it_cut_and_keeps_what_fires() -> None:
     payload = msgspec.json.decode(render(told, "", 1))
     shown = (payload["status"], payload["commonLabels"], payload["truncatedAlerts"])
     assert shown == ("firing", {"alertname": "Z"}, 1)
+
+
+def test_what_fires_is_kept_under_any_rules_that_mend() -> None:
+    told = notification(
+        firing=(alert(2, alertname="Z"),), resolved=(alert(1, ends_at=MONDAY, alertname="A"),)
+    )
+    assert msgspec.json.decode(render(told, "", 1, rules().mends))["status"] == "firing"
 
 
 def test_alertmanagers_truncation_can_say_resolved_while_something_fires() -> None:
