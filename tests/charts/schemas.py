@@ -16,6 +16,9 @@ from jsonschema.exceptions import best_match
 
 from tests.charts.helm import Manifest
 
+# It reads its definitions, a megabyte for each version, anew for every object.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+
 KUBERNETES: Final = ("1.35", "1.36", "1.37")
 
 # API group of an extension: the package whose models describe it.

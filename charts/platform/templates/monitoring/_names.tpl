@@ -31,7 +31,7 @@ labels:
 {{- define "platform.monitoring.operatorMetadata" -}}
 {{- $root := index . 0 -}}
 {{- include "platform.monitoring.metadata" . }}
-{{- range $name, $value := $root.Values.monitoring.labels }}
+{{- range $name, $value := $root.Values.monitoring.operator.labels }}
   {{ $name }}: {{ $value | quote }}
 {{- end }}
 {{- end }}
