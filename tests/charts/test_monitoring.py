@@ -27,6 +27,7 @@ CASES: Final[Mapping[str, Mapping[str, Any]]] = {
     "plain": {"mode": "plain"},
     "operator": {"mode": "operator"},
     "everything": {
+        "istio": True,
         "images": {
             "registry": "mirror.example:5000/",
             "pullSecrets": ["mirror"],
@@ -192,13 +193,15 @@ def test_a_packaged_chart_has_everything_and_renders_the_same(tmp_path: Path) ->
 # -- one source for both modes ------------------------------------------------------------------
 
 
+def snake(value: Any) -> Any:
+    """The operator's words as Prometheus writes them."""
+    if isinstance(value, dict):
+        return {re.sub("([A-Z])", r"_\1", key).lower(): snake(inner) for key, inner in value.items()}
+    return [snake(inner) for inner in value] if isinstance(value, list) else value
+
+
 def as_job(scrape_config: Manifest) -> Manifest:
     """A ScrapeConfig as the job of prometheus.yml that the operator makes of it."""
-
-    def snake(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {re.sub("([A-Z])", r"_\1", key).lower(): snake(inner) for key, inner in value.items()}
-        return [snake(inner) for inner in value] if isinstance(value, list) else value
 
     names = {"kubernetesSDConfigs": "kubernetesSdConfigs", "relabelings": "relabelConfigs"}
     names |= {"metricRelabelings": "metricRelabelConfigs"}
@@ -213,17 +216,18 @@ def as_job(scrape_config: Manifest) -> Manifest:
     return job
 
 
-def test_the_operator_is_told_the_same_jobs_as_prometheus() -> None:
-    operator = Objects({"mode": "operator", "operator": {"leaveResponder": False}})
+@pytest.mark.parametrize("istio", [False, True])
+def test_the_operator_is_told_the_same_jobs_as_prometheus(istio: bool) -> None:
+    values = {"operator": {"leaveResponder": False}, "istio": istio}
+    operator = Objects({**values, "mode": "operator"})
     (prometheus,) = operator.of("Prometheus").values()
-    (scrape_class,) = prometheus["spec"]["scrapeClasses"]
+    classes = {one.pop("name"): snake(one) for one in copy.deepcopy(prometheus["spec"]["scrapeClasses"])}
     said = [as_job(one) for one in operator.of("ScrapeConfig").values()]
+    used = {job["scrape_class"] for job in said if "scrape_class" in job}
+    assert used == classes.keys() == ({"service-account", "mesh"} if istio else {"service-account"})
     for job in said:
-        if job.pop("scrape_class", "") == scrape_class["name"]:
-            job["authorization"] = {"credentials_file": scrape_class["authorization"]["credentialsFile"]}
-            tls = scrape_class["tlsConfig"]
-            job["tls_config"] = {"ca_file": tls["caFile"], "insecure_skip_verify": tls["insecureSkipVerify"]}
-    config = Objects({"mode": "plain"}).config("prometheus", "prometheus.yml")
+        job |= classes[job.pop("scrape_class")] if "scrape_class" in job else {}
+    config = Objects({**values, "mode": "plain"}).config("prometheus", "prometheus.yml")
     assert said == config["scrape_configs"]
     spec = prometheus["spec"]
     assert spec["externalLabels"] == config["global"]["external_labels"]
@@ -291,6 +295,39 @@ def test_values_with_quotes_templates_and_line_ends_arrive_as_they_are() -> None
     assert operator.of("PrometheusRule")["a"]["spec"]["groups"] == [group]
     annotations = operator.of("ConfigMap")["dashboard-platform"]["metadata"]["annotations"]
     assert annotations == {"grafana_folder": HOSTILE}
+
+
+# -- the mesh -----------------------------------------------------------------------------------
+
+
+def test_a_responder_in_the_mesh_is_asked_with_a_certificate_and_told_through_a_proxy() -> None:
+    plain = Objects({"mode": "plain", "istio": True})
+    assert text({"mode": "plain"}, ["security.istio.io/v1/AuthorizationPolicy"]) == text(
+        {"mode": "plain", "istio": True}
+    )
+    pods = {name: one["spec"]["template"] for name, one in plain.of("StatefulSet").items()}
+    assert {pod["metadata"]["labels"]["sidecar.istio.io/inject"] for pod in pods.values()} == {"true"}
+
+    jobs = {job["job_name"]: job for job in plain.config("prometheus", "prometheus.yml")["scrape_configs"]}
+    assert {name for name, job in jobs.items() if "tls_config" in job} == {"responder", "kubelet"}
+    directory = {
+        str(Path(path).parent) for key, path in jobs["responder"]["tls_config"].items() if "file" in key
+    }
+    # One volume, where the proxy is told to write and where Prometheus reads.
+    (container,) = pods["prometheus"]["spec"]["containers"]
+    (mount,) = (one for one in container["volumeMounts"] if {one["mountPath"]} == directory)
+    annotations = pods["prometheus"]["metadata"]["annotations"]
+    written = load(annotations["proxy.istio.io/config"])["proxyMetadata"]["OUTPUT_CERTS"]
+    assert {written} == directory
+    assert json.loads(annotations["sidecar.istio.io/userVolumeMount"]) == [
+        {"name": mount["name"], "mountPath": written}
+    ]
+    operator = Objects({"mode": "operator", "istio": True}).of("Prometheus")["prometheus"]["spec"]
+    assert operator["podMetadata"]["annotations"].items() <= annotations.items()
+    assert (operator["volumes"], operator["volumeMounts"]) == (
+        [{"name": "istio-certs", "emptyDir": {"medium": "Memory"}}],
+        [mount],
+    )
 
 
 # -- Grafana ------------------------------------------------------------------------------------

@@ -7,6 +7,15 @@ same to the operator.
 /var/run/secrets/kubernetes.io/serviceaccount
 {{- end }}
 
+{{- /* The certificate that a proxy beside Prometheus keeps fresh, in the words of Prometheus or of the operator. */ -}}
+{{- define "platform.monitoring.certificate" -}}
+{{- $file := index . 0 -}}
+ca{{ $file }}: /etc/istio-certs/root-cert.pem
+cert{{ $file }}: /etc/istio-certs/cert-chain.pem
+key{{ $file }}: /etc/istio-certs/key.pem
+{{ index . 1 }}: true
+{{- end }}
+
 {{- /* (dict "role" "pod" "namespaces" (list ...) "selector" "a=b"): where targets come from. */ -}}
 {{- define "platform.monitoring.discovery" -}}
 kubernetes_sd_configs:
@@ -93,6 +102,12 @@ kubernetes_sd_configs:
 - job_name: {{ $name }}
   {{- if $more.honor }}
   honor_labels: true
+  {{- end }}
+  {{- if and (eq $name "responder") (include "platform.monitoring.meshed" $) }}
+  scheme: https
+  # Its proxy asks who calls. What it is called itself (a SPIFFE id) Prometheus cannot compare.
+  tls_config:
+    {{- include "platform.monitoring.certificate" (list "_file" "insecure_skip_verify") | nindent 4 }}
   {{- end }}
   {{- with $more.own | default . }}
   {{- $selector := .apps | empty | ternary "" (printf "app.kubernetes.io/name in (%s)" (join "," .apps)) }}

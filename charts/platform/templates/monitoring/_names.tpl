@@ -80,3 +80,10 @@ resources:
   requests:
     storage: {{ .size }}
 {{- end }}
+
+{{- /* "true" if Responder is reached through the mesh. */ -}}
+{{- define "platform.monitoring.meshed" -}}
+{{- $said := .Values.monitoring.istio -}}
+{{- if kindIs "bool" $said }}{{ ternary "true" "" $said -}}
+{{- else if .Capabilities.APIVersions.Has "security.istio.io/v1/AuthorizationPolicy" }}true{{ end -}}
+{{- end }}

@@ -17,7 +17,9 @@ A scrape job as the operator's ScrapeConfig says it. What has no word there is r
 {{- $_ := set $spec "metricRelabelings" (include "platform.monitoring.operatorRelabelings" $value | fromJsonArray) -}}
 {{- else if eq $key "authorization" -}}
 {{- $_ := set $spec "scrapeClass" "service-account" -}}
-{{- else if ne $key "tls_config" -}}
+{{- else if eq $key "tls_config" -}}
+{{- if hasKey $value "cert_file" }}{{ $_ := set $spec "scrapeClass" "mesh" }}{{ end -}}
+{{- else -}}
 {{- fail (printf "a ScrapeConfig cannot say %s" $key) -}}
 {{- end -}}
 {{- end -}}
