@@ -448,6 +448,14 @@ REFUSED: Final = {
         {"mode": "operator", "prometheus": {"install": False}},
         "monitoring.scrape.jobs.kubelet: only a Prometheus that stands here has what kubelets ask for",
     ),
+    "more samples than the volume holds": (
+        {"prometheus": {"storage": {"size": "45Gi"}}},
+        "monitoring.prometheus.retentionSize: 45GB is not less than the volume, 45Gi",
+    ),
+    "more samples than a small volume holds": (
+        {"prometheus": {"retentionSize": "1TB", "storage": {"size": "900G"}}},
+        "monitoring.prometheus.retentionSize: 1TB is not less than the volume, 900G",
+    ),
     "logs for half a day": (
         {"logs": {"retention": "36h"}},
         "monitoring.logs.retention: 36h is not a whole number of days",
