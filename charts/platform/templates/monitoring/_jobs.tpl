@@ -103,9 +103,9 @@ kubernetes_sd_configs:
   {{- if $more.honor }}
   honor_labels: true
   {{- end }}
-  {{- if and (eq $name "responder") (include "platform.monitoring.meshed" $) }}
-  scheme: https
-  # Its proxy asks who calls. What it is called itself (a SPIFFE id) Prometheus cannot compare.
+  {{- $meshed := and (eq $name "responder") (include "platform.monitoring.meshed" $) }}
+  {{- if $meshed }}
+  # If it has a proxy, that asks who calls. What it is called itself (a SPIFFE id) Prometheus cannot compare.
   tls_config:
     {{- include "platform.monitoring.certificate" (list "_file" "insecure_skip_verify") | nindent 4 }}
   {{- end }}
@@ -116,6 +116,9 @@ kubernetes_sd_configs:
     {{- include "platform.monitoring.alive" . | nindent 4 }}
     {{- include "platform.monitoring.port" (list "pod_container_port" .port) | nindent 4 }}
   {{- end }}
+    {{- if $meshed }}
+    - {source_labels: [__meta_kubernetes_pod_annotation_sidecar_istio_io_status], regex: '.+', target_label: __scheme__, replacement: https}
+    {{- end }}
     {{- if not $more.honor }}
     {{- include "platform.monitoring.owner" . | nindent 4 }}
     {{- end }}
