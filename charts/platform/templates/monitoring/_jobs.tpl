@@ -208,7 +208,7 @@ kubernetes_sd_configs:
 {{- toYaml (merge (dict "cluster" .Values.cluster "environment" .Values.environment) .Values.monitoring.scrape.externalLabels) -}}
 {{- end }}
 
-{{- /* prometheus.yml. `rules`: the names of its files of rules. */ -}}
+{{- /* prometheus.yml. */ -}}
 {{- define "platform.monitoring.config" -}}
 {{- $scrape := .Values.monitoring.scrape -}}
 {{- if ge (trimSuffix "s" $scrape.timeout | int) (trimSuffix "s" $scrape.interval | int) }}
@@ -221,8 +221,8 @@ global:
   external_labels:
     {{- include "platform.monitoring.externalLabels" . | nindent 4 }}
 rule_files:
-  {{- range $name, $_ := include "platform.monitoring.rules" . | fromYaml }}
-  - {{ $name }}.rules.yaml
+  {{- range include "platform.monitoring.ruleFiles" . | fromJsonArray }}
+  - {{ . }}
   {{- else }} []
   {{- end }}
 {{- if .Values.monitoring.alertmanager.install }}

@@ -49,3 +49,12 @@ What is wrong with a file is said here, before anything is installed; its expres
 {{- end }}
 {{- toYaml $found }}
 {{- end }}
+
+{{- /* Their names in prometheus.yml. */ -}}
+{{- define "platform.monitoring.ruleFiles" -}}
+{{- $names := keys .Values.monitoring.rules.extra -}}
+{{- range $name, $installed := .Values.monitoring.rules.files }}{{ if $installed }}{{ $names = append $names $name }}{{ end }}{{ end -}}
+{{- $files := list -}}
+{{- range $names | sortAlpha }}{{ $files = append $files (printf "%s.rules.yaml" .) }}{{ end -}}
+{{- toJson $files -}}
+{{- end }}
