@@ -59,7 +59,8 @@ version: {{ .version | quote }}
 {{- $environment := dict }}
 {{- range $name, $dependency := .Values.app.dependencies }}
 {{- $prefix := $name | replace "-" "_" | upper }}
-{{- $_ := set $environment (printf "%s_HOST" $prefix) $dependency.host }}
+{{- /* Without a proxy nobody answers for `host` but the DNS. */}}
+{{- $_ := set $environment (printf "%s_HOST" $prefix) (ternary $dependency.host ($dependency.address | default $dependency.host) $.Values.istio.enabled) }}
 {{- $_ := set $environment (printf "%s_PORT" $prefix) (toString $dependency.port) }}
 {{- end }}
 {{- if .Values.tracing.enabled }}

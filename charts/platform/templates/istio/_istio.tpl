@@ -8,9 +8,17 @@
 {{ .root.Values.istio.trustDomain }}/ns/{{ .namespace }}/sa/{{ .serviceAccount }}
 {{- end }}
 
-{{- /* For the injection of a pod's proxy, and its life: it starts before the application, and outlives its last answer. */ -}}
+{{- /* For the injection of a pod's proxy, and its life: it starts before the application, outlives its last answer, and
+answers for names that only the mesh knows. */ -}}
 {{- define "platform.istio.podAnnotations" -}}
-{{- $proxy := .Values.istio.proxy -}}
+{{- $proxy := .Values.istio.proxy }}
+{{- $volumes := dict }}{{ $mounts := dict }}
+{{- range $name, $dependency := .Values.app.dependencies }}
+{{- if and $dependency.ca (eq $dependency.tls "proxy") }}
+{{- $_ := set $volumes (printf "ca-%s" $name) (dict "secret" (dict "secretName" $dependency.ca "items" (list (dict "key" "ca.crt" "path" "ca.crt")))) }}
+{{- $_ := set $mounts (printf "ca-%s" $name) (dict "mountPath" (printf "/etc/authorities/%s" $name) "readOnly" true) }}
+{{- end }}
+{{- end -}}
 sidecar.istio.io/proxyCPU: {{ $proxy.requests.cpu | quote }}
 sidecar.istio.io/proxyMemory: {{ $proxy.requests.memory | quote }}
 sidecar.istio.io/proxyCPULimit: {{ $proxy.limits.cpu | quote }}
@@ -19,13 +27,20 @@ proxy.istio.io/config: {{ dict
   "holdApplicationUntilProxyStarts" true
   "terminationDrainDuration" (printf "%ds" (sub (int .Values.app.gracePeriod) 5))
   "proxyMetadata" (dict
+    "ISTIO_META_DNS_CAPTURE" "true"
+    "ISTIO_META_DNS_AUTO_ALLOCATE" "true"
     "EXIT_ON_ZERO_ACTIVE_CONNECTIONS" "true"
     "MINIMUM_DRAIN_DURATION" (printf "%ds" (int (max 1 .Values.app.drain))))
   | toJson | quote }}
+{{- if $volumes }}
+sidecar.istio.io/userVolume: {{ $volumes | toJson | quote }}
+sidecar.istio.io/userVolumeMount: {{ $mounts | toJson | quote }}
+{{- end }}
 {{- end }}
 
 {{- /* The routes to `destinations`, for requests that match `match`. What may be done twice is tried again after any
-answer from a gateway and after a try that took too long; the rest only where it surely never began. */ -}}
+answer from a gateway and after a try that took too long; the rest only where it surely never began, and so no try of
+it is cut short. */ -}}
 {{- define "platform.istio.routes" -}}
 {{- $routing := .root.Values.istio.routing }}
 {{- $suffix := .suffix }}{{ $match := .match }}{{ $destinations := .destinations }}
@@ -44,7 +59,9 @@ answer from a gateway and after a try that took too long; the rest only where it
   timeout: {{ $routing.timeout }}
   retries:
     attempts: {{ int $routing.attempts }}
+    {{- if $way.method }}
     perTryTimeout: {{ $routing.perTryTimeout }}
+    {{- end }}
     retryOn: {{ $way.when }}
   route:
     {{- $destinations | nindent 4 }}

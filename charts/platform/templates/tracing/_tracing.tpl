@@ -91,7 +91,8 @@ extensions:
           ttl: {spans: {{ $tracing.jaeger.retention }}}
 {{- end }}
 
-{{- /* The namespace of the Service that takes spans: the second part of its name. */ -}}
+{{- /* The namespace of the Service that takes spans: the second part of its name. Without a name there is none, which
+is a problem of its own. */ -}}
 {{- define "platform.tracing.place" -}}
-{{- index (splitList "." (include "platform.tracing.host" .)) 1 -}}
+{{- index (splitList "." (printf "%s." (include "platform.tracing.host" .))) 1 -}}
 {{- end }}
