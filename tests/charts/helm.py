@@ -61,7 +61,6 @@ def rendered(
             path = given
             if not isinstance(path, Path):
                 path = Path(scratch) / f"{place}.yaml"
-                # JSON, since Helm's YAML and Python's differ in what they take for a number ("1e3").
                 path.write_text(json.dumps(given), encoding="utf-8")
             flags += ["--values", path]
         for api in apis:

@@ -56,7 +56,7 @@ APP: Final = End(
     named={"http": 8080},
 )
 JAEGER: Final = End(
-    "monitoring",
+    "istio-system",
     {NAME: "jaeger", "app.kubernetes.io/instance": "platform"},
     named={"otlp-grpc": 4317, "otlp-http": 4318, "query": 16686, "metrics": 8888},
 )
@@ -105,7 +105,10 @@ API: Final = End(address="10.96.0.1")
         (APP, JAEGER, 4318, True),
         (APP, JAEGER, 16686, False),
         (GATEWAY, JAEGER, 4317, True),
-        (PROMETHEUS, JAEGER, 4318, True),
+        (ISTIOD, JAEGER, 4317, True),
+        (PROMETHEUS, JAEGER, 4318, False),
+        (PROMETHEUS, JAEGER, 8888, True),
+        (POSTGRESQL, JAEGER, 4317, False),
         (PROMETHEUS, JAEGER, 16686, True),
         (ELSEWHERE, JAEGER, 4317, False),
         (JAEGER, DNS, 53, False),
