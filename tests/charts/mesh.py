@@ -134,6 +134,8 @@ PLATFORMS: Final[dict[str, dict[str, Any]]] = {
         "security": {"enabled": False},
     },
 }
+# Those with a mesh.
+MESHED: Final = ("defaults", "canary", "everything", "small", "hostile")
 # The release's own name, where it is not the usual one.
 RELEASES: Final = {"hostile": "123"}
 
@@ -179,6 +181,19 @@ def one(platform: str, kind: str, name: str = "") -> Manifest:
     """The one object of a kind, or of a kind and a name."""
     (only,) = [each for each in found(platform, kind) if name in ("", each["metadata"]["name"])]
     return only
+
+
+def mesh_config(platform: str) -> dict[str, Any]:
+    """What istiod is told beside its own configuration."""
+    document = yaml.safe_load(one(platform, "ConfigMap", "platform-mesh")["data"]["mesh"])
+    assert isinstance(document, dict)
+    return document
+
+
+def provider(platform: str) -> dict[str, Any]:
+    """Whom the proxies send their spans to: `name`, `service` and `port`."""
+    (only,) = mesh_config(platform)["extensionProviders"]
+    return {"name": only["name"], **only["opentelemetry"]}
 
 
 def values(platform: str = "defaults") -> dict[str, Any]:

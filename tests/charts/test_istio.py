@@ -9,9 +9,8 @@ import yaml
 
 from tests.charts.authorization import Request, allowed
 from tests.charts.helm import ROOT, Manifest
-from tests.charts.mesh import found, one, values
+from tests.charts.mesh import MESHED, found, mesh_config, one, provider, values
 
-MESHED: Final = ("defaults", "canary", "everything", "small", "hostile")
 # By what a port's name may begin, so that a proxy knows what is spoken there.
 PROTOCOLS: Final = {"grpc", "http", "http2", "https", "tcp", "tls"}
 TOKEN: Final = "https://auth.machinenativeops.com/somebody"
@@ -304,7 +303,7 @@ def test_the_applications_proxy_knows_no_more_than_it_needs(platform: str) -> No
     assert spec["workloadSelector"]["labels"].items() <= labels.items()
     assert spec["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
     (egress,) = spec["egress"]
-    collector = _provider(platform)["service"]
+    collector = provider(platform)["service"]
     assert egress["hosts"] == [
         "./*",
         "istio-system/*",
@@ -346,20 +345,9 @@ def test_ports_are_named_by_what_is_spoken_there(platform: str) -> None:
         assert {each["name"].split("-")[0] for each in ports} == {each["protocol"].lower() for each in ports}
 
 
-def _mesh(platform: str) -> dict[str, Any]:
-    document = yaml.safe_load(one(platform, "ConfigMap", "platform-mesh")["data"]["mesh"])
-    assert isinstance(document, dict)
-    return document
-
-
-def _provider(platform: str) -> dict[str, Any]:
-    (provider,) = _mesh(platform)["extensionProviders"]
-    return {"name": provider["name"], **provider["opentelemetry"]}
-
-
 @pytest.mark.parametrize("platform", MESHED)
 def test_istiod_is_told_what_a_chart_cannot_set_itself(platform: str) -> None:
-    assert set(_mesh(platform)) == {
+    assert set(mesh_config(platform)) == {
         *("accessLogEncoding", "enableTracing", "extensionProviders"),
         "defaultConfig",
     }
@@ -367,7 +355,7 @@ def test_istiod_is_told_what_a_chart_cannot_set_itself(platform: str) -> None:
 
 
 def test_envoy_tells_of_the_breakers_that_the_alerts_read() -> None:
-    expressions = _mesh("defaults")["defaultConfig"]["proxyStatsMatcher"]["inclusionRegexps"]
+    expressions = mesh_config("defaults")["defaultConfig"]["proxyStatsMatcher"]["inclusionRegexps"]
     exporters = yaml.safe_load((ROOT / "config/exporters.yaml").read_text(encoding="utf-8"))
     wanted = {
         metric.removeprefix("envoy_cluster_")
@@ -394,16 +382,16 @@ def test_envoy_tells_of_the_breakers_that_the_alerts_read() -> None:
 
 @pytest.mark.parametrize("platform", MESHED)
 def test_proxies_report_to_providers_that_there_are(platform: str) -> None:
-    known = {"prometheus", "envoy", _provider(platform)["name"]}
+    known = {"prometheus", "envoy", provider(platform)["name"]}
     telemetries = found(platform, "Telemetry")
     gateway = values(platform)["istio"]["gateway"]
     assert {each["metadata"]["namespace"] for each in telemetries} == {"production", gateway["namespace"]}
     for telemetry in telemetries:
         spec: Manifest = telemetry["spec"]
         named = {
-            provider["name"]
+            by["name"]
             for kind in ("metrics", "accessLogging", "tracing")
             for each in spec[kind]
-            for provider in each["providers"]
+            for by in each["providers"]
         }
         assert named == known

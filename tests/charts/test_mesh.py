@@ -1,6 +1,8 @@
 """The sections app, istio, tracing and security of charts/platform: what they render is valid and stable."""
 
+import json
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -8,7 +10,7 @@ import pytest
 import yaml
 
 from tests.charts import crosschecks, mesh
-from tests.charts.helm import CHARTS, Refused, rendered
+from tests.charts.helm import CHARTS, Refused, helm, rendered
 from tests.charts.mesh import EXTERNAL, GOLDEN, HOSTILE, PLATFORMS, SECTIONS, STRANGERS, found, one
 from tests.charts.schemas import problems
 
@@ -92,6 +94,39 @@ def test_every_value_of_a_wrong_type_is_refused_by_its_place() -> None:
                 inner[key] = 1 if isinstance(value, list) else ["wrong"]
                 places.add(f"{path}/{key.replace('/', '~1')}")
     assert set(re.findall(r"at '([^']+)': (?:got|value must be one of)", _refused(wrong))) >= places
+
+
+def _notes(platform: str) -> str:
+    """What Helm says when it has installed one."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(PLATFORMS[platform], file)
+        file.flush()
+        said = helm(
+            *("install", "platform", CHARTS / "platform", "--namespace", "production"),
+            *("--dry-run=client", "--values", file.name),
+        )
+    return said.partition("\nNOTES:\n")[2]
+
+
+def test_the_notes_name_what_was_installed_and_what_a_chart_cannot_do() -> None:
+    notes = _notes("canary")
+    assert "  machine-native-ops-canary: 1.1.0, 10 % of the requests\n" in notes
+    assert "SHARED_MESH_CONFIG=platform-mesh\n" in notes
+    named = {
+        (
+            "Certificate",
+            "machine-native-ops",
+        ): "istio-system get certificates.cert-manager.io machine-native-ops",
+        ("Service", "jaeger-query"): "istio-system port-forward service/jaeger-query 16686",
+    }
+    for (kind, name), command in named.items():
+        assert one("canary", kind, name)["metadata"]["namespace"] == command.split()[0]
+        assert f"  kubectl --namespace {command}\n" in notes
+    assert "The proxy checks redis.production.svc.cluster.local by `ca.crt` of the Secret redis-ca" in notes
+
+
+def test_where_nothing_of_it_is_installed_nothing_is_noted_of_it() -> None:
+    assert not re.search("mesh|Traces", _notes("nothing"))
 
 
 IMPOSSIBLE: Final = {

@@ -7,8 +7,7 @@ import pytest
 import yaml
 
 from tests.charts.helm import objects, rendered
-from tests.charts.mesh import found, one, values
-from tests.charts.test_istio import MESHED, _provider
+from tests.charts.mesh import MESHED, found, one, provider, values
 
 PARTS: Final = {
     "receivers": {"otlp"},
@@ -46,7 +45,7 @@ def test_the_application_reads_w3c_b3_and_jaeger() -> None:
 
 @pytest.mark.parametrize("platform", MESHED)
 def test_spans_go_by_otlp_to_a_service_that_takes_them(platform: str) -> None:
-    host = _provider(platform)["service"]
+    host = provider(platform)["service"]
     assert _environment(platform)["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{host}:4318"
     assert _environment(platform)["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
     if not values(platform)["tracing"]["jaeger"]["enabled"]:
@@ -56,7 +55,7 @@ def test_spans_go_by_otlp_to_a_service_that_takes_them(platform: str) -> None:
     service = one(platform, "Service", "jaeger-collector")
     assert host == f"jaeger-collector.{service['metadata']['namespace']}.svc.cluster.local"
     assert {each["name"]: each["port"] for each in service["spec"]["ports"]} == {
-        "grpc-otlp": _provider(platform)["port"],
+        "grpc-otlp": provider(platform)["port"],
         "http-otlp": 4318,
     }
 
