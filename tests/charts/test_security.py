@@ -119,6 +119,13 @@ def test_whoever_is_not_named_reaches_nobody(caller: End, callee: End, port: int
     assert open_to(found("defaults", "NetworkPolicy"), caller, callee, port) is answer
 
 
+def test_no_pod_of_the_namespace_is_without_a_policy() -> None:
+    assert one("defaults", "NetworkPolicy", "default-deny")["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+
+
 @pytest.mark.parametrize("caller", [APP, POSTGRESQL, OTHER])
 def test_everybody_may_ask_for_names(caller: End) -> None:
     policies = found("defaults", "NetworkPolicy")

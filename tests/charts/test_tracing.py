@@ -148,6 +148,14 @@ def test_jaeger_listens_where_its_container_says() -> None:
     }
 
 
+def test_a_port_of_its_services_is_the_same_port_of_its_container() -> None:
+    (container,) = one("defaults", "StatefulSet")["spec"]["template"]["spec"]["containers"]
+    numbers = {each["name"]: each["containerPort"] for each in container["ports"]}
+    for name in ("jaeger-collector", "jaeger-query"):
+        for port in one("defaults", "Service", name)["spec"]["ports"]:
+            assert numbers[port["targetPort"]] == port["port"]
+
+
 def test_a_changed_configuration_restarts_jaeger() -> None:
     def checksum(platform: str) -> str:
         annotations = one(platform, "StatefulSet")["spec"]["template"]["metadata"]["annotations"]
