@@ -37,7 +37,7 @@ from responder.core.tracecontext import TraceContext
 from responder.errors import ResponderError
 from responder.settings.values import Settings
 from responder.telemetry import logger
-from responder.tracing import Tracing, within
+from responder.tracing import Tracing, current, within
 
 Refusal: TypeAlias = Literal["withdrawn", "too_late", "frozen", "taken"]
 """Why a step may not be begun, see store.executions."""
@@ -169,13 +169,12 @@ class Acts:
         span.attributes |= {"responder.run": act.id, "responder.lap": act.lap}
         if isinstance(act, Execute | LookAgain):
             span.attributes["responder.action"] = act.step.action
-        failed = "cancelled"
         try:
             with within(span):
                 await self._run(act)
-            failed = ""
         finally:
-            span.end(failed)
+            result = span.attributes.get("responder.result", "applied")
+            span.end("" if result == "applied" else str(result))
 
     async def _run(self, act: Inspect | Execute | LookAgain | VerifyRun) -> None:
         match act:
@@ -273,6 +272,9 @@ class Acts:
 
     async def _say(self, answer: Body) -> None:
         """Report, until it is durable."""
+        span = current()
+        if span is not None and isinstance(answer, StepFinished):
+            span.attributes["responder.result"] = answer.result
         pause = _FIRST_PAUSE
         while True:
             try:

@@ -291,7 +291,7 @@ class Delivery:
             "responder.row": order.row,
             "responder.receiver": order.notification.receiver,
             "responder.integration": kind,
-            "responder.attempt": entry.attempts + 1,
+            "responder.attempt": entry.attempts,
         }
         ended = "unknown"
         try:

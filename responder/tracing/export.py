@@ -54,7 +54,7 @@ class Export:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
         self._counts = counts
         self._queue = settings.queue
-        self._resource = Resource(_resource(settings))
+        self._resource = _Resource(_attributes(settings))
         self._exporter = _Exporter(settings, headers, counts)
         self._processor = BatchSpanProcessor(
             self._exporter,
@@ -191,7 +191,17 @@ class _Session(requests.Session):
         return response
 
 
-def _resource(settings: Settings) -> dict[str, str]:
+class _Resource(Resource):
+    """The only one of the process: the library writes all of it as JSON for each span to find its hash."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def _attributes(settings: Settings) -> dict[str, str]:
     """What is true of every span. `environment` has two names: Jaeger's users know the older one."""
     own = {"service.name": settings.service, "service.version": __version__}
     if settings.environment:

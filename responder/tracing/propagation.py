@@ -13,7 +13,7 @@ from opentelemetry.propagators.b3 import B3MultiFormat, B3SingleFormat
 from opentelemetry.propagators.jaeger import JaegerPropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
@@ -65,7 +65,8 @@ class Propagation:
         """`propagators` in the order in which they are tried; `ratio` of requests without a context."""
         self._propagators = tuple(_PROPAGATORS[name]() for name in propagators)
         self._fields = tuple(dict.fromkeys(field for name in propagators for field in _READS[name]))
-        self._sampler = ParentBased(TraceIdRatioBased(ratio))
+        # A sampler's answer costs more than all else that is done for a request that is not sampled.
+        self._bound = TraceIdRatioBased(ratio).bound
         self._ids = RandomIdGenerator()
 
     def begin(self, headers: Mapping[str, str]) -> Beginning | None:
@@ -73,23 +74,26 @@ class Propagation:
 
         The caller's own decision holds where there is one.
         """
-        above: Context = _NOWHERE
+        caller = None
         for field in self._fields:
             if field in headers:
-                above = self._read(headers)
+                caller = self._read(headers)
                 break
-        caller = get_current_span(above).get_span_context()
-        trace = caller.trace_id if caller.is_valid else self._ids.generate_trace_id()
-        if self._sampler.should_sample(above, trace, "").decision is not Decision.RECORD_AND_SAMPLE:
+        if caller is None:
+            trace = self._ids.generate_trace_id()
+            if trace & TraceIdRatioBased.TRACE_ID_LIMIT >= self._bound:
+                return None
+            return Beginning(TraceContext(format_trace_id(trace), self.new_span()), "")
+        if not caller.trace_flags.sampled:
             return None
-        flags = int(caller.trace_flags) if caller.is_valid else int(TraceFlags.SAMPLED)
         state = caller.trace_state.to_header() if caller.trace_state else ""
-        return Beginning(
-            TraceContext(
-                format_trace_id(trace), self.new_span(), flags, state if len(state) <= _LONGEST_STATE else ""
-            ),
-            format_span_id(caller.span_id) if caller.is_valid else "",
+        context = TraceContext(
+            format_trace_id(caller.trace_id),
+            self.new_span(),
+            int(caller.trace_flags),
+            state if len(state) <= _LONGEST_STATE else "",
         )
+        return Beginning(context, format_span_id(caller.span_id))
 
     def new_trace(self) -> str:
         """The id of a trace that nothing came with."""
@@ -107,12 +111,12 @@ class Propagation:
             propagator.inject(written, inside)
         return written
 
-    def _read(self, headers: Mapping[str, str]) -> Context:
+    def _read(self, headers: Mapping[str, str]) -> SpanContext | None:
         for propagator in self._propagators:
-            found = propagator.extract(headers, _NOWHERE, _FIELDS)
-            if get_current_span(found).get_span_context().is_valid:
+            found = get_current_span(propagator.extract(headers, _NOWHERE, _FIELDS)).get_span_context()
+            if found.is_valid:
                 return found
-        return _NOWHERE
+        return None
 
 
 class _Fields:

@@ -169,7 +169,7 @@ def calling(what: str, at: str | tuple[str, int], method: str = "") -> Iterator[
     try:
         yield call
     except BaseException as error:
-        span.failed = type(error).__name__
+        span.failed = span.failed or type(error).__name__
         raise
     finally:
         span.end(span.failed)
