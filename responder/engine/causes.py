@@ -5,7 +5,7 @@ the decision's own transaction, so that a trace goes on after a timer, and after
 that is decided, and its spans are recorded only once their commit is durable.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -140,7 +140,7 @@ class Causes:
                 trail.of_event[id(event)] = row.context
                 trail.changes[Key("row", event.row)] = None
                 if event.state == "delivered":
-                    self._forget(trail, row.group, row.alerts)
+                    self._told_of(trail, row)
             case AlertsLeft():
                 self._forget(trail, event.group, event.alerts)
             case GroupClosed():
@@ -168,6 +168,17 @@ class Causes:
                 tolds = state.told.get(group, {}).values()
                 if not any(alert in told.newest.firing for told in tolds):
                     self._await(trail, context, alert, (group,))
+
+    def _told_of(self, trail: Trail, row: RowTrace) -> None:
+        """Somebody was told what the row says, and not what has come since it was opened."""
+        waiting = self._told.get(row.group, {})
+        for alert in row.alerts:
+            since = tuple(context for context in waiting.get(alert, ()) if context not in row.causes)
+            if not since:
+                self._forget(trail, row.group, (alert,))
+            elif since != waiting[alert]:
+                waiting[alert] = since
+                trail.changes[Key("told", row.group, alert)] = since
 
     def _forget(self, trail: Trail, group: int, alerts: Iterable[int]) -> None:
         waiting = self._told.get(group)
@@ -197,7 +208,7 @@ class Causes:
             "responder.reason": event.reason,
         }
         _ended(trail, span, now)
-        row = RowTrace(span.context, event.group, alerts)
+        row = RowTrace(span.context, event.group, alerts, causes)
         self._rows[event.row] = row
         trail.changes[Key("row", event.row)] = row
         trail.of_event[id(event)] = span.context
@@ -228,7 +239,7 @@ class Causes:
                 trail.changes[Key("run", run.number)] = None
 
 
-def _distinct(contexts: Iterable[TraceContext]) -> Sequence[TraceContext]:
+def _distinct(contexts: Iterable[TraceContext]) -> tuple[TraceContext, ...]:
     return tuple(dict.fromkeys(contexts))
 
 

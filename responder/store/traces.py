@@ -31,11 +31,12 @@ class Key(NamedTuple):
 
 
 class RowTrace(msgspec.Struct, frozen=True, array_like=True):
-    """Of a ledger row: the span that it was opened in, and the traced alerts of its group that it tells."""
+    """Of a ledger row: the span that it was opened in, its group, which alerts of it are traced, and by what."""
 
     context: TraceContext
     group: int
     alerts: tuple[int, ...]
+    causes: tuple[TraceContext, ...]
 
 
 _ROW: Final = msgspec.json.Decoder(RowTrace)

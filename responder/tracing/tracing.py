@@ -6,6 +6,7 @@ nothing, holds nothing up, and imports OpenTelemetry only when it is made.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from responder.clock import Clock
 from responder.core.model import Nanoseconds
@@ -14,6 +15,9 @@ from responder.errors import UsageError
 from responder.settings.values import Tracing as Settings
 from responder.telemetry import Metrics
 from responder.tracing.span import Span
+
+_LINKS: Final = 128
+"""Links of one span, as OpenTelemetry limits them."""
 
 
 class Tracing:
@@ -51,14 +55,17 @@ class Tracing:
         return self.gather(name, (above,), began)
 
     def gather(self, name: str, causes: Sequence[TraceContext], began: Nanoseconds = 0) -> Span:
-        """A span that `causes` brought about: in the trace of the only one, or in one linked to each."""
+        """A span that `causes` brought about: in the trace of the only one, or in one linked to each.
+
+        Of more than 128 the first are linked.
+        """
         span, began = self.new_span(), began or self._clock.now()
         if len(causes) == 1:
             (above,) = causes
             context = TraceContext(above.trace, span, above.flags, above.state)
             return Span(self, name, context, above.span, began)
         context = TraceContext(self._propagation.new_trace(), span)
-        return Span(self, name, context, "", began, links=tuple(causes))
+        return Span(self, name, context, "", began, links=tuple(causes[:_LINKS]))
 
     # -- what spans need ------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def test_everything_is_read_back_as_it_was(database: Database) -> None:
-    row = RowTrace(ONE, 7, (3, 4))
+    row = RowTrace(ONE, 7, (3, 4), (ONE, TWO))
     changes: dict[Key, traces.Body | None] = {
         Key("told", 7, 3): (ONE, TWO),
         Key("told", 7, 4): (TWO,),
