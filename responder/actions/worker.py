@@ -7,7 +7,7 @@ step is claimed before it is carried out, and carried out once: what is not cert
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -37,7 +37,7 @@ from responder.core.tracecontext import TraceContext
 from responder.errors import ResponderError
 from responder.settings.values import Settings
 from responder.telemetry import logger
-from responder.tracing import Tracing, current, within
+from responder.tracing import Tracing, current, outside, within
 
 Refusal: TypeAlias = Literal["withdrawn", "too_late", "frozen", "taken"]
 """Why a step may not be begun, see store.executions."""
@@ -79,7 +79,7 @@ class Acts:
         settings: Settings,
         clock: Clock,
         claims: Claims,
-        report: Callable[[Body], Awaitable[None]],
+        report: Callable[[Body], Coroutine[Any, Any, None]],
         actions: Mapping[str, Action] | None = None,
         tracing: Tracing | None = None,
         trace_of: Callable[[int], TraceContext | None] = lambda run: None,
@@ -279,7 +279,7 @@ class Acts:
         while True:
             try:
                 with self._outside():
-                    await self._report(answer)
+                    await outside(self._report(answer))
                 return
             except ResponderError as error:
                 log.warning("report_failed", what=type(answer).__name__, error=str(error))

@@ -171,9 +171,9 @@ class Causes:
 
     def _told_of(self, trail: Trail, row: RowTrace) -> None:
         """Somebody was told what the row says, and not what has come since it was opened."""
-        waiting = self._told.get(row.group, {})
+        waiting, said = self._told.get(row.group, {}), frozenset(row.causes)
         for alert in row.alerts:
-            since = tuple(context for context in waiting.get(alert, ()) if context not in row.causes)
+            since = tuple(context for context in waiting.get(alert, ()) if context not in said)
             if not since:
                 self._forget(trail, row.group, (alert,))
             elif since != waiting[alert]:

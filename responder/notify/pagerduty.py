@@ -83,8 +83,10 @@ class PagerdutySender:
         now = self._clock.now()
 
         def post(body: bytes) -> Answer | Retry | Rejected | Unknown:
-            wanted = lambda: not over.is_set()  # noqa: E731
             return enqueue(self._settings, self._http, body, limit, progress, wanted, headers)
+
+        def wanted() -> bool:
+            return not over.is_set()
 
         try:
             answer = post(self._events.encode(notification, now))

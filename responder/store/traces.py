@@ -31,7 +31,7 @@ class Key(NamedTuple):
 
 
 class RowTrace(msgspec.Struct, frozen=True, array_like=True):
-    """Of a ledger row: the span that it was opened in, its group, which alerts of it are traced, and by what."""
+    """Of a ledger row: the span that it was opened in; of its group the traced alerts, and their requests."""
 
     context: TraceContext
     group: int

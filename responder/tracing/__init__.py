@@ -4,7 +4,7 @@
 `export` and `propagation` know OpenTelemetry, and nothing imports them where tracing is off.
 """
 
-from responder.tracing.span import Call, Span, calling, current, within
+from responder.tracing.span import Call, Span, calling, current, outside, within
 from responder.tracing.tracing import Tracing
 
-__all__ = ["Call", "Span", "Tracing", "calling", "current", "within"]
+__all__ = ["Call", "Span", "Tracing", "calling", "current", "outside", "within"]

@@ -28,6 +28,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from responder.core.tracecontext import TraceContext
 from responder.settings.values import Propagator
+from responder.telemetry import logger
+
+log = logger("tracing")
 
 _LONGEST_STATE: Final = 512
 """Characters of a tracestate that have to be passed on; a longer one is left out, as W3C allows."""
@@ -112,10 +115,13 @@ class Propagation:
         return written
 
     def _read(self, headers: Mapping[str, str]) -> SpanContext | None:
-        for propagator in self._propagators:
-            found = get_current_span(propagator.extract(headers, _NOWHERE, _FIELDS)).get_span_context()
-            if found.is_valid:
-                return found
+        try:
+            for propagator in self._propagators:
+                found = get_current_span(propagator.extract(headers, _NOWHERE, _FIELDS)).get_span_context()
+                if found.is_valid:
+                    return found
+        except Exception:  # a bug in a propagator: no alert is refused for it
+            log.exception("context_unreadable")
         return None
 
 

@@ -4,16 +4,19 @@
 where tracing is off no span is ever made, and `current` says None.
 """
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Final, Literal, Protocol, TypeAlias
+from contextvars import Context, ContextVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
 
 from responder.core.model import Nanoseconds
 from responder.core.tracecontext import TraceContext
+
+T = TypeVar("T")
 
 Kind: TypeAlias = Literal["internal", "server", "client"]
 
@@ -124,6 +127,13 @@ def within(span: Span) -> Iterator[None]:
             yield
     finally:
         _CURRENT.reset(token)
+
+
+async def outside(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives, done in no trace: tasks and callbacks that it sets going would else be in ours."""
+    if _CURRENT.get() is None:
+        return await work
+    return await asyncio.create_task(work, context=Context())
 
 
 class Call:

@@ -13,8 +13,10 @@ from responder.core.model import Nanoseconds
 from responder.core.tracecontext import TraceContext
 from responder.errors import UsageError
 from responder.settings.values import Tracing as Settings
-from responder.telemetry import Metrics
+from responder.telemetry import Metrics, logger
 from responder.tracing.span import Span
+
+log = logger("tracing")
 
 _LINKS: Final = 128
 """Links of one span, as OpenTelemetry limits them."""
@@ -79,7 +81,10 @@ class Tracing:
 
     def record(self, span: Span) -> None:
         """It has ended, and goes out with others."""
-        self._export.put(span)
+        try:
+            self._export.put(span)
+        except Exception:  # a bug: whoever ends a span has other things to do
+            log.exception("span_not_recorded", name=span.name)
 
     def headers(self, context: TraceContext) -> dict[str, str]:
         """What tells a service that it is called from within this span."""

@@ -23,7 +23,7 @@ from responder.store.database import Database
 from responder.store.inputs import SPLIT
 from responder.store.rejected import keep_rejected
 from responder.telemetry import Metrics, logger
-from responder.tracing import Span, Tracing, current, within
+from responder.tracing import Span, Tracing, current, outside, within
 from responder.web.access import Access, Identity
 from responder.web.answer import ACCEPTED, Answer, as_json, refusal
 
@@ -120,9 +120,9 @@ class Intake:
         append = span.child("append")
 
         def accepted(error: StorageError | None) -> None:
+            then(error)
             append.end("storage" if error else "")
             _answered(span, 503 if error else 200, received.source, count)
-            then(error)
 
         traced = replace(received, traces=(Traced(span.context, 0, count),))
         return self._engine.accept_then(identity.name, [traced], accepted)
@@ -183,7 +183,7 @@ class Intake:
             return
         append, failed = span.child("append"), "storage"
         try:
-            await self._engine.accept(identity.name, bodies)
+            await outside(self._engine.accept(identity.name, bodies))
             failed = ""
         finally:
             append.end(failed)

@@ -7,8 +7,10 @@ not counted. `--before DIRECTORY` adds an older Responder, unpacked there.
 
 import argparse
 import asyncio
+import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
@@ -23,56 +25,70 @@ from tests.peers.responder import ResponderProcess
 from tests.tracing.collector import CollectorThread
 
 CONNECTIONS: Final = 16
+CHUNK: Final = 500
+WARM: Final = 1_000
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=20, help="of 500 requests to each")
+    parser.add_argument("--rounds", type=int, default=3, help="each with new processes")
     parser.add_argument("--before", type=Path)
     given = parser.parse_args()
     with CollectorThread() as collector:
-        on = {"endpoint": collector.there.url}
-        variants: dict[str, tuple[Mapping[str, Any] | None, Mapping[str, str]]] = {
-            "off": (None, {}),
-            "on, 10 %": ({**on, "ratio": 0.1}, {}),
-            "on, 100 %": ({**on, "ratio": 1, "queue": 100_000}, {}),
+        on = {"endpoint": collector.there.url, "queue": 100_000}
+        variants: dict[str, tuple[dict[str, Any], Mapping[str, str]]] = {
+            "off": ({}, {}),
+            "on, 10 %": ({"tracing": {**on, "ratio": 0.1}}, {}),
+            "on, 100 %": ({"tracing": {**on, "ratio": 1}}, {}),
         }
         if given.before:
-            variants = {"before": (None, {"PYTHONPATH": str(given.before)}), **variants}
+            variants = {"before": ({}, {"PYTHONPATH": str(given.before)}), **variants}
         figures: dict[str, list[float]] = {name: [] for name in variants}
         for number in range(given.rounds):
-            for name, (tracing, env) in variants.items():
-                figures[name].append(_measure(tracing, env, given.requests))
-                print(f"round {number + 1}: {name}: {figures[name][-1]:.1f} µs")
-                collector.there.spans.clear()
+            for name, found in _measure(variants, given.turns).items():
+                figures[name].append(found)
+                print(f"round {number + 1}: {name}: {found:.1f} µs", flush=True)
+            collector.there.spans.clear()
     first = median(next(iter(figures.values())))
-    for name, found in figures.items():
-        print(
-            f"{name:10} median {median(found):6.1f} µs  least {min(found):6.1f} µs  "
-            f"{100 * (median(found) / first - 1):+5.1f} %"
-        )
+    for name, all_found in figures.items():
+        middle = median(all_found)
+        more = f"{middle - first:+6.1f} µs  {100 * (middle / first - 1):+5.1f} %"
+        print(f"{name:10} median {middle:6.1f} µs  {more}")
 
 
-def _measure(tracing: Mapping[str, Any] | None, env: Mapping[str, str], requests: int) -> float:
-    """Microseconds of CPU for each alert, from before the first until all are decided."""
+def _measure(
+    variants: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]], turns: int
+) -> dict[str, float]:
+    """Microseconds of CPU for each alert, of each variant. All run at once and are loaded in turn.
+
+    So whatever else the machine does falls on all of them alike.
+    """
     routing = {"route": {"receiver": "nobody", **QUIET}, "receivers": [{"name": "nobody"}]}
-    config = {"tracing": tracing} if tracing else {}
-    with tempfile.TemporaryDirectory() as directory:
-        responder = ResponderProcess(Path(directory), routing, config, env={**os.environ, **env})
-        responder.start()
-        try:
-            process = psutil.Process(responder.pid)
-            asyncio.run(_load(responder.port, _posts(1_000, 1_000_000)))
-            _decided(responder, 1_000)
-            before = process.cpu_times()
-            asyncio.run(_load(responder.port, _posts(requests, 0)))
-            _decided(responder, 1_000 + requests)
-            after = process.cpu_times()
-        finally:
-            responder.kill9()
-    return (after.user + after.system - before.user - before.system) / requests * 1e6
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
+        started = {}
+        for name, (config, env) in variants.items():
+            place = Path(directory, name.replace(" ", ""))
+            started[name] = ResponderProcess(place, routing, config, env={**os.environ, **env})
+            stack.callback(started[name].kill9)
+            started[name].start()
+            asyncio.run(_load(started[name].port, _posts(WARM, 1_000_000)))
+            _decided(started[name], WARM)
+        before = {name: _used(one) for name, one in started.items()}
+        for turn in range(turns):
+            for one in started.values():
+                asyncio.run(_load(one.port, _posts(CHUNK, turn * CHUNK)))
+        for one in started.values():
+            _decided(one, WARM + turns * CHUNK)
+        time.sleep(6)  # until the last spans are sent
+        return {name: (_used(one) - before[name]) / (turns * CHUNK) * 1e6 for name, one in started.items()}
+
+
+def _used(responder: ResponderProcess) -> float:
+    """Seconds of CPU time so far."""
+    times = psutil.Process(responder.pid).cpu_times()
+    return times.user + times.system
 
 
 def _decided(responder: ResponderProcess, count: int) -> None:

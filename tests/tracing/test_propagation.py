@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from responder.core.tracecontext import TraceContext
 from responder.settings.values import Propagator
@@ -17,6 +20,10 @@ W3C: Final = {"traceparent": f"00-{TRACE}-{CALLER}-01", "tracestate": "vendor=1,
 B3: Final = {"b3": f"{TRACE}-{CALLER}-1-05e3ac9a4f6e3b90"}
 B3_MULTI: Final = {"x-b3-traceid": TRACE, "x-b3-spanid": CALLER, "x-b3-sampled": "1"}
 JAEGER: Final = {"uber-trace-id": f"{TRACE}:{CALLER}:0:1"}
+
+
+NAMES: Final = (*W3C, "b3", *B3_MULTI, "x-b3-flags", *JAEGER)
+WORDS: Final = (*W3C.values(), *B3.values(), *B3_MULTI.values(), *JAEGER.values(), "-", ":", "0", "\udcff")
 
 
 def propagation(*names: Propagator, ratio: float = 0) -> Propagation:
@@ -91,6 +98,13 @@ def test_what_cannot_be_read_counts_as_absent(headers: Mapping[str, str]) -> Non
     assert found is not None
     assert (found.parent, found.context.flags, found.context.state) == ("", 1, "")
     assert found.context.trace != TRACE
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=80) | st.sampled_from(WORDS)))
+def test_nothing_that_is_sent_is_too_much_for_it(headers: dict[str, str]) -> None:
+    with structlog.testing.capture_logs() as said:
+        assert propagation(ratio=1).begin(headers) is not None or headers
+    assert said == []
 
 
 def test_the_first_form_that_is_there_wins() -> None:

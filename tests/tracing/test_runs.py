@@ -41,4 +41,9 @@ async def test_a_run_is_in_its_alerts_trace_to_the_end(tmp_path: Path) -> None:
         [verify] = spans.named("verify")
         queries = [one for one in spans.named("query") if one.parent == verify.span]
         assert len(queries) == 2
+        # What the run shows of itself in Slack is nobody's telling, and no part of its steps.
+        told = {one.span for one in spans.named("deliver")}
+        assert [
+            one.parent for one in spans.spans if one.name.startswith("chat.") and one.parent not in told
+        ] == []
         assert {one.parent for one in spans.named("get deployments")} <= {one.span for one in laps}

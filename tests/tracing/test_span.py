@@ -6,34 +6,11 @@ from typing import Final
 import pytest
 import structlog
 
-from responder.core.model import Nanoseconds
 from responder.core.tracecontext import TraceContext
-from responder.tracing import Span, calling, current, within
+from responder.tracing import Span, calling, current, outside, within
+from tests.tracing.recording import Recording
 
 TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-class Recording:
-    """Counts time and ids from 1."""
-
-    def __init__(self) -> None:
-        self.time = 0
-        self.ids = 0
-        self.spans: list[Span] = []
-
-    def now(self) -> Nanoseconds:
-        self.time += 1
-        return self.time
-
-    def new_span(self) -> str:
-        self.ids += 1
-        return f"{self.ids:016x}"
-
-    def record(self, span: Span) -> None:
-        self.spans.append(span)
-
-    def headers(self, context: TraceContext) -> dict[str, str]:
-        return {"traceparent": context.span}
 
 
 @pytest.fixture
@@ -71,6 +48,26 @@ def test_the_current_span_is_the_tasks_own_and_its_log_lines_say_so(span: Span) 
     assert asyncio.run(run()) == [None, span, span]
     assert current() is None
     assert structlog.contextvars.get_contextvars() == {}
+
+
+def test_what_is_set_going_outside_is_in_no_trace(span: Span) -> None:
+    seen: list[tuple[Span | None, dict[str, str]]] = []
+
+    async def set_going() -> int:
+        asyncio.get_running_loop().call_soon(note)
+        await asyncio.sleep(0)
+        return 7
+
+    def note() -> None:
+        seen.append((current(), structlog.contextvars.get_contextvars()))
+
+    async def run() -> list[int]:
+        with within(span):
+            return [await outside(set_going()), await set_going()]
+
+    assert asyncio.run(run()) == [7, 7]
+    assert [found for found, _ in seen] == [None, span]
+    assert [bool(names) for _, names in seen] == [False, True]
 
 
 def test_outside_a_trace_a_call_is_nothing(recording: Recording) -> None:
