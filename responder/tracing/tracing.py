@@ -6,17 +6,21 @@ nothing, holds nothing up, and imports OpenTelemetry only when it is made.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from responder.clock import Clock
+import structlog
+
 from responder.core.model import Nanoseconds
 from responder.core.tracecontext import TraceContext
 from responder.errors import UsageError
-from responder.settings.values import Tracing as Settings
-from responder.telemetry import Metrics, logger
 from responder.tracing.span import Span
 
-log = logger("tracing")
+if TYPE_CHECKING:  # whoever only makes calls needs none of these
+    from responder.clock import Clock
+    from responder.settings.values import Tracing as Settings
+    from responder.telemetry import Metrics
+
+_log = structlog.get_logger(__name__)
 
 _LINKS: Final = 128
 """Links of one span, as OpenTelemetry limits them."""
@@ -26,7 +30,7 @@ class Tracing:
     """One per process."""
 
     def __init__(
-        self, settings: Settings, headers: Mapping[str, str], clock: Clock, metrics: Metrics
+        self, settings: "Settings", headers: Mapping[str, str], clock: "Clock", metrics: "Metrics"
     ) -> None:
         """Connect to nothing yet. Raises UsageError where the packages are not installed."""
         try:
@@ -84,7 +88,7 @@ class Tracing:
         try:
             self._export.put(span)
         except Exception:  # a bug: whoever ends a span has other things to do
-            log.exception("span_not_recorded", name=span.name)
+            _log.exception("span_not_recorded", name=span.name)
 
     def headers(self, context: TraceContext) -> dict[str, str]:
         """What tells a service that it is called from within this span."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import aiohttp
 import pytest
 import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from responder.clock import SystemClock
 from responder.service import Service
@@ -119,6 +120,7 @@ async def test_one_webhook_is_one_trace_to_whom_it_tells(
         await place.post("Down", headers=TRACEPARENT)
         await until(lambda: len(spans.named("deliver")) == 3)
         content_type, metrics = await place.get("/metrics", {"Accept": "application/openmetrics-text"})
+        plain_type, plain = await place.get("/metrics")
     assert {one.trace for one in spans.spans} == {TRACE}
     tree = spans.tree(TRACE)
     assert tree[0] == "POST /webhooks/alertmanager"
@@ -149,12 +151,18 @@ async def test_one_webhook_is_one_trace_to_whom_it_tells(
     ]
     assert (pager.attributes["http.response.status_code"], pager.kind) == (202, 3)
     assert {one.attributes["responder.outcome"] for one in spans.named("deliver")} == {"delivered"}
+    assert metrics.endswith("# EOF\n")
+    families = {family.name: family for family in parse_openmetrics(metrics)}  # type: ignore[no-untyped-call]
+    for name in ("responder_commit_seconds", "responder_delivery_seconds"):
+        exemplars = [sample.exemplar for sample in families[name].samples if sample.exemplar]
+        assert {exemplar.labels["trace_id"] for exemplar in exemplars} == {TRACE}
     said = capsys.readouterr()
     lines = [line for line in (said.out + said.err).splitlines() if "notification_" in line]
     assert len(lines) == 6
     assert [line for line in lines if f"trace_id={TRACE}" not in line or "span_id=" not in line] == []
-    assert content_type.startswith("application/openmetrics-text")
-    assert f'trace_id="{TRACE}"' in metrics
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert plain_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert ("# EOF" in plain, TRACE in plain) == (False, False)
 
 
 FORMS: Final = {
