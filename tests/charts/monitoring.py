@@ -5,7 +5,7 @@ Nothing here judges; other sections' objects are left out.
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import yaml
@@ -64,3 +64,23 @@ class Objects:
     def config(self, name: str, key: str) -> Any:
         """The same, read as YAML."""
         return load(self.file(name, key))
+
+
+def operators_pods(objects: Iterable[Manifest]) -> list[Manifest]:
+    """The pods that the operator makes of its objects, as far as others select them."""
+    made = []
+    for one in objects:
+        kind, name = one["kind"], one["metadata"]["name"]
+        if kind in ("Prometheus", "Alertmanager"):
+            port = 9090 if kind == "Prometheus" else 9093
+            labels = {"app.kubernetes.io/name": kind.lower(), **one["spec"]["podMetadata"]["labels"]}
+            ports = [{"name": "web", "containerPort": port}, {"containerPort": 9094}]
+            made.append(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": {"name": name, "namespace": one["metadata"]["namespace"], "labels": labels},
+                    "spec": {"containers": [{"name": "main", "ports": ports}]},
+                }
+            )
+    return made

@@ -14,7 +14,7 @@ import yaml
 
 from tests.charts import crosschecks
 from tests.charts.helm import CHARTS, Manifest, Refused, helm, rendered
-from tests.charts.monitoring import OPERATOR, Objects, load, section, text
+from tests.charts.monitoring import OPERATOR, Objects, load, operators_pods, section, text
 from tests.charts.schemas import problems
 from tests.monitoring.shipped import DASHBOARDS, EXPORTERS, FILES, RULES
 
@@ -98,24 +98,6 @@ def case(name: str, mode: str) -> Objects:
     return Objects({**CASES[name], "mode": mode})
 
 
-def operators_pods(objects: Objects) -> list[Manifest]:
-    """The pods that the operator makes of its objects, as far as others select them."""
-    made = []
-    for kind, port in (("Prometheus", 9090), ("Alertmanager", 9093)):
-        for name, one in objects.of(kind).items():
-            labels = {"app.kubernetes.io/name": kind.lower(), **one["spec"]["podMetadata"]["labels"]}
-            ports = [{"name": "web", "containerPort": port}, {"containerPort": 9094}]
-            made.append(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Pod",
-                    "metadata": {"name": name, "namespace": one["metadata"]["namespace"], "labels": labels},
-                    "spec": {"containers": [{"name": "main", "ports": ports}]},
-                }
-            )
-    return made
-
-
 @pytest.mark.parametrize(("name", "mode"), MATRIX)
 def test_every_object_is_valid_and_fits_the_others(name: str, mode: str) -> None:
     objects = case(name, mode)
@@ -127,7 +109,7 @@ def test_every_object_is_valid_and_fits_the_others(name: str, mode: str) -> None
         # What people put there; values.yaml says so.
         *("Secret/alertmanager-responder", "Secret/alertmanager-pagerduty", "Secret/mirror"),
     ]
-    assert crosschecks.problems(objects.all, external=external, others=operators_pods(objects)) == []
+    assert crosschecks.problems(objects.all, external=external, others=operators_pods(objects.all)) == []
 
 
 class Readable(yaml.CSafeDumper):

@@ -219,7 +219,7 @@ def test_ways_in_and_out_are_named_and_nothing_else_is_open() -> None:
 
     always = {
         *("default-deny", "in-alertmanager", "in-prometheus", "in-gateway", "in-test"),
-        *("out-dns", "out-destinations", "out-mail", "out-prometheus"),
+        *("out-dns", "out-destinations", "out-mail", "out-prometheus", "test"),
     }
     assert ways("defaults") == always | {"in-grafana", "out-kubernetes"}
     assert ways("everything") == always | {"in-grafana", "out-kubernetes", "out-istiod"}

@@ -144,6 +144,14 @@ def test_backups_are_let_in_where_they_are_let_out_by_a_policy_of_their_own() ->
     assert open_to(policies, BACKUPS, REDIS, 6379)
 
 
+def test_an_application_of_another_name_reaches_its_databases_and_nobody_by_the_usual_one_does() -> None:
+    policies = found("hostile", "NetworkPolicy")
+    app = End("production", {NAME: "y", "app.kubernetes.io/instance": "123"})
+    for database, port in ((POSTGRESQL, 5432), (REDIS, 6379)):
+        assert open_to(policies, app, database, port)
+        assert not open_to(policies, APP, database, port)
+
+
 def test_callers_in_the_mesh_and_servers_elsewhere_are_reached() -> None:
     policies = found("everything", "NetworkPolicy")
     app = End("production", {**APP.labels, "version": "blue"}, named=APP.named)

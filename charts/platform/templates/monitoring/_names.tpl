@@ -81,6 +81,15 @@ resources:
     storage: {{ .size }}
 {{- end }}
 
+{{- /* Labels of a pod: whether it has a proxy, and whose. */ -}}
+{{- define "platform.monitoring.injection" -}}
+{{- $meshed := include "platform.monitoring.meshed" . -}}
+sidecar.istio.io/inject: {{ ternary "true" "false" (eq $meshed "true") | quote }}
+{{- if and $meshed .Values.istio.revision }}
+istio.io/rev: {{ .Values.istio.revision | quote }}
+{{- end }}
+{{- end }}
+
 {{- /* "true" if Responder is reached through the mesh. */ -}}
 {{- define "platform.monitoring.meshed" -}}
 {{- $said := .Values.monitoring.istio -}}
