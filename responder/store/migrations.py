@@ -72,4 +72,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Signatures of what Slack has sent: each request counts once, across restarts too.
         "CREATE TABLE slack_seen (signature TEXT PRIMARY KEY, at BIGINT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # What was told last, as Alertmanager keeps it, under `compatibility: alertmanager` alone; see
+        # core.state.LogEntry.
+        "CREATE TABLE notification_log (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        # Where in a trace something belongs that is not over yet, see store.traces. Empty without tracing.
+        "CREATE TABLE traces (about TEXT NOT NULL, id BIGINT NOT NULL, part BIGINT NOT NULL,"
+        " body BLOB NOT NULL, PRIMARY KEY (about, id, part)) WITHOUT ROWID",
+    ),
 )
