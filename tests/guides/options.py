@@ -14,7 +14,7 @@ Takes: TypeAlias = Literal["nothing", "value", "maybe"]
 # -n, --namespace='':   -f, --values strings   --dry-run string[="unset"]   --devel   -h <hostname>
 _OPTION: Final = re.compile(
     r"^ +(?P<names>--?[A-Za-z0-9?][\w.-]*(?:=?, --?[\w][\w.-]*)*)"
-    r"(?P<value>\[=[^\]]*\]|=\S.*|=$| <[^>]+>| [A-Za-z][\w.]*\[=\S*\]| [A-Za-z][\w.]*(?= {2,}|$))?"
+    r"(?P<value>\[=[^\]]*\]|=\S.*|=$| <[^>]+>| [A-Za-z][\w.]*\[=\S*\]| [A-Za-z][\w.|]*(?= {2,}|$))?"
 )
 _BOOLEAN: Final = re.compile(r"=(true|false):?$")
 _MAYBE: Final = re.compile(r"( [A-Za-z][\w.]*)?\[=")

@@ -1,7 +1,7 @@
 """The pages whose commands are checked, and the commands as they stand there: blocks, and code in a line.
 
-`tests.guides.reading` reads them. A page that is called *GUIDE.md is found by its name; nothing here knows what
-a command means.
+`tests.guides.reading` reads them. A page that is called *GUIDE.md is found by its name; nothing here knows
+what a command means.
 """
 
 import re

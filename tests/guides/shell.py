@@ -1,8 +1,8 @@
 """Runs a page's commands in a real bash, in which the programs only write down how they were called.
 
-`tests.guides.reading` does so: quoting, variables, pipes and loops are bash's own business, and what is checked
-is what a program would get. It never lets anything be done: any other program is not found, and it works in a
-directory of its own.
+`tests.guides.reading` does so: quoting, variables, pipes and loops are bash's own business, and what is
+checked is what a program would get. It never lets anything be done: any other program is not found, and it
+has a directory of its own.
 """
 
 import os
