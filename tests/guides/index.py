@@ -76,8 +76,8 @@ _UNCHECKED: Final = """
 ## What no test checks
 
 Every command of every runbook and guide is read by a test: kubectl, helm, promtool, amtool, responder and the
-tools of PostgreSQL and Redis say whether they would take it, and what it names has to be there. These programs
-are the ones that no test here can ask, so look twice:
+tools of PostgreSQL and Redis say whether they would take it, and what it names has to be there. These
+programs are the ones that no test here can ask, so look twice:
 
 - `velero`: backups of the cluster
 - `istioctl`: what the mesh's proxies know
