@@ -268,7 +268,7 @@ def shift(
     draft.outdated.update(run.groups)
     if run.ended_at:
         for group in run.groups:
-            # It waited for the end of this run to close; one that begins with this decision waits for its first look.
+            # It waited for the end of this run to close; one that is new waits for its first look.
             if group in draft.state.groups and not draft.state.members.get(group):
                 draft.look_now(group)
     return run

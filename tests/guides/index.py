@@ -59,7 +59,7 @@ in each alert leads to its own.
 - **By itself**: what Responder does when the alert fires. It needs a signature, evidence and every guard's
   yes first ([guards](guards.md)); until then it asks people, or does nothing.
 - **Risk**: how many say yes. Medium: one person; high: two, also where the steps are done by hand.
-- How a page is written: [runbooks](runbooks.md).
+- How a page is written: [runbooks](writing-runbooks.md).
 - Stop all automation: `responder freeze --scope global --reason WHY --for 1h`
 
 This page is made from the runbooks (`python -m tests.guides.index`).
