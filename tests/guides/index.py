@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from responder.core.rules import Ruleset
 from responder.core.runbook import ActionStep, Runbook
 from responder.ruleset import load_ruleset
 from responder.ruleset.runbooks import risk_of
@@ -83,13 +84,19 @@ programs are the ones that no test here can ask, so look twice:
 - `istioctl`: what the mesh's proxies know
 - `patronictl`: the PostgreSQL cluster, from within a member's pod
 - `cmctl`: certificates
+- `aws`: what is in the object store
 """
 
 
 @functools.cache
+def shipped() -> Ruleset:
+    """The rules that are shipped, with their pages."""
+    return load_ruleset(ROOT / "rules", Settings(), read_files=False).ruleset
+
+
 def runbooks() -> Mapping[str, Runbook]:
-    """The pages that are shipped."""
-    return load_ruleset(ROOT / "rules", Settings(), read_files=False).ruleset.runbooks
+    """The pages."""
+    return shipped().runbooks
 
 
 def text() -> str:

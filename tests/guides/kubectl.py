@@ -25,10 +25,11 @@ _OBJECTS: Final = frozenset(
     {
         *("get", "describe", "delete", "patch", "scale", "wait", "edit", "autoscale"),
         *("rollout history", "rollout pause", "rollout restart", "rollout resume", "rollout status"),
-        *("rollout undo", "set resources", "set image", "set env"),
+        *("rollout undo", "set resources"),
     }
 )
-_LABELS: Final = frozenset({"label", "annotate"})
+# Objects, and changes such as a=b and a-.
+_CHANGES: Final = frozenset({"label", "annotate", "set env", "set image"})
 _PODS: Final = frozenset({"logs", "exec", "attach", "debug", "port-forward"})
 _NODES: Final = frozenset({"cordon", "uncordon", "drain"})
 _FREE: Final = frozenset(
@@ -36,10 +37,13 @@ _FREE: Final = frozenset(
 )
 
 
-def faults(argv: Sequence[str], directory: Path, *, whole: bool = True) -> Iterator[str]:
+def faults(
+    argv: Sequence[str], directory: Path, made: frozenset[str] = frozenset(), *, whole: bool = True
+) -> Iterator[str]:
     """What is wrong with a call; `argv` without the program's name.
 
-    `directory`: where files are. Not `whole`: what it is about may be left out.
+    `directory`: where files are; `made`: objects that there are beside the platform's. Not `whole`: what it
+    is about may be left out.
     """
     everywhere = options(said("kubectl", "options"))
     # Options that any sub-command has may stand before it.
@@ -57,7 +61,7 @@ def faults(argv: Sequence[str], directory: Path, *, whole: bool = True) -> Itera
         if command != ("logs",) and given != "-" and not (directory / given).exists():
             yield f"nobody has written {given}"
     if whole or parsed.words:
-        yield from _objects(" ".join(command), parsed)
+        yield from (fault for name, fault in _objects(" ".join(command), parsed) if name not in made)
 
 
 def behind_the_dashes(argv: Sequence[str]) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ def _values(command: str, parsed: Parsed) -> Iterator[str]:
         yield f"there is no output {output}"
     source = parsed.value("--from")
     if source is not None:
-        yield from _named(source.split("/"))
+        yield from (fault for _, fault in _named(source.split("/")))
     patch = parsed.value("-p", "--patch")
     if command == "patch" and patch is not None:
         yield from _patch(parsed, patch)
@@ -132,31 +136,49 @@ def _merged(one: Any, change: Any) -> Any:
 # -- objects ----------------------------------------------------------------------------------------
 
 
-def _objects(command: str, parsed: Parsed) -> Iterator[str]:
+def _objects(command: str, parsed: Parsed) -> Iterator[tuple[str, str]]:
+    """What is wrong with the words behind a sub-command; before it the object that is missing, else ""."""
     words = parsed.words
     if command in _OBJECTS:
         for found in _split(words):
             yield from _named(found)
         if not words and not parsed.value("-f", "--filename", "-k", "--kustomize"):
-            yield "it names no object"
-    elif command in _LABELS:
+            yield "", "it names no object"
+    elif command in _CHANGES:
         changes = [word for word in words if "=" in word or word.endswith("-")]
         for found in _split([word for word in words if word not in changes]):
             yield from _named(found)
         if not changes:
-            yield "it changes nothing"
+            yield "", "it changes nothing"
     elif command in _PODS:
-        if not words:
-            yield "it names no pod"
-        for word in words[:1]:
-            yield from _named(word.split("/") if "/" in word else ["pod", word])
-        if command in ("exec", "debug") and len(words) > 1:
-            yield "what runs in the pod has to stand behind --"
+        if words or not parsed.value("-l", "--selector"):
+            yield from _pod(command, words)
     elif command in _NODES:
         if len(words) != 1 and not parsed.value("-l", "--selector"):
-            yield "it needs the name of a node"
+            yield "", "it needs the name of a node"
     elif not command.startswith(("top ", "create ", "config ", "auth ")) and command not in _FREE:
-        yield f"nobody here knows what the words behind {command!r} mean"
+        yield "", f"nobody here knows what the words behind {command!r} mean"
+
+
+def _pod(command: str, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """`logs job/x`, `exec POD`, `port-forward service/x 80`."""
+    if not words:
+        yield "", "it names no pod"
+        return
+    found = words[0].split("/") if "/" in words[0] else ["pod", words[0]]
+    yield from _named(found)
+    if command in ("exec", "debug") and len(words) > 1:
+        yield "", "what runs in the pod has to stand behind --"
+    if command == "port-forward" and len(found) == 2:
+        there = _ports(found)
+        for word in words[1:]:
+            if there and word.rpartition(":")[2] not in there:
+                yield "", f"{words[0]} has no port {word.rpartition(':')[2]}, but {', '.join(there)}"
+
+
+def _ports(found: Sequence[str]) -> list[str]:
+    service = shipped().get(("Service", found[1])) if KINDS[found[0]].name == "Service" else None
+    return [str(port["port"]) for port in service["spec"]["ports"]] if service else []
 
 
 def _split(words: Sequence[str]) -> Iterator[list[str]]:
@@ -167,21 +189,20 @@ def _split(words: Sequence[str]) -> Iterator[list[str]]:
         for word in words:
             yield word.split("/")
         return
-    kinds = words[0].split(",")
-    for kind in kinds:
+    for kind in words[0].split(","):
         if len(words) == 1:
             yield [kind]
         for name in words[1:]:
             yield [kind, name]
 
 
-def _named(found: Sequence[str]) -> Iterator[str]:
+def _named(found: Sequence[str]) -> Iterator[tuple[str, str]]:
     kind = KINDS.get(found[0])
     if kind is None:
-        yield f"nobody here knows the kind {found[0]}"
+        yield "", f"nobody here knows the kind {found[0]}"
         return
     for name in found[1:]:
         if _PLACEHOLDER.fullmatch(name):
             continue
         if kind.names and not known(kind.name, name):
-            yield f"there is no {kind.name} {name}"
+            yield f"{kind.name}/{name}", f"there is no {kind.name} {name}"

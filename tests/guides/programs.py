@@ -29,11 +29,12 @@ from tests.peers.binaries import peer
 class Setting:
     """Where a call stands. `directory`: where the files are that the page has its reader write.
 
-    Not `whole`: it may be the name of a command alone, in a line.
+    Not `whole`: it may be the name of a command alone, in a line. `made`: "Kind/name" of what the page makes.
     """
 
     directory: Path
     whole: bool = True
+    made: frozenset[str] = frozenset()
 
 
 Checker: TypeAlias = Callable[[Sequence[str], Setting], Iterator[str]]
@@ -44,7 +45,7 @@ Checker: TypeAlias = Callable[[Sequence[str], Setting], Iterator[str]]
 
 
 def _kubectl(argv: Sequence[str], setting: Setting) -> Iterator[str]:
-    yield from kubectl.faults(argv, setting.directory, whole=setting.whole)
+    yield from kubectl.faults(argv, setting.directory, setting.made, whole=setting.whole)
 
 
 _RENDERS: Final = frozenset({"template", "install", "upgrade", "lint"})
@@ -76,6 +77,11 @@ def _rendered(parsed: Parsed, directory: Path) -> Iterator[str]:
         yield f"nobody has written {', '.join(missing)}"
         return
     flags = [word for name in _SETS for given in parsed.values.get(name, ()) for word in (name, given)]
+    if flags and chart == "charts/platform":
+        # What is not spoken of is rendered by the calls that set nothing.
+        flags += [
+            word for part in _LARGE if part not in str(flags) for word in ("--set", f"{part}.enabled=false")
+        ]
     values = [(directory / name).read_text() for name in files]
     if "--reuse-values" in parsed.values and any("canary" in flag for flag in flags):
         values.insert(0, _CANARY)
@@ -86,6 +92,7 @@ def _rendered(parsed: Parsed, directory: Path) -> Iterator[str]:
 
 
 _SETS: Final = ("--set", "--set-string", "--set-json")
+_LARGE: Final = ("monitoring", "backups")
 # What is there from the upgrade before, where one goes on from it.
 _CANARY: Final = "app: {versions: {canary: {tag: 1.1.0, replicas: 1, weight: 10}, stable: {weight: 90}}}\n"
 
@@ -228,6 +235,7 @@ CHECKERS: Final[Mapping[str, Checker]] = {
     "curl": _by_trying("curl"),
     "du": _by_trying("du"),
     "df": _by_trying("df"),
+    "gzip": _by_trying("gzip"),
     "openssl": _openssl,
     "sha256sum": _by_trying("sha256sum"),
     "make": _make,

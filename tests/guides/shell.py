@@ -25,7 +25,12 @@ REAL: Final = frozenset(
 )
 # What a page may read: a token once Responder has run, and the reader's own values of the charts, where the
 # page does not have its reader write them.
-_MADE: Final = {"var/sandbox/token": "made\n", "platform.yaml": "", "responder.yaml": ""}
+_MADE: Final = {
+    "var/sandbox/token": "made\n",
+    "platform.yaml": "",
+    "responder.yaml": "",
+    "production.yaml": "",
+}
 
 _RECORDER: Final = """\
 #!/bin/sh

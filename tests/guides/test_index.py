@@ -7,9 +7,7 @@ import pytest
 
 from responder.core.model import labels_from
 from responder.core.runbook import ActionStep
-from responder.ruleset import load_ruleset
-from responder.settings import Settings
-from tests.guides.index import PAGE, SECTIONS, runbooks, text
+from tests.guides.index import PAGE, SECTIONS, runbooks, shipped, text
 from tests.guides.pages import ROOT, RUNBOOKS, prose, spans
 from tests.guides.programs import CHECKERS
 from tests.guides.reading import unchecked
@@ -36,9 +34,8 @@ def test_every_runbook_stands_in_one_section() -> None:
     "rule", alerts(), ids=lambda rule: f"{rule.name}-{rule.labels.get('cause', '')}-{rule.labels['severity']}"
 )
 def test_an_alert_finds_the_runbook_that_its_link_names_and_no_other(rule: AlertRule) -> None:
-    ruleset = load_ruleset(ROOT / "rules", Settings(), read_files=False).ruleset
     where = rule.annotations["runbook_url"].rsplit("/", 1)[1]
-    found = ruleset.runbooks_for(labels_from({**rule.labels, "alertname": rule.name}))
+    found = shipped().runbooks_for(labels_from({**rule.labels, "alertname": rule.name}))
     assert [one.name for one in found] == ([] if "#" in where else [where])
 
 

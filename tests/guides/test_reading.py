@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.guides.reading import programs, read
+from tests.guides.reading import called, programs, read
 from tests.guides.shell import Shell
 from tests.peers.binaries import peer
 
@@ -33,6 +33,8 @@ WRONG: Final = {
     "kubectl -n production patch cronjob NAME -p '{}'": "say --type=merge",
     "kubectl -n production logs POD --tail": "--tail needs a value",
     "kubectl apply -f nobody-wrote.yaml": "nobody has written nobody-wrote.yaml",
+    "kubectl -n monitoring port-forward service/alertmanager 9039": "service/alertmanager has no port 9039",
+    "kubectl -n production logs job/responder-chekc": "there is no Job responder-chekc",
     "kubectl drain --force": "it needs the name of a node",
     "kubectl -n production label pod POD": "it changes nothing",
     "helm upgarde platform charts/platform": "there is no sub-command 'upgarde'",
@@ -73,7 +75,7 @@ def shell(tmp_path: Path) -> Shell:
 @pytest.mark.parametrize("command", WRONG)
 def test_a_mistake_is_said_with_its_line(command: str, shell: Shell) -> None:
     text = f"# A page\n\nSome words.\n\n```bash\necho first\n{command}\n```\n"
-    said = read(text, shell).faults
+    said = read(text, shell)
     # The block begins at line 6; bash itself says which of its lines it is.
     assert said[0].partition(": ")[0] in ("6", "7")
     assert WRONG[command] in said[0]
@@ -83,7 +85,7 @@ def test_code_within_a_line_is_read_as_well(shell: Shell) -> None:
     text = (
         "And\n`kubectl -n production get\npodz`, `kubectl delete`, `kubectl top pods`; `rollout history`.\n"
     )
-    assert read(text, shell).faults == ("2: kubectl -n production get podz: nobody here knows the kind podz",)
+    assert read(text, shell) == ["2: kubectl -n production get podz: nobody here knows the kind podz"]
 
 
 def test_variables_loops_and_pipes_are_bash_s_own(shell: Shell) -> None:
@@ -95,14 +97,13 @@ for kind in pods podz; do
 done
 ```
 """
-    found = read(text, shell)
-    assert [str(call) for call in found.calls] == [
+    assert [str(call) for call in called(text, shell).calls] == [
         "kubectl -n production get pods",
         "kubectl delete pod recorded",
         "kubectl -n production get podz",
         "kubectl delete pod recorded",
     ]
-    assert found.faults == ("2: kubectl -n production get podz: nobody here knows the kind podz",)
+    assert read(text, shell) == ["2: kubectl -n production get podz: nobody here knows the kind podz"]
 
 
 # The real program's own word on a few of them, so that reading its help is known to come to the same.
@@ -121,9 +122,7 @@ done
 def test_kubectl_itself_takes_what_is_right_and_refuses_what_is_wrong(
     right: bool, words: str, shell: Shell
 ) -> None:
-    options = [
-        fault for fault in read(f"```bash\nkubectl {words}\n```\n", shell).faults if "no option" in fault
-    ]
+    options = [fault for fault in read(f"```bash\nkubectl {words}\n```\n", shell) if "no option" in fault]
     # With --help at the end it reads all options, and does nothing.
     itself = subprocess.run([peer("kubectl"), *words.split(), "--help"], capture_output=True, check=False)
     assert (itself.returncode == 0, options == []) == (right, right)
