@@ -144,7 +144,7 @@ class Service:
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
             Api(self.engine, self.database, access, self.rules.shown),
-            AlertmanagerApi(self.engine, access, self.clock.now()),
+            AlertmanagerApi(self.engine, access, self.clock.now(), settings.external_url),
             operations.stopping,
             self.metrics.answered,
             self._slack(undo),
@@ -272,10 +272,9 @@ class Service:
 
 
 def _spare_the_collector() -> None:
-    """What lives for good is never looked at again, and new objects rarely: nearly all are values."""
+    """What lives for good is never looked at again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
     # The writer thread gives up the interpreter's lock at each statement; the event loop, which
     # is busy in a storm, must not keep it for the default 5 ms each time.
     sys.setswitchinterval(0.0001)

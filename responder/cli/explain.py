@@ -20,6 +20,7 @@ from responder.cli.client import (
     seconds,
     url_options,
 )
+from responder.core.model import format_labels
 from responder.errors import UsageError
 
 _HEX: Final = frozenset("0123456789abcdef")
@@ -195,6 +196,8 @@ def _group(group: dict[str, Any]) -> Iterator[str]:
     for fallback in group["fallbacks"]:
         yield f"  {fallback} is told as well: another receiver could not be reached"
     yield f"  key {group['group_key']}"
+    if group["route_labels"]:
+        yield f"  route labels {format_labels(tuple(group['route_labels'].items()))}, as the rules write them"
     timers = ", ".join(f"{name} {value}" for name, value in group["timers"].items())
     look = f"; next look {seconds(group['next_look'])}" if group["next_look"] else ""
     yield f"  {timers}{look}"

@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 
 from responder.core.matching import MatcherError, parse_matcher
-from responder.core.model import format_duration, labels_from
+from responder.core.model import format_duration, format_labels, labels_from
 from responder.core.routing import ALL, Route, Router
 from responder.errors import UsageError
 from responder.ruleset import load_ruleset
@@ -171,6 +171,8 @@ def _line(found: Route, parent: Route | None) -> str:
     for name, value in _inherited(found).items():
         if name == "receiver" or above.get(name) != value:
             parts.append(f"{name}: {value}")
+    if found.labels != (parent.labels if parent else ()):
+        parts.append(f"labels: {format_labels(found.labels)}")
     for name, (intervals, of) in _intervals(found).items():
         if intervals:
             parts.append(f"{name}: [{', '.join(intervals)}]" + (f" (of {of})" if of else ""))
@@ -209,6 +211,7 @@ def _as_json(found: Route) -> dict[str, Any]:
         **_inherited(found),
         "group_by": list(_group_by(found)),
         **{name: list(names) for name, (names, _) in _intervals(found).items()},
+        "labels": dict(found.labels),
         "inherit_mutes": found.inherit_mutes,
         "inherited": {name: of for name, (_, of) in _intervals(found).items() if of},
         "routes": [_as_json(child) for child in found.children],

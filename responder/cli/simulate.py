@@ -23,6 +23,7 @@ from responder.core.model import (
     SECOND,
     Nanoseconds,
     format_duration,
+    format_labels,
 )
 from responder.core.rules import Compatibility
 from responder.errors import ProblemsError, UsageError
@@ -168,6 +169,8 @@ def _show_text(line: Line | RunLine) -> None:
         f"{format_duration(line.at):>9}  {printable(line.receiver)} ({kind}) {verb}: "
         f"{printable(why)}  {printable(line.group_key)}"
     )
+    if line.route_labels:
+        click.echo(f"{'':9}  route labels {printable(format_labels(line.route_labels))}")
     for mark, sets in (("+", line.firing), ("-", line.resolved)):
         for labels in sets:
             click.echo(f"{'':9}  {mark} {printable(called(labels))}")

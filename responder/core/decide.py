@@ -15,7 +15,8 @@ from responder.core import (
     flush,
     freezing,
     ledger,
-    propose,
+    notificationlog,
+    rerouting,
     resuming,
     showing,
     signing,
@@ -54,7 +55,7 @@ from responder.core.messages import (
     Verified,
 )
 from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
-from responder.core.receive import end_own, join, raise_own, receive
+from responder.core.receive import end_own, raise_own, receive
 from responder.core.rules import Ruleset
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, ClosedRow, Group, LedgerRow, State
 
@@ -88,7 +89,7 @@ def decide(state: State, ruleset: Ruleset, given: Input) -> Decision:
             summary = f"Deciding is {format_duration(body.lag // 10**9 * 10**9)} behind; senders get 503."
             raise_own(draft, "ResponderLagging", {}, summary, severity="critical")
         case RulesLoaded():
-            _rules_loaded(draft, body.hash)
+            rerouting.rules_loaded(draft, body.hash)
             reply = Accepted(body.hash)
         case BreakerTurned():
             _breaker_turned(draft, body)
@@ -176,6 +177,7 @@ def _collect(draft: Draft) -> None:
     if gone:
         draft.events.append(AlertsDropped(gone))
     silencing.forget_old(draft)
+    notificationlog.forget_old(draft)
     signing.forget_old_runs(draft)
 
 
@@ -193,10 +195,14 @@ def _started(draft: Draft, body: Started) -> None:
     state = draft.state
     draft.events.append(Noted("started", f"version {body.version}, rules {body.rules[:12]}"))
     _extend_ends(draft, body.heard_at)
+    if not draft.ruleset.mends:
+        rerouting.forget_alerts(draft)
     if body.rules != state.rules:
-        _rules_loaded(draft, body.rules)
+        rerouting.rules_loaded(draft, body.rules)
+    elif not draft.ruleset.mends:
+        rerouting.route_again(draft, "restart")
     draft.changes.rules = body.rules
-    _owe_again(draft, reloaded=False)
+    rerouting.owe_again(draft, reloaded=False)
     _fire_overdue(draft)
     if not state.collect_at:
         draft.changes.collect_at = draft.at + COLLECT_INTERVAL
@@ -231,7 +237,7 @@ def _deliver_heads(draft: Draft) -> list[tuple[int, int]]:
     """Order every head row to be told; (row, group) of each."""
     state, heads = draft.state, []
     for row_id, (group_id, integration_id) in sorted(state.rows.items()):
-        told = state.told_to(group_id, integration_id)
+        told = draft.told(group_id, integration_id)
         if told.head is None or told.head.id != row_id or group_id in draft.changes.closed_groups:
             continue
         group = state.groups[group_id]
@@ -293,6 +299,8 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
         told = ledger.delivered(
             told, row, state.members[group.id], draft.at, draft.ruleset.mends, body.receipt
         )
+        if not draft.ruleset.mends:
+            notificationlog.note(draft, group, to, told.told)
         flush.close(draft, ClosedRow(row.id, "delivered", row.reason, attempts=body.attempts))
         deadletters.settle(draft, group, where[1])
         if told.head:
@@ -314,8 +322,8 @@ def _delivery_ended(draft: Draft, body: DeliveryEnded) -> None:
 def _close_failed(
     draft: Draft, group: Group, to: Addressee, row: OpenRow, body: DeliveryEnded, told: Told
 ) -> None:
-    if body.state == "superseded" and told.head:
-        by = f"row {told.head.id}"
+    if body.state == "superseded" and (told.head or not draft.ruleset.mends):
+        by = f"row {told.head.id}" if told.head else "group_interval"
         flush.close(draft, ClosedRow(row.id, "superseded", "superseded", body.detail, by, body.attempts))
         return
     reason = body.reason or "unknown"
@@ -349,12 +357,11 @@ def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
     row = told.head
     assert row is not None
     alone = msgspec.structs.replace(told, head=None)
-    view = View(
-        row.view.firing,
-        ledger.sayable(row.view.resolved, alone),
-        ledger.sayable(row.view.stale, alone),
-        row.view.at,
-    )
+    view = row.view
+    if draft.ruleset.mends:
+        view = View(
+            view.firing, ledger.sayable(view.resolved, alone), ledger.sayable(view.stale, alone), view.at
+        )
     route = draft.ruleset.router.by_id[group.route]
     reason = ledger.reason_to_tell(
         Sets(view.firing, view.resolved, view.stale, {}),
@@ -387,6 +394,7 @@ def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
             view.at,
             reason,
             *lists,
+            row.labels,
         )
     )
     draft.effects.append(flush.deliver(draft, group, to, told))
@@ -427,61 +435,3 @@ def _look_for_others(draft: Draft, destination: str) -> None:
         to = addressee(draft.ruleset, group, integration_id)
         if to and to.integration.destination == destination and may_engage(draft, group, to):
             draft.look_now(group_id)
-
-
-# -- another ruleset --------------------------------------------------------------------------
-
-
-def _rules_loaded(draft: Draft, digest: str) -> None:
-    """Route everything again. Groups whose route id and labels live on keep timers and history."""
-    state, router = draft.state, draft.ruleset.router
-    draft.events.append(Noted("rules_loaded", digest))
-    draft.changes.rules = digest
-    kept: set[int] = set()
-    for alert in [draft.changes.alerts.get(key, known) for key, known in state.by_id.items()]:
-        if not alert.groups:
-            continue
-        if alert.firing_at(draft.at):
-            groups = join(draft, alert.labels, alert.starts_at)
-        else:
-            groups = tuple(g for g in alert.groups if state.groups[g].route in router.by_id)
-        kept.update(groups)
-        if groups != alert.groups:
-            draft.put_alert(msgspec.structs.replace(alert, groups=groups))
-    for group in state.groups.values():
-        gone = group.route not in router.by_id or group.id not in kept
-        _close_rows_of_the_past(draft, group, gone=gone)
-        if gone:
-            draft.changes.closed_groups.append(group.id)
-            draft.events.append(GroupClosed(group.id))
-    propose.follow(draft)
-    _owe_again(draft, reloaded=True)
-    named = {i.destination for receiver in draft.ruleset.receivers.values() for i in receiver.integrations}
-    for destination in sorted(state.down - named):  # nobody will ever find out whether it is well again
-        end_own(draft, DELIVERY_FAILING, {"destination": destination}, "critical")
-
-
-def _owe_again(draft: Draft, *, reloaded: bool) -> None:
-    """What was refused in a way that only people can mend: they may have mended it.
-
-    A secret may be another one at each start; what we lack we lack until the rules change.
-    """
-    for group_id, tolds in draft.state.told.items():
-        if group_id in draft.changes.closed_groups:
-            continue
-        for integration_id in [key for key, told in tolds.items() if told.refused]:
-            to = addressee(draft.ruleset, draft.state.groups[group_id], integration_id)
-            if reloaded or (to and to.integration.supported):
-                told = draft.told(group_id, integration_id)
-                draft.put_told(group_id, integration_id, msgspec.structs.replace(told, refused=None))
-
-
-def _close_rows_of_the_past(draft: Draft, group: Group, *, gone: bool) -> None:
-    for integration_id, told in sorted(draft.state.told.get(group.id, {}).items()):
-        rows = [row for row in (told.head, told.behind) if row]
-        if not rows or not (gone or addressee(draft.ruleset, group, integration_id) is None):
-            continue
-        for row in rows:
-            flush.close(draft, ClosedRow(row.id, "superseded", "superseded", by="rules_loaded"))
-        if not gone:
-            draft.put_told(group.id, integration_id, msgspec.structs.replace(told, head=None, behind=None))

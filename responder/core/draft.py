@@ -13,7 +13,7 @@ from responder.core.messages import Effect, Event
 from responder.core.model import Alert, Labels, Nanoseconds
 from responder.core.rules import Ruleset
 from responder.core.run import Episode, Run, RunIndex
-from responder.core.state import Changes, ClosedRow, DeadRow, Group, State
+from responder.core.state import Changes, ClosedRow, DeadRow, Group, LogEntry, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,10 @@ class Draft:
         """Record it, unless nothing changed."""
         if told != self.told(group, integration):
             self.changes.told[group, integration] = told
+
+    def logged(self, key: str) -> LogEntry | None:
+        """What the notification log has under a key, as decided so far."""
+        return self.changes.log[key] if key in self.changes.log else self.state.log.get(key)
 
     def close_row(self, row: ClosedRow) -> None:
         """Close a ledger row."""

@@ -120,6 +120,7 @@ def _group(draft: Draft, route: Route, labels: Labels, alert: Alert | None) -> d
         "group_key": route.group_key(group_labels),
         "receiver": route.receiver,
         "fallbacks": list(told_of.fallbacks),
+        "route_labels": dict(route.labels),
         "timers": {
             "group_wait": format_duration(route.group_wait),
             "group_interval": format_duration(route.group_interval),

@@ -7,10 +7,11 @@ The verdicts come from `core.verdicts`, the reasons from `core.ledger`; nothing 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Final
 
 import msgspec
 
-from responder.core import acknowledging, ledger, propose
+from responder.core import acknowledging, ledger, notificationlog, propose
 from responder.core.addressing import Addressee, addressees, is_stranded, next_fallback
 from responder.core.draft import Draft
 from responder.core.ledger import Episodes, OpenRow, Sets, Told, View
@@ -26,7 +27,7 @@ from responder.core.messages import (
     Owed,
     Succeed,
 )
-from responder.core.model import Alert, Nanoseconds
+from responder.core.model import SECOND, Alert, Nanoseconds
 from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
 from responder.core.rules import Integration
@@ -85,6 +86,8 @@ def flush(draft: Draft, group: Group) -> None:
     """Decide one due group: tell, suppress, let resolved alerts leave, set the next time."""
     route = draft.ruleset.router.by_id[group.route]
     members = draft.state.members[group.id]
+    if not draft.ruleset.mends:
+        notificationlog.recall(draft, group, members.values())
     seen = look(draft, route, members.values())
     _journal_verdicts(draft, group, seen)
     group = acknowledging.review(draft, group, seen.firing)
@@ -217,9 +220,12 @@ def _tell_integration(draft: Draft, group: Group, route: Route, to: Addressee, s
     hidden = {a: e for a, e in told.hidden.items() if a in seen.firing} | sets.muted
     told = msgspec.structs.replace(told, hidden=hidden)
     reason: ToldReason | None = None
+    given_up = not mends and _is_given_up(route, told, draft.at)
+    said = told.told if given_up else told.newest
     if mends or sets.firing or sets.resolved:
-        reason = _reason(draft, route, integration, told, sets, told.newest)
-    if reason and told.head and told.behind:  # replaced by this: what is news after the head?
+        reason = _reason(draft, route, integration, told, sets, said)
+    if reason and told.head and told.behind and not given_up:
+        # It is replaced by this: what is news after the head?
         reason = _reason(draft, route, integration, told, sets, told.head.view) or reason
     if to.receiver in group.escalate and sets.firing:
         reason = "escalated"
@@ -240,7 +246,26 @@ def _tell_integration(draft: Draft, group: Group, route: Route, to: Addressee, s
         )
     elif sets.muted:
         told = _suppress(draft, group, route, to, told, sets, seen)
+    if given_up and (told.behind is None or told.behind.view.at < draft.at):
+        told = _cut_off(draft, told)
     draft.put_told(group.id, integration.id, told)
+
+
+_PATIENCE: Final = 10 * SECOND
+
+
+def _is_given_up(route: Route, told: Told, at: Nanoseconds) -> bool:
+    """Whether Alertmanager gives up what is on its way: after a group_interval, and 10 s at least."""
+    return told.head is not None and told.head.view.at + max(route.group_interval, _PATIENCE) <= at
+
+
+def _cut_off(draft: Draft, told: Told) -> Told:
+    """What is on its way was given up, and nothing is news in its stead: it ends when delivery says so."""
+    assert told.head is not None
+    if told.behind:
+        close(draft, ClosedRow(told.behind.id, "superseded", "superseded", by="group_interval"))
+    draft.effects.append(Succeed(told.head.id))
+    return msgspec.structs.replace(told, behind=None)
 
 
 def _reason(
@@ -313,7 +338,7 @@ _ORDER = ("inhibition", "active_time_interval", "mute_time_interval", "silence",
 
 def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view: View) -> OpenRow:
     route = draft.ruleset.router.by_id[group.route]
-    row = OpenRow(draft.new_row_id(), reason, view)
+    row = OpenRow(draft.new_row_id(), reason, view, labels=route.labels)
     firing, resolved, stale = list(view.firing), list(view.resolved), list(view.stale)
     draft.changes.opened.append(
         LedgerRow(
@@ -327,6 +352,7 @@ def _new_row(draft: Draft, group: Group, to: Addressee, reason: ToldReason, view
             firing=firing,
             resolved=resolved,
             stale=stale,
+            labels=route.labels,
         )
     )
     draft.events.append(
@@ -344,6 +370,8 @@ def open_row(draft: Draft, group: Group, to: Addressee, told: Told, reason: Told
         return msgspec.structs.replace(told, refused=view)
     if reason == "all_resolved" and not integration.send_resolved:
         close(draft, ClosedRow(row.id, "suppressed", "send_resolved_false"))
+        if not draft.ruleset.mends:
+            notificationlog.note(draft, group, to, View(at=draft.at))
         return msgspec.structs.replace(told, told=View(at=draft.at))
     told, replaced = ledger.open_row(told, row)
     if told.showing:  # what is on its way there may come after this, and is older
@@ -384,6 +412,7 @@ def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
             group=group.id,
             group_key=route.group_key(group.labels),
             group_labels=group.labels,
+            route_labels=row.labels,
             firing=alerts(row.view.firing),
             resolved=alerts(row.view.resolved),
             stale=alerts(row.view.stale),
@@ -391,7 +420,7 @@ def deliver(draft: Draft, group: Group, to: Addressee, told: Told) -> Deliver:
             since=row.since or row.view.at,
             skipped=row.skipped,
             receipt=told.receipt,
-            first=not told.told.at,
+            first=not (told.told.at or told.receipt),
             doubt=bool(told.perhaps),
             acknowledged=group.acknowledged,
             runs=draft.shown_runs(group.id),

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from responder.core.model import Nanoseconds
+from responder.core.model import Labels, Nanoseconds
 from responder.core.notification import FailureReason, ToldReason
 
 Episodes: TypeAlias = dict[int, int]
@@ -33,7 +33,8 @@ class OpenRow(msgspec.Struct, frozen=True, array_like=True):
     """A ledger row that is not closed yet.
 
     `skipped`: how many rows before it said what nobody was told and this one says in their stead;
-    `since` is when the oldest of them was decided (0: there was none).
+    `since` is when the oldest of them was decided (0: there was none). `labels`: those of the route, as
+    they were written in the rules that opened the row.
     """
 
     id: int
@@ -41,13 +42,14 @@ class OpenRow(msgspec.Struct, frozen=True, array_like=True):
     view: View
     since: Nanoseconds = 0
     skipped: int = 0
+    labels: Labels = ()
 
     def instead_of(self, since: Nanoseconds, skipped: int) -> "OpenRow":
         """This row, once it also stands for `skipped` others, the oldest decided at `since`."""
         if not skipped:
             return self
         oldest = min(since, self.since) if self.since else since
-        return OpenRow(self.id, self.reason, self.view, oldest, self.skipped + skipped)
+        return msgspec.structs.replace(self, since=oldest, skipped=self.skipped + skipped)
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):

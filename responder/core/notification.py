@@ -70,6 +70,8 @@ class Notification:
     `doubt`: an earlier row about this incident may have been told, although nobody knows.
     `acknowledged`: who took the incident on, None if nobody did. `runs`: what is or was done about it,
     oldest first, for places that show it.
+    `route_labels`: those of the route, as the rules wrote them when the row was opened: texts, some of them
+    templates. They are expanded where they are shown (`templating.route_labels`), never here.
     `update`: nothing new is told of the alerts; places that can be edited are to show `acknowledged` and
     `runs` as they are now. `shown` is then the receipt that the last update gave.
     """
@@ -95,6 +97,7 @@ class Notification:
     runs: tuple[Run, ...] = ()
     update: bool = False
     shown: str = ""
+    route_labels: Labels = ()
 
     @property
     def incident(self) -> str:

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from responder.core import acknowledging, flush, ledger, verdicts
-from responder.core.addressing import addressees
+from responder.core import acknowledging, flush, ledger, notificationlog, verdicts
+from responder.core.addressing import addressee, addressees
 from responder.core.draft import Draft
 from responder.core.messages import Closed, Event, Owed
 from responder.core.model import DAY, Alert, Nanoseconds, format_duration, format_labels
@@ -175,6 +175,8 @@ class _Ahead:
         """Look at the group: who is told of the alert and why, or why not, and what hides it then."""
         draft, at, before = self._draft, self.at, len(self._draft.events)
         draft.at = at
+        if not draft.ruleset.mends:
+            notificationlog.recall(draft, self._group, self._members.values())
         firing = self._now.firing
         renewed = (
             msgspec.structs.replace(one, ends_at=0, updated_at=at) if one.id in firing else one
@@ -213,6 +215,9 @@ class _Ahead:
         for key, told in list(changes.told.items()):
             while told.head:
                 told = ledger.delivered(told, told.head, self._members, at, mends)
+                to = None if mends else addressee(self._draft.ruleset, self._group, key[1])
+                if to:
+                    notificationlog.note(self._draft, self._group, to, told.told)
             changes.told[key] = told
 
     def _said(self, events: list[Event]) -> Iterator[str]:

@@ -86,7 +86,10 @@ def _journal(draft: Draft, told_of: dict[str, list[int]]) -> None:
 
 
 def _begin(draft: Draft, alert_id: int, source: Source, received: ReceivedAlert) -> Alert:
-    """A label set that is not known. One that is over already joins no group: nobody heard of it."""
+    """A label set that is not known. One that is over already joins no group: nobody heard of it.
+
+    Alertmanager puts it into its groups: before a restart, say, somebody may have heard of it.
+    """
     at, labels = draft.at, received.labels
     starts_at, ends_at, by_timeout = span(received, source, at, draft.ruleset.resolve_timeout)
     over = 0 < ends_at <= at
@@ -102,7 +105,7 @@ def _begin(draft: Draft, alert_id: int, source: Source, received: ReceivedAlert)
         source,
         by_timeout,
         False,
-        () if over else join(draft, labels, starts_at),
+        () if over and draft.ruleset.mends else join(draft, labels, starts_at),
     )
 
 
@@ -121,18 +124,22 @@ def join(draft: Draft, labels: Labels, starts_at: Nanoseconds) -> tuple[int, ...
 def _open(draft: Draft, route: Route, labels: Labels, starts_at: Nanoseconds) -> int:
     """A new group waits group_wait, unless its first alert has been firing for longer than that."""
     at = draft.at
-    waited = starts_at + route.group_wait < at
     group = Group(
         id=draft.new_group_id(),
         route=route.id,
         labels=labels,
         created_at=at,
-        tick_at=at if waited else at + route.group_wait,
+        tick_at=first_look(route, starts_at, at),
     )
     draft.changes.groups[group.id] = group
     draft.opened[route.id, labels] = group.id
     draft.events.append(GroupOpened(group.id, route.group_key(labels), route.receiver))
     return group.id
+
+
+def first_look(route: Route, starts_at: Nanoseconds, at: Nanoseconds) -> Nanoseconds:
+    """When a group is looked at first that an alert opens at `at` which has been firing since `starts_at`."""
+    return at if starts_at + route.group_wait < at else at + route.group_wait
 
 
 def _wake_hidden(draft: Draft) -> None:

@@ -22,7 +22,9 @@ class RouteSpec:
 
     `group_by`: None inherits, () is one group for the whole route, ("...",) groups by all labels.
     Time intervals are not inherited, as in Alertmanager, unless the parent has `inherit_mutes`: then
-    None inherits and () does not. `place` is `file:line`, for people.
+    None inherits and () does not. `labels`: what notifications of the route are to bear, each a text that
+    may be a template; those of the parent count too, unless there is one of the same name. `place` is
+    `file:line`, for people.
     """
 
     receiver: str | None = None
@@ -35,6 +37,7 @@ class RouteSpec:
     mute_time_intervals: tuple[str, ...] | None = None
     active_time_intervals: tuple[str, ...] | None = None
     inherit_mutes: bool | None = None
+    labels: Labels = ()
     routes: tuple["RouteSpec", ...] = ()
     place: str = ""
 
@@ -47,7 +50,8 @@ class Route:
     the sorted matchers of each level, joined by `/`. Siblings with equal matchers share a key,
     which is why groups are known by `id`: the key and the path of child positions.
     `inherit_mutes`: its children inherit the time intervals. `mutes_of` and `actives_of` are the places
-    of the routes that its own are inherited from; "": from none.
+    of the routes that its own are inherited from; "": from none. `labels`: its own over its parent's, by
+    name, as they are written; they change neither whom an alert goes to nor its group.
     """
 
     index: int
@@ -68,6 +72,7 @@ class Route:
     inherit_mutes: bool = False
     mutes_of: str = ""
     actives_of: str = ""
+    labels: Labels = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Route) and self.id == other.id
@@ -232,6 +237,7 @@ def _resolve(spec: RouteSpec, parent: Route | None, path: tuple[int, ...], indic
         inherit_mutes=inherit_mutes,
         mutes_of=mutes_of if mutes else "",
         actives_of=actives_of if actives else "",
+        labels=tuple(sorted((dict(parent.labels if parent else ()) | dict(spec.labels)).items())),
     )
     children = (_resolve(child, route, (*path, at), indices) for at, child in enumerate(spec.routes))
     return replace(route, children=tuple(children))

@@ -76,6 +76,7 @@ def _show(draft: Draft, group: Group, to: Addressee, told: Told) -> Show:
         group=group.id,
         group_key=route.group_key(group.labels),
         group_labels=group.labels,
+        route_labels=route.labels,
         firing=alerts(view.firing),
         resolved=alerts(view.resolved),
         stale=alerts(view.stale),

@@ -52,12 +52,18 @@ class SilenceIndex:
         self._memo: dict[int, tuple[Silence, ...]] = {}
         self._anywhere_memo: dict[Labels, list[Silence]] = {}
         self._mentioned: frozenset[str] | None = None
+        self._last_end: Nanoseconds = 0
+        self._ended_last: dict[str, Silence] = {}
 
     def put(self, silence: Silence) -> None:
         """Take note of a silence, in place of what was known under its id."""
         self._leave(silence.id)
         self.all[silence.id] = silence
         if silence.ended:
+            if silence.ends_at > self._last_end:
+                self._last_end, self._ended_last = silence.ends_at, {}
+            if silence.ends_at == self._last_end:
+                self._ended_last[silence.id] = silence
             return
         matchers = silence.compiled()
         pairs = self._pairs(matchers)
@@ -125,7 +131,13 @@ class SilenceIndex:
         active = [silence for silence in known if silence.starts_at <= now < silence.ends_at]
         return sorted(active, key=lambda silence: -silence.ends_at)
 
+    def hiding_to_the_end(self, alert: Alert, now: Nanoseconds) -> list[Silence]:
+        """As `hiding`, the moment at which a silence ends included, as Alertmanager has it."""
+        ended = self._ended_last.values() if self._last_end == now else ()
+        return self.hiding(alert, now) + naive_silences_of(ended, alert.labels)
+
     def _leave(self, silence_id: str) -> None:
+        self._ended_last.pop(silence_id, None)
         self._memo.clear()
         self._anywhere_memo.clear()
         self._mentioned = None

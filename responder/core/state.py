@@ -61,7 +61,7 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LedgerRow(msgspec.Struct, frozen=True):
-    """A ledger row as it is opened. The three lists hold alert ids."""
+    """A ledger row as it is opened. The three lists hold alert ids; `labels` are the route's."""
 
     id: int
     group: int
@@ -73,6 +73,7 @@ class LedgerRow(msgspec.Struct, frozen=True):
     firing: list[int]
     resolved: list[int]
     stale: list[int]
+    labels: Labels = ()
 
 
 class ClosedRow(msgspec.Struct, frozen=True):
@@ -100,6 +101,18 @@ class DeadRow(msgspec.Struct, frozen=True, array_like=True):
     count: int = 1
 
 
+class LogEntry(msgspec.Struct, frozen=True, array_like=True):
+    """An entry of Alertmanager's notification log: what was told last. See `core.notificationlog`.
+
+    Alerts by their fingerprints: it outlives groups and alerts.
+    """
+
+    firing: tuple[str, ...]
+    resolved: tuple[str, ...]
+    at: Nanoseconds
+    expires_at: Nanoseconds
+
+
 class Signature(msgspec.Struct, frozen=True):
     """What somebody said of a runbook: that they vouch for the text with this hash, and when and why.
 
@@ -123,6 +136,7 @@ class Changes:
     groups: dict[int, Group] = field(default_factory=dict)
     closed_groups: list[int] = field(default_factory=list)
     told: dict[tuple[int, str], Told] = field(default_factory=dict)
+    log: dict[str, LogEntry | None] = field(default_factory=dict)
     opened: list[LedgerRow] = field(default_factory=list)
     revised: list[LedgerRow] = field(default_factory=list)
     closed: list[ClosedRow] = field(default_factory=list)
@@ -160,6 +174,7 @@ class State:
         "hiding",
         "index",
         "inhibitor",
+        "log",
         "members",
         "names",
         "next_alert",
@@ -187,6 +202,7 @@ class State:
         self.group_index: dict[tuple[str, Labels], int] = {}
         self.members: dict[int, dict[int, Alert]] = {}
         self.told: dict[int, dict[str, Told]] = {}
+        self.log: dict[str, LogEntry] = {}
         self.rows: dict[int, tuple[int, str]] = {}
         self.shows: dict[int, tuple[int, str]] = {}
         self.runs: dict[int, Run] = {}
@@ -261,6 +277,11 @@ class State:
             self._put_told(group_id, integration, told)
         for group_id in changes.closed_groups:
             self._drop_group(group_id)
+        for key, entry in changes.log.items():
+            if entry is None:
+                self.log.pop(key, None)
+            else:
+                self.log[key] = entry
         for row, dead in changes.dead.items():
             self.dead[row] = dead
             self.dead_of[dead.group, dead.integration] = row

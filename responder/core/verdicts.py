@@ -64,7 +64,8 @@ def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
 
 def silence_verdict(draft: Draft, alert: Alert) -> Verdict | None:
     """Whether a silence hides the alert now; of several, the one that does so for longest."""
-    hiding = draft.state.silences.hiding(alert, draft.at)
+    silences = draft.state.silences
+    hiding = (silences.hiding if draft.ruleset.mends else silences.hiding_to_the_end)(alert, draft.at)
     return Verdict("silence", hiding[0].id, hiding[0].ends_at) if hiding else None
 
 

@@ -3,12 +3,14 @@
 `settings` and the readers of routing files decode scalars with it. It looks nothing up.
 """
 
-from email.headerregistry import Address, HeaderRegistry
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from responder.document.tree import ScalarNode
 
-_HEADERS: Final = HeaderRegistry()
+if TYPE_CHECKING:
+    from email.headerregistry import Address
+
 _MOST_ADDRESSES: Final = 100
 
 
@@ -39,11 +41,19 @@ def parse_addresses(text: str) -> tuple[str, ...]:
     return tuple(str(one) for one in found)
 
 
-def _parse(text: str) -> tuple[Address, ...]:
+@cache
+def _headers() -> Any:
+    # Imported with the first address: a start without one need not wait for it.
+    from email.headerregistry import HeaderRegistry
+
+    return HeaderRegistry()
+
+
+def _parse(text: str) -> "tuple[Address, ...]":
     """The addresses, none if anything is wrong with one."""
     try:
-        parsed = _HEADERS("To", text)
-        found: tuple[Address, ...] = parsed.addresses  # type: ignore[attr-defined]
+        parsed = _headers()("To", text)
+        found: tuple[Address, ...] = parsed.addresses
         spelled = [(one, one.addr_spec, str(one)) for one in found]
     except Exception:  # the standard library's parser fails in many ways on what is no address
         return ()

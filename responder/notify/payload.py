@@ -40,6 +40,7 @@ class _Payload(
         "group_labels": "groupLabels",
         "common_labels": "commonLabels",
         "common_annotations": "commonAnnotations",
+        "route_labels": "routeLabels",
         "external_url": "externalURL",
         "group_key": "groupKey",
         "truncated_alerts": "truncatedAlerts",
@@ -52,6 +53,7 @@ class _Payload(
     group_labels: dict[str, str]
     common_labels: dict[str, str]
     common_annotations: dict[str, str]
+    route_labels: dict[str, str]
     external_url: str
     version: str
     group_key: str
@@ -75,12 +77,21 @@ def render(notification: Notification, external_url: str, max_alerts: int = 0, m
         group_labels=dict(notification.group_labels),
         common_labels=dict(common_pairs(alert.labels for alert, _ in alerts)),
         common_annotations=dict(common_pairs(alert.annotations for alert, _ in alerts)),
+        route_labels=_route_labels(notification, external_url),
         external_url=external_url,
         version="4",
         group_key=notification.group_key,
         truncated_alerts=cut,
     )
     return escape(_encode(payload)) + b"\n"
+
+
+def _route_labels(notification: Notification, external_url: str) -> dict[str, str]:
+    if not notification.route_labels:
+        return {}
+    from responder.templating import route_labels  # whoever has none needs no templates
+
+    return route_labels(notification, external_url)
 
 
 _ENCODED: Final[dict[int, tuple[Shown, msgspec.Raw]]] = {}

@@ -28,7 +28,7 @@ class Line:
     """One integration is told, or is not. `at` counts from the start of the simulation.
 
     `by`: the rule or the intervals that hide the alerts, as the journal names them. `group` is the
-    id of the group within its course.
+    id of the group within its course. `route_labels` are expanded, of what is told.
     """
 
     at: Nanoseconds
@@ -41,6 +41,7 @@ class Line:
     resolved: tuple[Labels, ...]
     by: str = ""
     group: int = 0
+    route_labels: Labels = ()
 
     @property
     def status(self) -> str:
@@ -61,6 +62,8 @@ class Line:
             "firing": [dict(labels) for labels in self.firing],
             "resolved": [dict(labels) for labels in self.resolved],
         }
+        if self.route_labels:
+            found["route_labels"] = dict(self.route_labels)
         return found | {"by": self.by} if self.by else found
 
 
@@ -132,6 +135,7 @@ class Lines:
             firing,
             tuple(sorted(alert.labels for alert in told.resolved)),
             group=told.group,
+            route_labels=_expanded(told),
         )
 
     def _not_told(self, row: Owed, closed: Closed, at: Nanoseconds) -> Line:
@@ -188,3 +192,11 @@ class Lines:
         if route is not None:
             self._routes[group] = route
         return self._routes[group]
+
+
+def _expanded(told: Notification) -> Labels:
+    if not told.route_labels:
+        return ()
+    from responder.templating import route_labels  # whoever has none needs no templates
+
+    return tuple(route_labels(told, "").items())

@@ -197,7 +197,7 @@ def _ruleset(fields: Fields, texts: Texts, settings: Settings, reading: Reading)
     suppression = _suppression(texts, intervals, reading.problems)
     route, root = fields.fields("route", "a route"), None
     if fields.require("route") and route is not None:
-        root = read_route(route, receivers, intervals, overrides.timers)
+        root = read_route(route, receivers, intervals, overrides.timers, reading)
     _unused_sections(fields, reading)
     fields.close()
     if root is None or reading.problems.failed:

@@ -25,7 +25,7 @@ from responder.document.tree import (
 )
 from responder.errors import FileError, Problem
 from responder.ruleset.editing import Edit, Edited, Source, apply, one_line, scalars
-from responder.ruleset.gotemplates import default_of, defined_in, in_jinja
+from responder.ruleset.gotemplates import default_of, defined_in
 from responder.ruleset.kinds import KINDS, SERVED
 from responder.ruleset.load import ROUTING, compile_texts
 from responder.ruleset.secrets import Reading
@@ -206,6 +206,8 @@ class _Migration:
 
     def _suggest(self, text: "_Text") -> None:
         """Of a Go template that can be put in our words, say how."""
+        from responder.templating.gotext import in_jinja
+
         name = _TEMPLATES.get((text.kind, text.path))
         if name is None and text.kind == "pagerduty" and text.path != text.key:
             name = "details"

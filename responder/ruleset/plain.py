@@ -12,8 +12,8 @@ import yaml
 from responder.core.intervalparse import WEEKDAYS, parse_interval
 from responder.ruleset.sources import routing_text
 
-ROUTE: Final = frozenset({"inherit_mutes"})
-"""Keys of a route that Alertmanager does not know."""
+ROUTE: Final = frozenset({"inherit_mutes", "labels"})
+"""Keys of a route that Alertmanager 0.25 does not know; `labels` came with 0.34."""
 
 RECEIVER: Final = frozenset({"fallback_receiver"})
 """Keys of a receiver that Alertmanager does not know."""

@@ -6,6 +6,7 @@ error; what it accepts and people trip over is a warning.
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Final
 
 from responder.core.model import HOUR, MINUTE, SECOND, Nanoseconds, format_duration
@@ -14,15 +15,17 @@ from responder.core.rules import Receiver
 from responder.document.fields import Fields, duration, duration_above_zero, flag, name
 from responder.document.tree import Place, to_plain
 from responder.ruleset.matchers import read_matchers
+from responder.ruleset.routelabels import Written, read_labels
+from responder.ruleset.secrets import Reading
 from responder.settings.values import Timers
 
 
 def read_route(
-    fields: Fields, receivers: Collection[str], intervals: Collection[str], timers: Timers
+    fields: Fields, receivers: Collection[str], intervals: Collection[str], timers: Timers, reading: Reading
 ) -> RouteSpec:
     """The root route and everything below it; `timers` replace what any route says."""
     _check_root(fields)
-    reader = _Reader(receivers, intervals, timers)
+    reader = _Reader(receivers, intervals, timers, reading)
     return reader.route(fields, None, (30 * SECOND, 5 * MINUTE, 4 * HOUR))
 
 
@@ -68,10 +71,13 @@ def _says_something(fields: Fields, key: str) -> bool:
 class _Reader:
     """Reads routes below one another; holds what is the same for all."""
 
-    def __init__(self, receivers: Collection[str], intervals: Collection[str], timers: Timers) -> None:
+    def __init__(
+        self, receivers: Collection[str], intervals: Collection[str], timers: Timers, reading: Reading
+    ) -> None:
         self._receivers = receivers
         self._intervals = intervals
         self._timers = timers
+        self._reading = reading
 
     def route(
         self,
@@ -79,10 +85,11 @@ class _Reader:
         muting: Fields | None,
         inherited: tuple[Nanoseconds, Nanoseconds, Nanoseconds],
         inherits: bool = False,
+        above: Mapping[str, Written] = MappingProxyType({}),
     ) -> RouteSpec:
         """One route. `muting`: the route above, if that has intervals; `inherited`: its timers.
 
-        `inherits`: the intervals of the route above are inherited.
+        `inherits`: the intervals of the route above are inherited. `above`: its labels.
         """
         timers = self._timers
         written = (
@@ -107,10 +114,7 @@ class _Reader:
             )
         inherit_mutes = fields.read("inherit_mutes", flag, None)
         hand_down = inherits if inherit_mutes is None else inherit_mutes
-        if fields.take("labels"):
-            fields.problems.warning(
-                fields.key_place("labels"), "labels: labels of routes are not used by this version"
-            )
+        labels = read_labels(fields, above, self._reading)
         children = fields.each("routes", "a route")
         spec = RouteSpec(
             receiver=receiver,
@@ -123,9 +127,14 @@ class _Reader:
             mute_time_intervals=mute,
             active_time_intervals=active,
             inherit_mutes=inherit_mutes,
+            labels=tuple((name, written.text) for name, written in labels.items()),
             routes=tuple(
                 self.route(
-                    child, fields if own_intervals else None, (waits[0], waits[1], waits[2]), hand_down
+                    child,
+                    fields if own_intervals else None,
+                    (waits[0], waits[1], waits[2]),
+                    hand_down,
+                    {**above, **labels},
                 )
                 for child in children
             ),

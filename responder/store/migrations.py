@@ -72,4 +72,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Signatures of what Slack has sent: each request counts once, across restarts too.
         "CREATE TABLE slack_seen (signature TEXT PRIMARY KEY, at BIGINT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # What was told last, as Alertmanager keeps it, under `compatibility: alertmanager` alone; see
+        # core.state.LogEntry.
+        "CREATE TABLE notification_log (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    ),
 )

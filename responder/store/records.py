@@ -14,17 +14,27 @@ import msgspec
 from responder.core.freeze import Freeze
 from responder.core.ledger import Told
 from responder.core.messages import Execute
-from responder.core.model import Alert, Nanoseconds, share
+from responder.core.model import Alert, Labels, Nanoseconds, share
 from responder.core.rules import Ruleset
 from responder.core.run import Run
 from responder.core.silence import Silence
-from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, Signature, State
+from responder.core.state import (
+    Changes,
+    ClosedRow,
+    DeadRow,
+    Group,
+    LedgerRow,
+    LogEntry,
+    Signature,
+    State,
+)
 from responder.store import executions
 from responder.store.database import Writer
 
 _ALERT = msgspec.json.Decoder(Alert)
 _GROUP = msgspec.json.Decoder(Group)
 _TOLD = msgspec.json.Decoder(Told)
+_LOG_ENTRY = msgspec.json.Decoder(LogEntry)
 _SILENCE = msgspec.json.Decoder(Silence)
 _RUN = msgspec.json.Decoder(Run)
 _FREEZE = msgspec.json.Decoder(Freeze)
@@ -49,12 +59,17 @@ _DELIVERY_COLUMNS = (
 )
 
 
-class Content(msgspec.Struct, frozen=True):
-    """Which alerts a ledger row names."""
+class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which alerts a ledger row names, and the labels of its route."""
 
     firing: list[int]
     resolved: list[int]
     stale: list[int]
+    labels: Labels = ()
+
+
+def _content(row: LedgerRow) -> bytes:
+    return _encode(Content(row.firing, row.resolved, row.stale, row.labels))
 
 
 @dataclass(slots=True)
@@ -67,6 +82,7 @@ class Batch:
     alerts: dict[int, Alert | None] = field(default_factory=dict)
     groups: dict[int, Group | None] = field(default_factory=dict)
     told: dict[tuple[int, str], Told] = field(default_factory=dict)
+    log: dict[str, LogEntry | None] = field(default_factory=dict)
     opened: dict[int, LedgerRow] = field(default_factory=dict)
     revised: dict[int, LedgerRow] = field(default_factory=dict)
     closed: dict[int, tuple[ClosedRow, Nanoseconds]] = field(default_factory=dict)
@@ -87,6 +103,7 @@ class Batch:
             self.alerts[alert] = None
         self.groups.update(changes.groups)
         self.told.update(changes.told)
+        self.log.update(changes.log)
         for group in changes.closed_groups:
             self.groups[group] = None
         for row in changes.opened:
@@ -142,6 +159,9 @@ class Batch:
         gone = [key for key, group in self.groups.items() if group is None]
         writer.delete("groups", "id", gone)
         writer.delete("told", "group_id", gone)
+        log = [(key, _encode(entry)) for key, entry in self.log.items() if entry is not None]
+        writer.upsert("notification_log", ("key",), ("key", "body"), log)
+        writer.delete("notification_log", "key", [key for key, entry in self.log.items() if entry is None])
         silences = [(key, _encode(silence)) for key, silence in self.silences.items() if silence]
         writer.upsert("silences", ("id",), ("id", "body"), silences)
         writer.delete("silences", "id", [key for key, silence in self.silences.items() if silence is None])
@@ -172,7 +192,7 @@ class Batch:
         rows = []
         for row in self.opened.values():
             closed, at = self.closed.get(row.id, (None, 0))
-            content = _encode(Content(row.firing, row.resolved, row.stale))
+            content = _content(row)
             end: tuple[object, ...] = ("pending", 0, "", "", "")
             if closed:
                 end = (closed.state, at, closed.reason, closed.detail, closed.by)
@@ -191,10 +211,7 @@ class Batch:
                 )
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
-        revised = [
-            (row.id, row.reason, _encode(Content(row.firing, row.resolved, row.stale)))
-            for row in self.revised.values()
-        ]
+        revised = [(row.id, row.reason, _content(row)) for row in self.revised.values()]
         writer.update("deliveries", ("id", "reason", "content"), revised)
         ends = [
             (c.id, c.state, at, c.reason, c.detail, c.by, self._listed(c.id))
@@ -230,6 +247,8 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
         changes.groups[group.id] = msgspec.structs.replace(group, labels=share(group.labels))
     for group_id, integration, body in connection.execute("SELECT group_id, integration, body FROM told"):
         changes.told[group_id, integration] = _TOLD.decode(body)
+    for key, body in connection.execute("SELECT key, body FROM notification_log"):
+        changes.log[key] = _LOG_ENTRY.decode(body)
     for (body,) in connection.execute("SELECT body FROM alerts ORDER BY id"):
         alert = _ALERT.decode(body)
         changes.alerts[alert.id] = _shared(alert)

@@ -5,7 +5,7 @@ sees values only: it reaches no file, no module and no attribute that begins wit
 and what it gives is cut to a limit. Text inside an alert is never a template.
 """
 
-from responder.templating.context import context_of
 from responder.templating.rendering import MOST, Fault, TemplateFailed, check, render
+from responder.templating.routelabels import context_of, route_labels
 
-__all__ = ["MOST", "Fault", "TemplateFailed", "check", "context_of", "render"]
+__all__ = ["MOST", "Fault", "TemplateFailed", "check", "context_of", "render", "route_labels"]

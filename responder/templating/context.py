@@ -1,7 +1,7 @@
 """What a template sees of a notification, as plain values.
 
-Whoever renders a template makes its context here; `samples` does, to try templates before they are
-needed. Nothing here knows a service, and every text may hold anything that an alert holds.
+`routelabels` makes contexts here for whoever renders a template, and `samples` to try templates before they
+are needed. Nothing here knows a service, and every text may hold anything that an alert holds.
 """
 
 from typing import Any, Final
@@ -36,6 +36,7 @@ NAMES: Final = frozenset(
         "reason",
         "receiver",
         "resolved",
+        "route_labels",
         "skipped",
         "stale",
         "status",
@@ -55,11 +56,13 @@ class Pairs(dict[str, str]):
         return ""
 
 
-def context_of(notification: Notification, external_url: str, now: Nanoseconds) -> dict[str, Any]:
+def facts(
+    notification: Notification, external_url: str, now: Nanoseconds, route_labels: Pairs
+) -> dict[str, Any]:
     """The context: a value under each of NAMES.
 
     Times are RFC 3339 in UTC, durations as in `1h30m`; "" where there is none. `late`: how late
-    this is told, "" below a minute.
+    this is told, "" below a minute. `route_labels` are expanded.
     """
     parts = {
         "firing": notification.firing,
@@ -83,6 +86,7 @@ def context_of(notification: Notification, external_url: str, now: Nanoseconds) 
         group_labels=_pairs(notification.group_labels),
         common_labels=_pairs(common_pairs(alert.labels for alert in every)),
         common_annotations=_pairs(common_pairs(alert.annotations for alert in every)),
+        route_labels=route_labels,
         external_url=external_url,
         late=_rounded(late) if late >= MINUTE else "",
         skipped=notification.skipped,

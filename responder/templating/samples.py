@@ -8,7 +8,7 @@ from typing import Any
 
 from responder.core.model import HOUR, MINUTE, SECOND, Alert, labels_from
 from responder.core.notification import Notification, ToldReason
-from responder.templating.context import context_of
+from responder.templating.context import Pairs, facts
 
 _NOW = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z
 _HOSTILE = "<!channel> </b> {{ 7 * 7 }} {% raw %} %s & ' \" \\ \n\u202e\U0001f525"
@@ -81,4 +81,4 @@ def samples() -> Iterator[tuple[str, dict[str, Any]]]:
         ("an alert without annotations", _notification("repeat", firing=(bare,))),
     )
     for what, notification in notifications:
-        yield what, context_of(notification, "http://127.0.0.1:9095", _NOW)
+        yield what, facts(notification, "http://127.0.0.1:9095", _NOW, Pairs(team=_HOSTILE))

@@ -63,11 +63,12 @@ _VERSION_1: Final = ("status", "receivers", "alerts", "alerts/groups", "silences
 class AlertmanagerApi:
     """`/api/v2` but for posting alerts, and what is left of Alertmanager's `/api/v1`."""
 
-    def __init__(self, engine: Engine, access: Access, started_at: Nanoseconds) -> None:
-        """Answer from `engine`'s state; the process is up since `started_at`."""
+    def __init__(self, engine: Engine, access: Access, started_at: Nanoseconds, external_url: str) -> None:
+        """Answer from `engine`'s state; the process is up since `started_at`, and found at `external_url`."""
         self._engine = engine
         self._access = access
         self._started_at = started_at
+        self._external_url = external_url
         self._original = ("", "")
 
     def add_routes(self, app: web.Application) -> None:
@@ -160,7 +161,10 @@ class AlertmanagerApi:
         async for key in _in_turns(list(alerts)):
             group, route, _ = wanted[key]
             some = sorted(alerts[key], key=lambda alert: alert.fingerprint)
-            body = msgspec.json.encode(ShownGroup(dict(group.labels), Named(route.receiver), some))
+            shown_group = ShownGroup(
+                dict(group.labels), Named(route.receiver), some, view.route_labels(group, route)
+            )
+            body = msgspec.json.encode(shown_group)
             found.append(((group.labels, route.receiver, route.index), body))
         return _listed(found)
 
@@ -195,7 +199,7 @@ class AlertmanagerApi:
         return _json(shown_silence(found, self._engine.log.now()))
 
     def _view(self) -> View:
-        return View(self._engine.state, self._engine.ruleset, self._engine.log.now())
+        return View(self._engine.state, self._engine.ruleset, self._engine.log.now(), self._external_url)
 
     async def _reading(self, request: web.Request) -> None:
         self._access.check(request, "read")

@@ -11,10 +11,11 @@ import msgspec
 
 from responder.core import verdicts
 from responder.core.model import SECOND, Alert, Labels, Nanoseconds, fingerprint, format_time
+from responder.core.notification import Notification
 from responder.core.routing import Route
 from responder.core.rules import Ruleset
 from responder.core.silence import Phase, Silence, WireMatcher, wire_matcher
-from responder.core.state import State
+from responder.core.state import Group, State
 from responder.web.alertquery import AlertQuery
 
 
@@ -47,12 +48,13 @@ class ShownAlert(msgspec.Struct):
     status: AlertStatus
 
 
-class ShownGroup(msgspec.Struct):
-    """A group and those of its alerts that were asked for."""
+class ShownGroup(msgspec.Struct, omit_defaults=True):
+    """A group and those of its alerts that were asked for. Version 0.25 knows no `routeLabels`."""
 
     labels: dict[str, str]
     receiver: Named
     alerts: list[ShownAlert]
+    routeLabels: dict[str, str] = {}
 
 
 class SilenceStatus(msgspec.Struct):
@@ -113,11 +115,12 @@ def silence_order(silence: Silence, now: Nanoseconds) -> tuple[int, Nanoseconds,
 class View:
     """Alerts as they are at one moment."""
 
-    def __init__(self, state: State, ruleset: Ruleset, now: Nanoseconds) -> None:
-        """Look at `state` under `ruleset`."""
+    def __init__(self, state: State, ruleset: Ruleset, now: Nanoseconds, external_url: str = "") -> None:
+        """Look at `state` under `ruleset`. `external_url`: where we are, for labels that say so."""
         self._state = state
         self._ruleset = ruleset
         self._now = now
+        self._external_url = external_url
         self._muted: dict[Route, tuple[str, ...]] = {}
 
     def alert(self, alert: Alert, query: AlertQuery, muted_by: tuple[str, ...] = ()) -> ShownAlert | None:
@@ -153,6 +156,29 @@ class View:
         if names is None:
             names = self._muted[route] = verdicts.muting(self._ruleset, route, self._now)[1]
         return names
+
+    def route_labels(self, group: Group, route: Route) -> dict[str, str]:
+        """The labels of a group's route, over all of the group's alerts, as if it were told of them now."""
+        if not route.labels:
+            return {}
+        from responder.templating import route_labels  # whoever has none needs no templates
+
+        members = sorted(self._state.members[group.id].values(), key=lambda alert: alert.id)
+        told = Notification(
+            row=0,
+            at=self._now,
+            reason="repeat",
+            receiver=route.receiver,
+            integration="",
+            group=group.id,
+            group_key=route.group_key(group.labels),
+            group_labels=group.labels,
+            firing=tuple(one for one in members if one.firing_at(self._now)),
+            resolved=tuple(one for one in members if not one.firing_at(self._now)),
+            opened_at=group.created_at,
+            route_labels=route.labels,
+        )
+        return route_labels(told, self._external_url)
 
     def _inhibited_by(self, labels: Labels) -> list[str]:
         found = self._state.inhibitor.inhibited_by(labels, self._now)

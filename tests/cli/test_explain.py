@@ -84,6 +84,16 @@ def test_every_stage_in_words(rules: Path) -> None:
     ]
 
 
+def test_labels_of_the_route_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    rules = tmp_path / "routing.yaml"
+    labels = "{team: '{{ .CommonLabels.team }}', page: 'yes'}"
+    rules.write_text(f"route: {{receiver: a, labels: {labels}}}\nreceivers: [{{name: a}}]\n")
+    (group,) = explain(rules, "team=x")["groups"]
+    assert group["route_labels"] == {"page": "yes", "team": "{{ .CommonLabels.team }}"}
+    output = run("explain", "--rules", rules, "team=x").output.splitlines()
+    assert '  route labels {page="yes", team="{{ .CommonLabels.team }}"}, as the rules write them' in output
+
+
 def test_a_service_is_asked(rules: Path) -> None:
     told = explain(rules, "alertname=Boom", "severity=warning")
     with Service(told) as service:

@@ -212,6 +212,34 @@ def test_what_a_route_inherits_is_shown_with_its_place(tmp_path: Path) -> None:
     )
 
 
+LABELLED = """
+route:
+  receiver: default
+  labels: {team: ops, page: 'yes'}
+  routes:
+    - matchers: ['env="prod"']
+      labels: {team: '{{ .CommonLabels.team }}'}
+      routes: [{matchers: ['a="1"']}]
+    - matchers: ['env="dev"']
+receivers: [{name: default}]
+"""
+
+
+def test_labels_of_routes_are_shown_where_they_differ_from_the_parents(tmp_path: Path) -> None:
+    rules = tmp_path / "routing.yaml"
+    rules.write_text(LABELLED)
+    assert [
+        line.partition("  labels: ")[2] for line in run("show", "--rules", str(rules)).stdout.splitlines()
+    ] == [
+        '{page="yes", team="ops"}',
+        '{page="yes", team="{{ .CommonLabels.team }}"}',
+        "",
+        "",
+    ]
+    tree = json.loads(run("show", "--rules", str(rules), "--output", "json").stdout)
+    assert tree["routes"][0]["routes"][0]["labels"] == {"page": "yes", "team": "{{ .CommonLabels.team }}"}
+
+
 def test_the_tree_as_json() -> None:
     tree = json.loads(run("show", "--output", "json").stdout)
     pager = tree["routes"][1]
@@ -227,6 +255,7 @@ def test_the_tree_as_json() -> None:
         "repeat_interval": "4h",
         "mute_time_intervals": ["nights"],
         "active_time_intervals": [],
+        "labels": {},
         "inherit_mutes": False,
         "inherited": {},
     }

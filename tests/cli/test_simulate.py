@@ -83,6 +83,18 @@ def test_text_is_a_timeline_for_people() -> None:
     ]
 
 
+def test_labels_of_the_route_are_expanded_as_they_would_be_told() -> None:
+    labels = "labels: {where: '{{ .CommonLabels.alertname }}', team: ops}"
+    Path("rules.yml").write_text(ROUTING.replace("  receiver: team\n", f"  receiver: team\n  {labels}\n", 1))
+    as_text = simulate(entry("0s", "A"), until="30s").stdout.splitlines()
+    found = json.loads(simulate(entry("0s", "A"), until="30s", more=("--output", "json")).stdout)
+    assert found["route_labels"] == {"team": "ops", "where": "A"}
+    assert as_text[1:] == [
+        '           route labels {team="ops", where="A"}',
+        '           + A {severity="warning"}',
+    ]
+
+
 def test_what_is_hidden_is_told_when_nothing_hides_it_any_more() -> None:
     script = (entry("0s", "A", "critical"), entry("0s", "A"), entry("7m", "A", "critical", endsAt="7m"))
     assert [line for line in as_json(*script) if line[2] == "team"] == [

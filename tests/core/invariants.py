@@ -18,6 +18,7 @@ _COMPARED: Final = (
     "group_index",
     "groups",
     "hiding",
+    "log",
     "members",
     "names",
     "next_alert",

@@ -40,11 +40,13 @@ def test_what_waits_when_the_breaker_opens_is_told_to_the_fallback_at_once_and_s
         t.answer("team", "held").post(firing("A")).at("1m").give(opened("team"))
         t.expect("1m spare first_notification +A")
         assert engaged(t) == [("team", "spare", "breaker_open http://team")]
+        # Alertmanager has given up the beginning by then, and owes no end.
+        unheard = ["5m30s team all_resolved -A = suppressed resolved_before_told"] * (mode == "responder")
         t.at("2m").post(resolved("A")).at("6m").expect(
             "1m30s ops first_notification +ResponderDeliveryFailing",
             "5m30s spare all_resolved -A",
             "5m30s team first_notification +A = superseded",
-            "5m30s team all_resolved -A = suppressed resolved_before_told",
+            *unheard,
         )
         t.answer("team", "delivered").skip()
 

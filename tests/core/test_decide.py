@@ -462,14 +462,97 @@ def test_a_restored_database_is_told_of() -> None:
 # -- another ruleset --------------------------------------------------------------------------
 
 
-@in_both_modes
-def test_s100_groups_whose_route_and_labels_live_on_keep_timers_and_history(mode: Compatibility) -> None:
-    with Timeline(rules(by=["alertname"], compatibility=mode)) as t:
+def test_s100_groups_whose_route_and_labels_live_on_keep_timers_and_history() -> None:
+    with Timeline(rules(by=["alertname"])) as t:
         t.post(firing("A")).at("1m").post(firing("B")).expect("30s team first_notification +A")
-        t.load(rules(by=["alertname"], repeat="7m", compatibility=mode, name="2"))
+        t.load(rules(by=["alertname"], repeat="7m", name="2"))
         assert looks(t) == ["5m30s", "1m30s"]
         t.at("8m").expect("1m30s team first_notification +B")
         t.at("12m").expect("10m30s team repeat +A", "11m30s team repeat +B")
+
+
+def test_s100_as_alertmanager_all_groups_are_made_anew_and_dedup_hides_what_did_not_change() -> None:
+    with Timeline(rules(by=["job"], compatibility="alertmanager")) as t:
+        t.post(firing("A", job="x"), firing("B", job="y")).at("1m").skip()
+        t.post(firing("C", job="y"), firing("D", job="z"))
+        t.load(rules(by=["job"], compatibility="alertmanager", name="2"))
+        # x has not changed; y has, and does not wait for 5m30s; z is too young.
+        t.expect("1m team new_alerts +B +C")
+        assert looks(t) == ["6m", "6m", "1m30s"]
+        t.at("1m30s").expect("1m30s team first_notification +D")
+
+
+def test_s100_as_alertmanager_a_route_that_moves_is_known_by_its_group_key() -> None:
+    before = rules(route("alertname=A", to="team"), compatibility="alertmanager")
+    after = rules(
+        route("alertname=Z", to="ops"),
+        route("alertname=A", to="team"),
+        compatibility="alertmanager",
+        name="2",
+    )
+    with Timeline(before) as t:
+        t.post(firing("A")).at("1m").expect("30s team first_notification +A")
+        t.load(after)
+        assert (t.events_of(GroupClosed), t.group_of("A")) == ([GroupClosed(1)], ["team"])
+        t.at("5m").post(resolved("A")).at("6m").expect("6m team all_resolved -A")
+
+
+def test_s100_as_alertmanager_what_is_being_sent_is_cut_off() -> None:
+    with Timeline(rules(compatibility="alertmanager")) as t:
+        t.answer("team", "sending").post(firing("A")).at("1m").load(
+            rules(compatibility="alertmanager", name="2")
+        )
+        t.expect("1m team first_notification +A = superseded")
+        assert t.succeeded == {1}
+        assert t.events_of(Closed) == [Closed(1, "superseded", "superseded", by="rules_loaded")]
+        t.give(DeliveryEnded(1, "delivered"), "delivery")  # it was under way
+        t.answer("team", "delivered").expect("1m team first_notification +A")
+
+
+def test_s102_after_a_restart_alerts_are_there_and_their_ends_are_told() -> None:
+    with Timeline(rules()) as t:
+        t.api(firing("A", until="5m")).at("1m").expect("30s team first_notification +A")
+        # Time in which nobody could be heard ends nothing: there are five minutes to renew it.
+        t.stop().at("10m").start().at("3h").expect("15m team all_resolved -A")
+
+
+def test_s102_as_alertmanager_alerts_are_gone_and_silences_and_what_was_told_are_not() -> None:
+    with Timeline(rules(by=["alertname"], repeat="20m", compatibility="alertmanager")) as t:
+        t.post(firing("A"), firing("B"), firing("C")).at("1m").skip()
+        t.answer("team", "sending").post(firing("D")).at("2m")
+        t.give(CreateSilence("s", (("alertname", "=", "C"),), t.now, MONDAY + HOUR, "me", "why"))
+        t.stop().at("10m").start().expect("10m team first_notification +D = superseded")
+        assert (t.state.by_id, t.state.groups, t.state.rows) == ({}, {}, {})
+        assert list(t.state.silences.all) == ["s"]
+        assert t.events_of(AlertsDropped) == [AlertsDropped([1, 2, 3, 4])]
+        assert [e for e in t.events_of(Noted) if e.what == "alerts_forgotten"] == [
+            Noted("alerts_forgotten", "compatibility: alertmanager keeps none over a restart")
+        ]
+        # A is said again, and was told; that B is over is said now; C is silenced; D ended meanwhile.
+        t.answer("team", "delivered").post(firing("A"), resolved("B"), firing("C", since="0s")).at("15m")
+        t.expect("10m30s team all_resolved -B")
+        t.at("26m").expect("25m team repeat +C = suppressed silence", "25m30s team repeat +A")
+        sums = t.sums()
+        assert sums.owed == sum(sums.closed.values())
+
+
+def test_s102_as_alertmanager_an_end_that_came_meanwhile_is_never_told() -> None:
+    with Timeline(rules(compatibility="alertmanager")) as t:
+        t.api(firing("A", until="5m")).at("1m").expect("30s team first_notification +A")
+        t.stop().at("10m").start().at("3h").expect()
+        # That it fires was told, which is forgotten after twice repeat_interval and a quarter of an hour.
+        assert [e.expires_at for e in t.state.log.values()] == [MONDAY + 8 * HOUR + 15 * MINUTE + 30 * SECOND]
+        t.at("8h31m")
+        assert t.state.log == {}
+
+
+def test_s102_as_alertmanager_own_alerts_stay() -> None:
+    with Timeline(rules(compatibility="alertmanager")) as t:
+        t.answer("ops", "sending").post(firing("A")).give(BadRequest("someone", 400, "not JSON"))
+        t.at("31s").skip().stop().at("10m").start()
+        t.expect("10m ops first_notification +ResponderBadAlert = superseded")
+        assert [name_of(alert.labels) for alert in t.state.by_id.values()] == ["ResponderBadAlert"]
+        t.answer("ops", "delivered").expect("10m ops first_notification +ResponderBadAlert")
 
 
 def test_a_route_that_goes_closes_its_rows_and_its_alerts_go_where_they_now_belong() -> None:

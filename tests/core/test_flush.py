@@ -2,9 +2,10 @@
 
 import pytest
 
-from responder.core.messages import AlertsLeft, AlertsMuted, AlertsStale, AlertsUnmuted
+from responder.core.messages import AlertsLeft, AlertsMuted, AlertsStale, AlertsUnmuted, CreateSilence
 from responder.core.model import SECOND
 from responder.core.rules import Compatibility, Receiver
+from tests.clock import MONDAY
 from tests.core.timeline import Timeline
 from tests.core.words import firing, hook, inhibit, labels_of, resolved, route, rules
 
@@ -14,6 +15,42 @@ NIGHT: dict[str, dict[str, object]] = {"night": {"times": [{"start_time": "00:10
 SHIFT: dict[str, dict[str, object]] = {"shift": {"times": [{"start_time": "01:00", "end_time": "02:00"}]}}
 
 in_both_modes = pytest.mark.parametrize("mode", BOTH)
+
+
+# -- labels of routes -------------------------------------------------------------------------
+
+
+def test_s10_what_a_row_says_of_its_routes_labels_stays_over_a_reload_and_a_restart() -> None:
+    old, new = (
+        rules(route("x=1", to="team", labels={"team": f"{when} {{{{ .Status }}}}"}), name=when)
+        for when in ("old", "new")
+    )
+    with Timeline(old) as t:
+        t.post(firing("A", x="1")).answer("team", "sending").at("31s").load(new)
+        t.stop().at("40s").start(new).at("1m").post(firing("B", x="1"))
+        t.at("6m").answer("team", "delivered").skip()
+        t.at("11m").answer("team", "delivered").skip()
+        assert [(told.row, told.route_labels) for told in t.handed] == [
+            (1, (("team", "old {{ .Status }}"),)),
+            (1, (("team", "old {{ .Status }}"),)),
+            (2, (("team", "new {{ .Status }}"),)),
+        ]
+
+
+def test_s10_other_labels_of_a_route_are_no_news() -> None:
+    old, new = (rules(route("x=1", to="team", labels={"team": when}), name=when) for when in ("old", "new"))
+    with Timeline(old) as t:
+        t.post(firing("A", x="1")).at("1m").expect("30s team first_notification +A").load(new)
+        t.at("20m").expect()
+
+
+def test_s10_what_waits_is_revised_with_the_labels_it_was_opened_with() -> None:
+    old, new = (rules(route("x=1", to="team", labels={"team": when}), name=when) for when in ("old", "new"))
+    with Timeline(old) as t:
+        t.post(firing("A", x="1"), firing("B", x="1")).answer("team", "sending").at("1m")
+        t.post(resolved("A", x="1")).at("6m").load(new)  # the end waits behind the beginning
+        t.answer("team", "client_error").at("6m1s").answer("team", "delivered").at("6m2s").skip()
+        assert [told.route_labels for told in t.handed] == [(("team", "old"),)] * 2
 
 
 # -- timers -----------------------------------------------------------------------------------
@@ -241,18 +278,46 @@ def test_s54_as_alertmanager_source_and_target_ending_together_are_both_told() -
         )
 
 
-@in_both_modes
-def test_s55_after_a_start_and_a_reload_sources_inhibit_from_the_first_look(mode: Compatibility) -> None:
-    ruleset = rules(by=["..."], inhibits=[CRITICAL], compatibility=mode)
-    with Timeline(ruleset) as t:
+def test_s55_after_a_start_and_a_reload_sources_inhibit_from_the_first_look() -> None:
+    with Timeline(rules(by=["..."], inhibits=[CRITICAL])) as t:
         t.post(firing("A?")).at("10s").post(firing("A!")).at("20s").stop()
         t.at("10m").start().expect(
             "10m team first_notification +A? = suppressed inhibition",
             "10m team first_notification +A!",
         )
         everything = inhibit("severity=critical", "severity=warning")
-        t.load(rules(inhibits=[everything], compatibility=mode, name="one group"))
+        t.load(rules(inhibits=[everything], name="one group"))
         t.at("20m").expect("10m team first_notification +A!")
+
+
+def test_s55_as_alertmanager_after_a_reload_sources_inhibit_from_the_first_look() -> None:
+    with Timeline(rules(by=["..."], wait="10m", compatibility="alertmanager")) as t:
+        t.post(firing("A?"), firing("A!"))
+        t.at("1m").load(rules(by=["..."], inhibits=[CRITICAL], compatibility="alertmanager", name="2"))
+        t.expect(
+            "1m team first_notification +A? = suppressed inhibition",
+            "1m team first_notification +A!",
+        )
+
+
+# -- silences in a look -----------------------------------------------------------------------
+
+
+def test_s56_a_silence_is_over_at_its_end() -> None:
+    with Timeline(rules()) as t:
+        t.give(CreateSilence("s", (("alertname", "=", "A"),), MONDAY, MONDAY + 30 * SECOND, "me", "why"))
+        t.post(firing("A")).at("30s").expect("30s team first_notification +A")
+
+
+def test_s56_as_alertmanager_a_look_at_its_end_still_finds_it() -> None:
+    with Timeline(rules(compatibility="alertmanager")) as t:
+        for name, matcher in (("s", "A"), ("t", "B"), ("u", "A")):
+            until = MONDAY + (20 if name == "u" else 30) * SECOND
+            t.give(CreateSilence(name, (("alertname", "=", matcher),), MONDAY, until, "me", "why"))
+        t.post(firing("A")).at("30s").expect("30s team first_notification +A = suppressed silence")
+        assert t.events_of(AlertsMuted) == [AlertsMuted(1, [1], "silence", "s")]
+        assert t.state.silences.all["s"].phase(t.now) == "expired"  # as the API has it
+        t.at("6m").expect("5m30s team first_notification +A")
 
 
 # -- time intervals in a look -----------------------------------------------------------------

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from responder.core import ledger
 from responder.core.ledger import FRESH, NOTHING, Episodes, OpenRow, Sets, Told, View
+from responder.core.messages import Closed
 from responder.core.model import HOUR, SECOND
 from responder.core.notification import ToldReason
-from responder.core.rules import Compatibility, Receiver
+from responder.core.rules import Compatibility, Receiver, Ruleset
 from tests.core.timeline import Timeline
-from tests.core.words import firing, hook, inhibit, resolved, rules
+from tests.core.words import firing, hook, inhibit, resolved, route, rules
 
 BOTH: list[Compatibility] = ["responder", "alertmanager"]
 NIGHT: dict[str, dict[str, object]] = {"night": {"times": [{"start_time": "00:10", "end_time": "01:00"}]}}
@@ -296,11 +297,8 @@ def test_s74_without_send_resolved_the_end_clears_the_log_and_is_not_transmitted
         t.post(firing("A")).at("7m").expect("6m30s team first_notification +A")
 
 
-@in_both_modes
-def test_s74_without_send_resolved_the_end_is_noted_once_while_the_beginning_is_on_its_way(
-    mode: Compatibility,
-) -> None:
-    with Timeline(rules(resolved=False, compatibility=mode)) as t:
+def test_s74_without_send_resolved_the_end_is_noted_once_while_the_beginning_is_on_its_way() -> None:
+    with Timeline(rules(resolved=False)) as t:
         t.answer("team", "sending").post(firing("A")).at("1m").post(resolved("A"))
         t.at("30m").expect("5m30s team all_resolved = suppressed send_resolved_false")
         t.answer("team", "delivered").expect("30m team first_notification +A")
@@ -389,18 +387,48 @@ def test_s82_as_alertmanager_its_end_is_told() -> None:
         t.at("6m").expect("30s team first_notification +A", "5m30s team some_resolved +A -B")
 
 
-@in_both_modes
-def test_s84_reordering_integrations_or_renaming_a_receiver_tells_nobody_again(mode: Compatibility) -> None:
+def test_s84_reordering_integrations_or_renaming_a_receiver_tells_nobody_again() -> None:
     one = Receiver("team", (hook("x"), hook("y")))
-    with Timeline(rules(receivers=[one], compatibility=mode)) as t:
+    with Timeline(rules(receivers=[one])) as t:
         t.post(firing("A")).at("1m").skip()
-        t.load(rules(receivers=[Receiver("team", (hook("y"), hook("x")))], compatibility=mode, name="2"))
+        t.load(rules(receivers=[Receiver("team", (hook("y"), hook("x")))], name="2"))
         t.at("20m").expect()
-        renamed = rules(receivers=[Receiver("crew", (hook("y"), hook("x")))], compatibility=mode, name="3")
+        renamed = rules(receivers=[Receiver("crew", (hook("y"), hook("x")))], name="3")
         assert renamed.router.root.receiver == "team"
         t.post(resolved("A")).at("21m").expect(
             "20m30s team/y all_resolved -A", "20m30s team/x all_resolved -A"
         )
+
+
+def place_of(name: str, *integrations: str, compatibility: Compatibility = "responder") -> Ruleset:
+    """All alerts but A go to `name`, as the receiver of a route that is there in every case."""
+    receiver = Receiver(name, tuple(map(hook, integrations)))
+    return rules(
+        route("alertname=A", to=name),
+        receivers=[receiver],
+        compatibility=compatibility,
+        name=f"{name} {integrations}",
+    )
+
+
+def test_s84_an_integration_is_known_by_what_it_is() -> None:
+    with Timeline(place_of("crew", "x")) as t:
+        t.post(firing("A")).at("1m").expect("30s crew first_notification +A")
+        t.load(place_of("team", "x"))
+        t.at("6m").expect()
+        t.load(place_of("team", "new", "x"))
+        t.at("11m").expect("10m30s team/new first_notification +A")
+
+
+def test_s84_as_alertmanager_another_name_or_place_is_another_integration() -> None:
+    with Timeline(place_of("crew", "x", compatibility="alertmanager")) as t:
+        t.post(firing("A")).at("1m").expect("30s crew first_notification +A")
+        t.load(place_of("team", "x", compatibility="alertmanager"))
+        t.expect("1m team first_notification +A")
+        t.at("2m").load(place_of("team", "new", "x", compatibility="alertmanager"))
+        # `new` has the place of what was told, and believes that it was.
+        t.expect("2m team/x first_notification +A")
+        t.at("11m").expect()
 
 
 @in_both_modes
@@ -428,6 +456,37 @@ def test_s86_without_ends_and_with_nothing_firing_nothing_is_sent(mode: Compatib
         t.at("6m").expect(
             "30s team first_notification +A", "5m30s team all_resolved = suppressed send_resolved_false"
         )
+
+
+# -- siblings ---------------------------------------------------------------------------------
+
+SIBLINGS = (
+    route("alertname=A", to="team", go_on=True),
+    route("alertname=A", to="team", go_on=True, wait="1m"),
+    route("alertname=A", to="ops", wait="1m"),
+)
+
+
+def test_s14_siblings_with_equal_matchers_are_told_each_for_itself() -> None:
+    with Timeline(rules(*SIBLINGS)) as t:
+        t.post(firing("A")).at("2m").expect(
+            "30s team first_notification +A",
+            "1m team first_notification +A",
+            "1m ops first_notification +A",
+        )
+        t.post(resolved("A")).at("6m").expect(
+            "5m30s team all_resolved -A", "6m team all_resolved -A", "6m ops all_resolved -A"
+        )
+
+
+def test_s14_as_alertmanager_what_one_sibling_told_the_other_believes_to_have_told() -> None:
+    with Timeline(rules(*SIBLINGS, compatibility="alertmanager")) as t:
+        t.post(firing("A")).at("2m").expect(
+            "30s team first_notification +A",
+            "1m ops first_notification +A",  # another receiver
+        )
+        t.post(resolved("A")).at("6m").expect("5m30s team all_resolved -A", "6m ops all_resolved -A")
+        assert t.state.groups == {}
 
 
 # -- mutes ------------------------------------------------------------------------------------
@@ -565,6 +624,52 @@ def test_a_mute_that_begins_while_a_row_waits_is_announced_when_it_ends() -> Non
         t.answer("team", "sending").post(firing("A")).at("1m").post(firing("Top")).at("6m")
         t.answer("team", "delivered").expect("6m team first_notification +A", "6m team new_alerts +Top")
         t.at("7m").post(resolved("Top")).at("8m").expect("7m30s team unmuted +A -Top")
+
+
+def test_s30_telling_is_tried_until_it_succeeds_or_something_newer_is_to_be_told() -> None:
+    with Timeline(rules()) as t:
+        t.answer("team", "held").post(firing("A"), firing("B")).at("6m").expect()
+        t.post(resolved("A")).at("11m").expect("10m30s team first_notification +A +B = superseded")
+        t.answer("team", "delivered").expect("11m team first_notification +B")
+
+
+def test_s30_as_alertmanager_it_is_given_up_after_group_interval_and_tried_anew() -> None:
+    with Timeline(rules(compatibility="alertmanager")) as t:
+        t.answer("team", "held").post(firing("A"), firing("B")).at("6m").expect(
+            "5m30s team first_notification +A +B = superseded"
+        )
+        t.post(resolved("A")).at("11m").expect("10m30s team first_notification +A +B = superseded")
+        t.answer("team", "delivered").expect("11m team first_notification +B -A")
+        assert [(e.row, e.by) for e in t.events_of(Closed) if e.state == "superseded"] == [
+            (1, "row 2"),
+            (2, "row 3"),
+        ]
+
+
+def test_s30_as_alertmanager_what_is_over_before_it_was_told_is_given_up_for_good() -> None:
+    with Timeline(rules(compatibility="alertmanager")) as t:
+        t.answer("team", "sending").post(firing("A")).at("6m").post(resolved("A")).at("10m30s").expect(
+            "10m30s team first_notification +A = superseded"
+        )
+        t.fail("team").expect("10m30s team first_notification +A = superseded")
+        assert (t.state.groups, [e.by for e in t.events_of(Closed)]) == ({}, ["group_interval"] * 2)
+
+
+def test_s30_as_alertmanager_it_is_tried_for_ten_seconds_at_least() -> None:
+    with Timeline(rules(interval="4s", compatibility="alertmanager")) as t:
+        t.answer("team", "held").post(firing("A")).at("41s").expect()
+        t.at("42s").expect("42s team first_notification +A = superseded")
+        t.answer("team", "delivered").expect("42s team first_notification +A")
+
+
+def test_s30_as_alertmanager_an_end_that_nobody_is_told_of_gives_up_what_was_on_its_way() -> None:
+    with Timeline(rules(resolved=False, compatibility="alertmanager")) as t:
+        t.post(firing("A")).at("1m").answer("team", "held").post(firing("B")).at("6m").skip()
+        t.post(resolved("A"), resolved("B")).at("11m").expect(
+            "10m30s team all_resolved = suppressed send_resolved_false",
+            "10m30s team new_alerts +A +B = superseded",
+        )
+        assert t.state.groups == {}
 
 
 def test_a_sink_that_is_down_for_an_hour_gets_the_present_state_once() -> None:

@@ -119,6 +119,41 @@ def test_what_holds(op: Op, value: str, label: str, holds: bool | None) -> None:
         assert (matcher.matches(label), matcher.matches(label)) == (holds, holds)  # and when remembered
 
 
+def holds(op: Op, value: str, label: str) -> bool:
+    return Matcher("foo", op, value).matches(label)
+
+
+def test_s40_a_regex_must_match_all_of_the_value_and_alternatives_as_a_whole() -> None:
+    assert [holds("=~", "bar", label) for label in ("bar", "foobar", "barfoo", "bar\n")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [holds("=~", "ab|c.", label) for label in ("ab", "cd", "abx", "xcd")] == [True, True, False, False]
+    assert [holds("!~", "bar", label) for label in ("bar", "foobar")] == [False, True]
+
+
+def test_s41_a_dot_is_no_line_feed_unless_the_pattern_says_so() -> None:
+    assert [holds("=~", pattern, "foo\nbar") for pattern in ("foo.bar", "(?s)foo.bar")] == [False, True]
+
+
+def test_s42_the_dialect_is_re2_without_looking_around_and_references_back() -> None:
+    for pattern in ("(?=a)a", "a(?!b)", "(?<=a)b", "(?<!a)b", r"(a)\1", "(?P=n)"):
+        with pytest.raises(MatcherError, match="is not RE2"):
+            Matcher("foo", "=~", pattern)
+    known = [
+        (r"\pL", "é"),
+        ("(?<n>x)", "x"),
+        (r"\Qa.b\E", "a.b"),
+        ("(?U)a+", "aa"),
+        (r"\x{263a}", "☺"),
+        (r"a\z", "a"),
+    ]
+    assert [pattern for pattern, label in [*known, ("(?i)A", "a")] if not holds("=~", pattern, label)] == []
+    assert [holds("=~", r"\d", label) for label in ("3", "٣")] == [True, False]
+
+
 def test_a_value_too_long_to_remember_is_matched_too() -> None:
     matcher = Matcher("foo", "=~", "a+b?")
     assert [matcher.matches("a" * 5000), matcher.matches("a" * 5000 + "c")] == [True, False]
@@ -484,6 +519,32 @@ def test_fallback(text: str, triples: Triples, warning: str | None) -> None:
     assert [(m.name, m.op, m.value) for m in parsed.matchers] == triples
     assert len(parsed.warnings) == (warning is not None)
     assert all(said.startswith(f"{text!r} {warning}") for said in parsed.warnings)
+
+
+def test_s43_what_both_grammars_read_differently_counts_as_the_classic_one_has_it() -> None:
+    both = r'foo="\xf0\x9f\x99\x82"'
+    assert (read(both, "classic"), read(both, "utf8")) == (
+        [("foo", "=", r"\xf0\x9f\x99\x82")],
+        [("foo", "=", "🙂")],
+    )
+    assert read(both) == read(both, "classic")
+    assert len(parse_matchers(both).warnings) == 1
+
+
+def test_s44_a_matcher_without_a_value_is_classic_only_and_braces_alone_are_no_matchers() -> None:
+    assert (read("job="), read("{}"), read(r"foo=~\d+")) == ([("job", "=", "")], [], [("foo", "=~", r"\d+")])
+    for text in ("job=", r"foo=~\d+", "{,}"):
+        with pytest.raises(MatcherError):
+            read(text, "utf8")
+    with pytest.raises(MatcherError):
+        read("{,}")
+
+
+def test_s45_the_classic_grammar_splits_at_commas_outside_quotes_and_takes_braces_in_values() -> None:
+    assert read('a="x,y",b=c,d=e=f', "classic") == [("a", "=", "x,y"), ("b", "=", "c"), ("d", "=", "e=f")]
+    assert read("{foo=bar}}") == [("foo", "=", "bar}")]
+    with pytest.raises(MatcherError):
+        read("{foo=bar}}", "utf8")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -62,6 +64,49 @@ def test_a_child_without_matchers_takes_everything() -> None:
 def test_time_intervals_do_not_change_the_way() -> None:
     muted = RouteSpec(receiver="muted", matchers=matchers("a=1"), mute_time_intervals=("always",))
     assert receivers(root(muted, node("a=1")), a="1") == ["muted"]
+
+
+def labelled(**labels: str) -> RouteSpec:
+    return RouteSpec(receiver="x", labels=tuple(labels.items()))
+
+
+def test_s10_labels_of_routes_are_merged_from_parent_to_child_key_by_key() -> None:
+    child = replace(labelled(team="shop", empty=""), routes=(labelled(),))
+    router = Router(
+        replace(labelled(team="ops", page="yes", empty="no"), routes=(child, labelled(page="no")))
+    )
+    assert [dict(route.labels) for route in router.routes] == [
+        {"team": "ops", "page": "yes", "empty": "no"},
+        {"team": "shop", "page": "yes", "empty": ""},
+        {"team": "shop", "page": "yes", "empty": ""},
+        {"team": "ops", "page": "no", "empty": "no"},
+    ]
+
+
+def test_s10_siblings_do_not_see_each_others_labels() -> None:
+    inner = (labelled(c="3"), labelled(d="4"))
+    outer = (replace(labelled(a="1"), routes=inner), labelled(b="2"), labelled())
+    router = Router(replace(labelled(top="0"), routes=outer))
+    assert [" ".join(name for name, _ in route.labels) for route in router.routes] == [
+        "top",
+        "a top",
+        "a c top",
+        "a d top",
+        "b top",
+        "top",
+    ]
+
+
+def test_s10_labels_of_routes_change_neither_the_way_nor_the_group() -> None:
+    plain = RouteSpec(receiver="root", group_by=("a", "team"), routes=(node("a=1"),))
+    bare = Router(plain)
+    with_labels = Router(
+        replace(plain, labels=(("team", "ops"),), routes=(replace(node("a=1"), labels=(("a", "2"),)),))
+    )
+    for labels in (labels_from({"a": "1"}), labels_from({"a": "2", "team": "x"}), ()):
+        assert with_labels.groups(labels) == bare.groups(labels)
+        (one,), (other,) = with_labels.match(labels), bare.match(labels)
+        assert one.group_key(one.group_labels(labels)) == other.group_key(other.group_labels(labels))
 
 
 def test_one_receiver_reached_twice_is_two_routes() -> None:
@@ -276,6 +321,15 @@ def test_matchers_in_a_key_are_sorted_and_print_as_written() -> None:
 
 
 # -- identity ---------------------------------------------------------------------------------
+
+
+def test_s46_the_order_of_matchers_in_a_file_changes_nothing() -> None:
+    one, other = (
+        Router(RouteSpec(receiver="x", routes=(RouteSpec(matchers=matchers(*texts)),))).routes[1]
+        for texts in (("b=1", 'a!="2"', "a=2"), ("a=2", 'a!="2"', "b=1"))
+    )
+    assert (one.id, one.key, one.matchers) == (other.id, other.key, other.matchers)
+    assert one.key == '{}/{a="2",a!="2",b="1"}'
 
 
 def test_equal_siblings_share_a_key_and_not_an_id() -> None:

@@ -252,6 +252,16 @@ def test_a_person_approves_and_it_is_done_once() -> None:
         assert "approved by ann" in again.reason
 
 
+def test_s102_as_alertmanager_what_an_open_run_is_about_is_not_forgotten_at_a_restart() -> None:
+    with Timeline(replace(ruleset(floors=ASKING), compatibility="alertmanager")) as line:
+        line.post(firing("A"), firing("B")).at("1m").skip().stop().at("2m").start()
+        assert list(line.state.alerts) == [labels_of("A")]
+        run = the_run(line)
+        assert run.plan is not None
+        assert isinstance(approve(line, "ann", plan_hash=run.plan.hash, nonce=run.nonce), Accepted)
+        assert line.world.done == {RESTART: 1}
+
+
 def test_two_people_are_needed_where_the_risk_is_high_and_the_requester_is_one_of_them() -> None:
     with Timeline(ruleset(page(risk="high"), floors=ASKING)) as line:
         reply = line.give(StartRun("restart", {}, "ann", "because"), "ann")

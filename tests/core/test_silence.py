@@ -67,6 +67,13 @@ def test_what_is_wrong_is_said_as_alertmanager_says_it(given: CreateSilence, pro
     assert fault(given) == problem
 
 
+def test_s58_at_least_one_matcher_must_not_match_the_empty_value_and_a_negative_one_passes() -> None:
+    wrong = "silence invalid: at least one matcher must not match the empty string"
+    assert fault(asked(("a", "=", ""), ("b", "=~", ".*"))) == wrong
+    assert fault(asked(("a", "=", ""), ("b", "=~", ".+"))) == ""
+    assert fault(asked(("foo", "!=", "bar"))) == ""
+
+
 @pytest.mark.parametrize("pattern", ["(", "(?=x)", r"(a)\1"])
 def test_a_pattern_that_go_refuses_is_refused(pattern: str) -> None:
     assert fault(asked(A, ("b", "=~", pattern))).startswith(

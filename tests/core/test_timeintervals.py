@@ -186,6 +186,64 @@ def test_reading_and_containing(raw: Mapping[str, Any], inside: list[str], outsi
     test_containing(parse_interval(raw), inside, outside)
 
 
+def inside(raw: Mapping[str, Any], *moments: str) -> list[bool]:
+    interval = parse_interval(raw)
+    return [contains(interval, at(text)) for text in moments]
+
+
+def test_s66_what_falls_into_the_hour_that_spring_skips_does_not_happen() -> None:
+    night = {"times": times("02:00-03:00"), "location": "Europe/Berlin"}
+    every_minute = [
+        moment * MINUTE
+        for moment in range(at("2026-03-29T00:00:00Z") // MINUTE, at("2026-03-29T22:00:00Z") // MINUTE)
+    ]
+    assert [moment for moment in every_minute if contains(parse_interval(night), moment)] == []
+    assert inside(night, "2026-03-28T01:30:00Z", "2026-03-30T00:30:00Z") == [True, True]
+
+
+def test_s66_the_hour_that_autumn_repeats_counts_twice() -> None:
+    night = {"times": times("02:00-03:00"), "location": "Europe/Berlin"}
+    hours = ("2026-10-24T23:59:00Z", "2026-10-25T00:00:00Z", "2026-10-25T01:59:00Z", "2026-10-25T02:00:00Z")
+    assert inside(night, *hours) == [False, True, True, False]
+
+
+def test_s67_days_from_the_end_count_by_the_months_real_length() -> None:
+    last = {"days_of_month": ["-1"], "location": "America/New_York"}
+    days = (
+        "31 Mar 21 12:00 -0400",
+        "30 Mar 21 12:00 -0400",
+        "30 Jun 21 12:00 -0400",
+        "28 Feb 21 12:00 -0500",
+        "28 Feb 20 12:00 -0500",
+    )
+    assert inside(last, *days) == [True, False, True, True, False]
+
+
+def test_s68_ranges_of_days_are_clamped_to_the_month_and_skipped_if_they_begin_after_its_end() -> None:
+    assert inside({"days_of_month": ["1:31"]}, "01 Feb 21 00:00 +0000", "28 Feb 21 23:59 +0000") == [
+        True,
+        True,
+    ]
+    assert inside({"days_of_month": ["31"]}, "30 Jun 21 12:00 +0000", "01 Jul 21 12:00 +0000") == [
+        False,
+        False,
+    ]
+    assert inside({"days_of_month": ["29:31"]}, "28 Feb 21 12:00 +0000", "01 Mar 21 12:00 +0000") == [
+        False,
+        False,
+    ]
+
+
+def test_s69_a_time_range_holds_its_start_and_not_its_end() -> None:
+    moments = (
+        "08 Jul 20 08:59:59 +0000",
+        "08 Jul 20 09:00:00 +0000",
+        "08 Jul 20 16:59:59 +0000",
+        "08 Jul 20 17:00:00 +0000",
+    )
+    assert inside({"times": times("09:00-17:00")}, *moments) == [False, True, True, False]
+
+
 def test_names_that_mute() -> None:
     intervals = {
         "night": (TimeInterval(times=((0, 360),)), TimeInterval(times=((1320, 1440),))),

@@ -131,7 +131,7 @@ def test_alertmanager_cuts_what_is_last_whatever_it_is() -> None:
     assert cut == 3
 
 
-def test_common_pairs() -> None:
+def test_s89_common_pairs_are_those_of_all_alerts_that_are_sent() -> None:
     assert common_pairs([]) == ()
     assert common_pairs([labels_from({"a": "1", "b": "2"})]) == (("a", "1"), ("b", "2"))
     sets = [{"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "x", "c": "3"}, {"c": "3", "a": "1"}]

@@ -31,6 +31,7 @@ def route(
     mute: Sequence[str] = (),
     active: Sequence[str] = (),
     go_on: bool = False,
+    labels: dict[str, str] | None = None,
 ) -> RouteSpec:
     """A route for alerts that match `when`; what is left out is inherited."""
     return RouteSpec(
@@ -43,6 +44,7 @@ def route(
         continue_=go_on,
         mute_time_intervals=tuple(mute) or None,
         active_time_intervals=tuple(active) or None,
+        labels=tuple((labels or {}).items()),
         routes=routes,
     )
 

@@ -35,6 +35,7 @@ def notification(
     receiver: str = "web.hook",
     reason: ToldReason = "first_notification",
     group_labels: dict[str, str] | None = None,
+    route_labels: dict[str, str] | None = None,
 ) -> Notification:
     return Notification(
         row=row,
@@ -48,6 +49,7 @@ def notification(
         firing=firing if firing or resolved or stale else (alert(),),
         resolved=resolved,
         stale=stale,
+        route_labels=tuple(sorted((route_labels or {}).items())),
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from responder.core.model import SECOND
 from responder.notify.payload import escape, quote_meta, render
+from tests.core.words import rules
 from tests.notify.notices import MONDAY, alert, notification
 
 FIRING = alert(
@@ -41,8 +42,16 @@ def test_the_whole_payload_as_alertmanager_writes_it() -> None:
         '"endsAt":"2026-01-05T00:01:30Z","generatorURL":"","fingerprint":"c0f304cf346242aa"}],'
         '"notification_reason":"some_resolved","groupLabels":{"severity":"critical"},'
         '"commonLabels":{"severity":"critical"},"commonAnnotations":{"summary":"a \\u003c b"},'
-        '"externalURL":"http://responder:9095","version":"4","groupKey":"{}:{}","truncatedAlerts":0}\n'
+        '"routeLabels":{},"externalURL":"http://responder:9095","version":"4","groupKey":"{}:{}","truncatedAlerts":0}\n'
     )
+
+
+def test_s10_labels_of_the_route_are_expanded_over_all_that_is_told() -> None:
+    labels = {"team": "{{ .CommonLabels.severity }} {{ len .Alerts }} {{ .CommonLabels.job }}", "page": "yes"}
+    told = notification(firing=(FIRING,), resolved=(RESOLVED,), route_labels=labels)
+    payload = msgspec.json.decode(render(told, "", max_alerts=1))
+    assert payload["routeLabels"] == {"page": "yes", "team": "critical 2"}
+    assert payload["commonLabels"] == dict(FIRING.labels)
 
 
 def test_fingerprints_are_alertmanagers() -> None:
@@ -82,6 +91,13 @@ def test_max_alerts_counts_what_it_cut_and_keeps_what_fires() -> None:
     payload = msgspec.json.decode(render(told, "", 1))
     shown = (payload["status"], payload["commonLabels"], payload["truncatedAlerts"])
     assert shown == ("firing", {"alertname": "Z"}, 1)
+
+
+def test_what_fires_is_kept_under_any_rules_that_mend() -> None:
+    told = notification(
+        firing=(alert(2, alertname="Z"),), resolved=(alert(1, ends_at=MONDAY, alertname="A"),)
+    )
+    assert msgspec.json.decode(render(told, "", 1, rules().mends))["status"] == "firing"
 
 
 def test_alertmanagers_truncation_can_say_resolved_while_something_fires() -> None:

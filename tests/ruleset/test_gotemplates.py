@@ -1,10 +1,10 @@
-"""Go templates: Alertmanager's own defaults, and what others are in Jinja2."""
+"""Go templates: which are Alertmanager's own defaults."""
 
 from pathlib import Path
 
 import pytest
 
-from responder.ruleset.gotemplates import default_of, defined_in, in_jinja
+from responder.ruleset.gotemplates import default_of, defined_in
 
 
 @pytest.mark.parametrize(
@@ -51,54 +51,3 @@ def test_templates_that_files_define(tmp_path: Path) -> None:
     found = defined_in(["t/*.tmpl", "none/*.tmpl"], tmp_path)
     assert found == ({"slack.default.title": "t/a.tmpl", "mine": "t/b.tmpl"}, ["none/*.tmpl"])
     assert defined_in([str(tmp_path / "t" / "a.tmpl")], Path("elsewhere"))[1] == []
-
-
-@pytest.mark.parametrize(
-    ("go", "jinja"),
-    [
-        ("{{ .CommonAnnotations.summary }}", "{{ common_annotations.summary }}"),
-        ("[{{.Status|toUpper}}] {{ .GroupLabels.job }}", "[{{ status|upper }}] {{ group_labels.job }}"),
-        ("{{ len .Alerts }} of {{ .Alerts.Firing | len }}", "{{ counts.all }} of {{ counts.firing }}"),
-        (
-            "{{ range .Alerts.Firing }}{{ .Labels.pod }}: {{ .Annotations.a }} {{ $.Status }}{{ end }}",
-            "{% for alert in firing %}{{ alert.labels.pod }}: {{ alert.annotations.a }} {{ status }}"
-            "{% endfor %}",
-        ),
-        (
-            '{{- if eq .Status "firing" -}} a {{ else if .CommonLabels.x }} b {{ else }} c {{ end }}',
-            '{%- if status == "firing" -%} a {% elif common_labels.x %} b {% else %} c {% endif %}',
-        ),
-        (
-            "{{ range .Alerts }}{{ if .Labels.x }}y{{ end }}{{ end }}",
-            "{% for alert in alerts %}{% if alert.labels.x %}y{% endif %}{% endfor %}",
-        ),
-    ],
-)
-def test_what_can_be_said_in_jinja_word_for_word(go: str, jinja: str) -> None:
-    assert in_jinja(go) == jinja
-
-
-@pytest.mark.parametrize(
-    "go",
-    [
-        "no template",
-        '{{ template "mine" . }}',
-        "{{ .CommonLabels.SortedPairs.Values | join }}",
-        "{{ range .CommonLabels.SortedPairs }}{{ .Name }}{{ end }}",
-        "{{ range .Alerts }}{{ range .Labels.SortedPairs }}{{ end }}{{ end }}",
-        "{{ range .Alerts }}{{ .CommonLabels.x }}{{ end }}",
-        "{{ if .Status }}",
-        "{{ end }}",
-        "{{ else }}",
-        "{{ $x := .Status }}",
-        '{{ printf "%s" .Status }}',
-        "{{ .Alerts.Firing.Something }}",
-        "{{ .Status | reReplaceAll }}",
-        "{% raw %}{{ .Status }}",
-        "{{ .Status }} {{ .Status",
-        "{{ range .Alerts }}{{ else }}{{ end }}",
-        "{{ range .Status }}{{ end }}",
-    ],
-)
-def test_what_cannot_is_not_said_at_all(go: str) -> None:
-    assert in_jinja(go) is None

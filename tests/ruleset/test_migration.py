@@ -60,7 +60,7 @@ def same(one: Ruleset, other: Ruleset) -> bool:
             (
                 (each.id, each.receiver, each.group_by, each.group_by_all, each.continue_),
                 (each.group_wait, each.group_interval, each.repeat_interval),
-                (each.mute_time_intervals, each.active_time_intervals),
+                (each.mute_time_intervals, each.active_time_intervals, each.labels),
             )
             for each in rules.router.routes
         ]
@@ -194,6 +194,30 @@ def test_defaults_that_a_file_defines_anew_are_no_defaults(tmp_path: Path) -> No
 )
 def test_what_responder_warns_of_is_said_in_its_place(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert added(tmp_path, f"{ROUTE}receivers:\n  - name: a\n    {text}\n") == expected
+
+
+def test_labels_of_routes_stay_as_they_are(tmp_path: Path) -> None:
+    text = """\
+route:
+  receiver: a
+  labels: {team: '{{ .CommonLabels.team }}'}
+  routes:
+    - matchers: [x="1"]
+      labels:
+        team: '{{ template "team" . }}'
+receivers: [{name: a}]
+"""
+    found = migrated(tmp_path, text)
+    assert [(note.kind, note.was.line, note.message) for note in found.notes] == [
+        (
+            "person",
+            7,
+            "labels: team: a Go template that this version cannot expand; nobody is told the label",
+        )
+    ]
+    assert [
+        line for line in found.text.splitlines() if not line.lstrip().startswith("#")
+    ] == text.splitlines()
 
 
 def test_an_incoming_webhook_is_better_a_bot(tmp_path: Path) -> None:

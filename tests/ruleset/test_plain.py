@@ -10,7 +10,7 @@ SOURCE = """
 # who hears of what
 global: &defaults
   resolve_timeout: 5m
-route: {receiver: team, group_by: ['...']}
+route: {receiver: team, group_by: ['...'], labels: {team: a}, routes: [{labels: {team: b}, receiver: mail}]}
 receivers:
   - name: team
     fallback_receiver: mail
@@ -32,7 +32,7 @@ def test_what_is_ours_alone_is_left_out_and_the_rest_is_as_it_was_written() -> N
     read = yaml.load(text, yaml.BaseLoader)  # scalars as they are written
     assert read == {
         "global": {"resolve_timeout": "5m"},
-        "route": {"receiver": "team", "group_by": ["..."]},
+        "route": {"receiver": "team", "group_by": ["..."], "routes": [{"receiver": "mail"}]},
         "receivers": [
             {
                 "name": "team",

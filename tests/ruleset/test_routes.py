@@ -167,7 +167,6 @@ route:
     - matchers: [x="3"]
       group_interval: 10m
       repeat_interval: 5m
-      labels: {team: x}
 time_intervals: [{name: office, time_intervals: [{weekdays: ['monday:friday']}]}]
 receivers: [{name: a}, {name: b}, {name: c, labels: {x: y}}]
 """,
@@ -193,9 +192,8 @@ receivers: [{name: a}, {name: b}, {name: c, labels: {x: y}}]
             "routing.yaml:15:24: warning: repeat_interval: repeats come every 10m, the group_interval: "
             "repeat_interval is shorter (5m)"
         ),
-        "routing.yaml:16:7: warning: labels: labels of routes are not used by this version",
-        'routing.yaml:18:42: warning: no route names the receiver "c"',
-        "routing.yaml:18:53: warning: labels: labels of receivers are not used by this version",
+        'routing.yaml:17:42: warning: no route names the receiver "c"',
+        "routing.yaml:17:53: warning: labels: labels of receivers are not used by this version",
     ]
 
 

@@ -34,7 +34,7 @@ def test_a_mistake_is_shown_where_it_stands(tmp_path: Path) -> None:
     )
     names = (
         "there are alerts, common_annotations, common_labels, counts, external_url, firing, group_labels, "
-        "incident, late, reason, receiver, resolved, skipped, stale, status"
+        "incident, late, reason, receiver, resolved, route_labels, skipped, stale, status"
     )
     assert problems(receiver, tmp_path) == [
         '8:16: error: template: title: unknown name "comon_labels"; did you mean "common_labels"?',

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from responder.core.ledger import OpenRow, Told, View
@@ -222,6 +223,31 @@ def test_a_row_that_is_opened_and_closed_in_one_commit(connection: sqlite3.Conne
     (only,) = deliveries(connection)
     assert only[3:] == ("dead", MONDAY + 1, "unsupported", "no pager", "a", 1)
     assert outbox.sums(connection).problems == ()
+
+
+def test_a_row_keeps_the_labels_of_its_route(connection: sqlite3.Connection) -> None:
+    labels = (("team", "{{ .Status }}"), ("where", ""))
+    labelled = ids(
+        Changes(
+            told={(2, "team"): Told(head=msgspec.structs.replace(pending(2, 1), labels=labels))},
+            opened=[msgspec.structs.replace(row(2, 2, "team", 1), labels=labels)],
+        ),
+        4,
+        3,
+        3,
+    )
+    check(connection, rules(), [FIRST, labelled], 1)
+    kept = [msgspec.json.decode(content).get("labels") for _, _, content, *_ in deliveries(connection)]
+    assert kept == [None, [["team", "{{ .Status }}"], ["where", ""]]]
+
+
+def test_a_row_that_was_opened_before_routes_had_labels(connection: sqlite3.Connection) -> None:
+    check(connection, rules(), [FIRST], 1)
+    ((body,),) = connection.execute("SELECT body FROM told").fetchall()
+    told = msgspec.json.decode(body)
+    assert told[5].pop() == []
+    connection.execute("UPDATE told SET body = ?", (msgspec.json.encode(told),))
+    assert records.load(connection, rules()).told_to(1, "team") == Told(head=pending(1, 1, 2))
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4])

@@ -15,7 +15,9 @@ def test_everything_that_a_template_sees() -> None:
         pod="x",
     )
     over = alert(2, {"summary": "s"}, MONDAY - HOUR, MONDAY - 30 * SECOND, alertname="A", pod="y")
-    told = notification(firing=(firing,), resolved=(over,), group_labels={"alertname": "A"})
+    told = notification(
+        firing=(firing,), resolved=(over,), group_labels={"alertname": "A"}, route_labels={"team": "shop"}
+    )
     context = context_of(told, "https://responder.example", MONDAY + 2 * MINUTE + 3 * SECOND)
     first = {
         "status": "firing",
@@ -50,6 +52,7 @@ def test_everything_that_a_template_sees() -> None:
         "group_labels": {"alertname": "A"},
         "common_labels": {"alertname": "A"},
         "common_annotations": {"summary": "s"},
+        "route_labels": {"team": "shop"},
         "external_url": "https://responder.example",
         "late": "2m3s",
         "skipped": 0,

@@ -96,6 +96,45 @@ async def test_a_maintenance_window_is_among_what_mutes(tmp_path: Path) -> None:
         assert (alerts["B"]["state"], alerts["B"]["mutedBy"]) == ("active", [])
 
 
+LABELLED: Final = {
+    "route": {
+        "receiver": "team",
+        "group_by": ["job"],
+        "labels": {"team": "ops", "page": "yes"},
+        "routes": [
+            {
+                "matchers": ["job=shop"],
+                "labels": {
+                    "team": "{{ .CommonLabels.team }} at {{ .ExternalURL }}",
+                    "n": "{{ len .Alerts }}",
+                },
+            },
+            {"matchers": ["job=none"], "labels": {"page": "no"}},
+        ],
+    },
+    "receivers": [{"name": "team"}],
+}
+
+
+async def test_s10_groups_bear_the_labels_of_their_route(tmp_path: Path) -> None:
+    async with serving(tmp_path, rules=LABELLED, external_url="http://r.example") as api:
+        hostile = "{{ .Status }}"
+        await api.post_alerts(
+            {"alertname": "A", "job": "shop", "team": hostile},
+            {"alertname": "B", "job": "shop", "team": hostile},
+            {"alertname": "C", "job": "none"},
+            {"alertname": "D"},
+        )
+        groups = await api.get("alerts/groups?filter=alertname!%3DB")
+        assert {group["labels"].get("job", ""): group["routeLabels"] for group in groups} == {
+            "shop": {"team": f"{hostile} at http://r.example", "page": "yes", "n": "2"},
+            "none": {"team": "ops", "page": "no"},
+            "": {"team": "ops", "page": "yes"},
+        }
+        status = await api.get("status")
+        assert "labels" not in status["config"]["original"]
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -101,7 +101,7 @@ def test_states_are_left_out_by_flags(query: str, wanted: list[str]) -> None:
     ("wanted", "has"),
     [([], True), (["a=b"], True), (["a=b", 'c=~"d.*"'], True), (["a=~b"], False), (["c=dx"], False)],
 )
-def test_a_silence_must_have_the_very_matchers(wanted: list[str], has: bool) -> None:
+def test_s64_filters_of_silences_compare_texts(wanted: list[str], has: bool) -> None:
     matchers: tuple[Triple, ...] = (("a", "=", "b"), ("c", "=~", "d.*"))
     silence = Silence("s", matchers, 1, 2, "me", "me", "why", 1)
     assert has_matchers(silence, map(parse_matcher, wanted)) == has

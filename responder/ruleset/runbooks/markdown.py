@@ -7,12 +7,12 @@ block of ours and is none in every reading is an error, so that what runs is wha
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING, Final
 
 from responder.document.tree import Node, Place, Problems, parse
+
+if TYPE_CHECKING:  # the parser is imported with the first page: rules may have none
+    from markdown_it.token import Token
 
 KINDS: Final = ("precondition", "step", "wait", "notify", "verify", "on_failure")
 """The first word of a fenced block that is more than prose, in the order in which they must come."""
@@ -89,6 +89,8 @@ def _blocks(lines: Sequence[str], body: int, file: str, problems: Problems) -> I
 
 def _fences(prose: str, html: bool) -> Iterator[tuple[int, int, int, str, str]]:
     """(first line, line behind it, how deep in other blocks, marks, what follows them) of each."""
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": html})
     parser.core.ruler.enableOnly(["normalize", "block"])  # what stands within lines is of no interest
     for token in parser.parse(prose):
@@ -97,7 +99,7 @@ def _fences(prose: str, html: bool) -> Iterator[tuple[int, int, int, str, str]]:
             yield start, end, token.level, token.markup, token.info
 
 
-def _lines(token: Token) -> tuple[int, int]:
+def _lines(token: "Token") -> tuple[int, int]:
     assert token.map is not None  # every block has one
     return token.map[0], token.map[1]
 
