@@ -81,7 +81,6 @@ ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
     ("Namespace", "velero"): "Velero's own chart",
     ("Namespace", "cert-manager"): "cert-manager's own chart",
     ("Namespace", "istio-system"): "Istio's own chart",
-    ("Namespace", "istio-ingress"): "whoever installs the gateway",
     ("Namespace", "production-copy"): "Velero, by the restore that the pages describe",
     ("Namespace", "kube-system"): "Kubernetes",
     ("Namespace", "default"): "Kubernetes",
@@ -110,6 +109,12 @@ def shipped() -> Mapping[tuple[str, str], Manifest]:
     }
 
 
-def known(kind: str, name: str) -> bool:
-    """Whether there is such an object on this platform."""
-    return (kind, name) in shipped() or (kind, name) in ELSEWHERE
+def missing(kind: str, name: str, namespace: str = "") -> str:
+    """Why there is no such object on this platform; "" if there is. No `namespace`: any will do."""
+    if (kind, name) in ELSEWHERE:
+        return ""
+    found = shipped().get((kind, name))
+    if found is None:
+        return f"there is no {kind} {name}"
+    there = str(found["metadata"].get("namespace", NAMESPACE))
+    return "" if namespace in ("", there) else f"the {kind} {name} is in {there}, not in {namespace}"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from tests.charts.helm import Manifest
 from tests.charts.schemas import problems
 from tests.guides.helptexts import descend, options_of, said
-from tests.guides.kinds import KINDS, Kind, known, shipped
+from tests.guides.kinds import KINDS, Kind, missing, shipped
 from tests.guides.options import Parsed, options
 
 # Their value may be left out, and kubectl's help does not say so.
@@ -75,8 +75,8 @@ def behind_the_dashes(argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def _values(command: str, parsed: Parsed) -> Iterator[str]:
-    namespace = parsed.value("-n", "--namespace")
-    if namespace is not None and not _PLACEHOLDER.fullmatch(namespace) and not known("Namespace", namespace):
+    namespace = _namespace(parsed)
+    if namespace and missing("Namespace", namespace):
         yield f"nobody makes the namespace {namespace}"
     condition = parsed.value("--for")
     if command == "wait" and (condition is None or not _CONDITION.fullmatch(condition)):
@@ -86,10 +86,16 @@ def _values(command: str, parsed: Parsed) -> Iterator[str]:
         yield f"there is no output {output}"
     source = parsed.value("--from")
     if source is not None:
-        yield from (fault for _, fault in _named(source.split("/")))
+        yield from (fault for _, fault in _named(source.split("/"), namespace))
     patch = parsed.value("-p", "--patch")
     if command == "patch" and patch is not None:
         yield from _patch(parsed, patch)
+
+
+def _namespace(parsed: Parsed) -> str:
+    """The one that a call names; "" if it names none, or has a placeholder for it."""
+    namespace = parsed.value("-n", "--namespace") or ""
+    return "" if _PLACEHOLDER.fullmatch(namespace) else namespace
 
 
 def _formats(command: str, output: str) -> bool:
@@ -138,21 +144,21 @@ def _merged(one: Any, change: Any) -> Any:
 
 def _objects(command: str, parsed: Parsed) -> Iterator[tuple[str, str]]:
     """What is wrong with the words behind a sub-command; before it the object that is missing, else ""."""
-    words = parsed.words
+    words, namespace = parsed.words, _namespace(parsed)
     if command in _OBJECTS:
         for found in _split(words):
-            yield from _named(found)
+            yield from _named(found, namespace)
         if not words and not parsed.value("-f", "--filename", "-k", "--kustomize"):
             yield "", "it names no object"
     elif command in _CHANGES:
         changes = [word for word in words if "=" in word or word.endswith("-")]
         for found in _split([word for word in words if word not in changes]):
-            yield from _named(found)
+            yield from _named(found, namespace)
         if not changes:
             yield "", "it changes nothing"
     elif command in _PODS:
         if words or not parsed.value("-l", "--selector"):
-            yield from _pod(command, words)
+            yield from _pod(command, words, namespace)
     elif command in _NODES:
         if len(words) != 1 and not parsed.value("-l", "--selector"):
             yield "", "it needs the name of a node"
@@ -160,13 +166,13 @@ def _objects(command: str, parsed: Parsed) -> Iterator[tuple[str, str]]:
         yield "", f"nobody here knows what the words behind {command!r} mean"
 
 
-def _pod(command: str, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _pod(command: str, words: Sequence[str], namespace: str) -> Iterator[tuple[str, str]]:
     """`logs job/x`, `exec POD`, `port-forward service/x 80`."""
     if not words:
         yield "", "it names no pod"
         return
     found = words[0].split("/") if "/" in words[0] else ["pod", words[0]]
-    yield from _named(found)
+    yield from _named(found, namespace)
     if command in ("exec", "debug") and len(words) > 1:
         yield "", "what runs in the pod has to stand behind --"
     if command == "port-forward" and len(found) == 2:
@@ -196,7 +202,7 @@ def _split(words: Sequence[str]) -> Iterator[list[str]]:
             yield [kind, name]
 
 
-def _named(found: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _named(found: Sequence[str], namespace: str) -> Iterator[tuple[str, str]]:
     kind = KINDS.get(found[0])
     if kind is None:
         yield "", f"nobody here knows the kind {found[0]}"
@@ -204,5 +210,5 @@ def _named(found: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in found[1:]:
         if _PLACEHOLDER.fullmatch(name):
             continue
-        if kind.names and not known(kind.name, name):
-            yield f"{kind.name}/{name}", f"there is no {kind.name} {name}"
+        if kind.names and (why := missing(kind.name, name, namespace)):
+            yield f"{kind.name}/{name}", why

@@ -21,6 +21,7 @@ WRONG: Final = {
     "kubectl -n production get pods -o yml": "there is no output yml",
     "kubectl -n prodution get pods": "nobody makes the namespace prodution",
     "kubectl -n production get cronjob postgres-backup": "there is no CronJob postgres-backup",
+    "kubectl -n velero get cronjob redis-backup": "the CronJob redis-backup is in production, not in velero",
     "kubectl create job by-hand --from=cronjob/postgres-backup": "there is no CronJob postgres-backup",
     "kubectl -n production logs --tail=5": "it names no pod",
     "kubectl -n production exec POD psql": "what runs in the pod has to stand behind --",
