@@ -83,8 +83,7 @@ def _close_rows_of_the_past(draft: Draft, group: Group, by: str, *, gone: bool) 
             continue
         for row in rows:
             flush.close(draft, ClosedRow(row.id, "superseded", "superseded", by=by))
-        if not mends:
-            draft.effects.append(Succeed(rows[0].id))
+        draft.effects.append(Succeed(rows[0].id))
         if not gone:
             draft.put_told(group.id, integration_id, msgspec.structs.replace(told, head=None, behind=None))
 

@@ -3,6 +3,7 @@
 The tests of both charts call it; nothing here looks into what was rendered.
 """
 
+import json
 import os
 import subprocess
 import tempfile
@@ -60,7 +61,7 @@ def rendered(
             path = given
             if not isinstance(path, Path):
                 path = Path(scratch) / f"{place}.yaml"
-                path.write_text(yaml.safe_dump(given), encoding="utf-8")
+                path.write_text(json.dumps(given), encoding="utf-8")
             flags += ["--values", path]
         for api in apis:
             flags += ["--api-versions", api]

@@ -7,7 +7,9 @@ versions, the rest against schemas made of typed models, closed so that a misspe
 import functools
 import importlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 import jsonschema
@@ -15,6 +17,9 @@ import kubernetes_validate  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match
 
 from tests.charts.helm import Manifest
+
+# It reads its definitions, a megabyte for each version, anew for every object.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 
 KUBERNETES: Final = ("1.35", "1.36", "1.37")
 
@@ -85,10 +90,20 @@ def _extension(found: Manifest, package: str) -> Iterator[str]:
 
 @functools.cache
 def _validator(module: str, kind: str) -> jsonschema.Draft202012Validator:
-    model = getattr(importlib.import_module(module), kind)
+    model = getattr(_alone(module), kind)
     schema = model.model_json_schema(by_alias=True)
     _close(schema)
     return jsonschema.Draft202012Validator(schema)
+
+
+def _alone(name: str) -> ModuleType:
+    """A module without its siblings: their packages import every version of every group, which takes long."""
+    above = importlib.import_module("cloudcoil.models")
+    for place, part in enumerate(name.split(".")[2:-1], start=3):
+        package = ModuleType(".".join(name.split(".")[:place]))
+        package.__path__ = [f"{path}/{part}" for path in above.__path__]
+        above = sys.modules.setdefault(package.__name__, package)
+    return importlib.import_module(name)
 
 
 def _close(node: Any) -> None:
