@@ -48,9 +48,9 @@ def faults(
     everywhere = options(said("kubectl", "options"))
     # Options that any sub-command has may stand before it.
     head = everywhere.parse(argv, interspersed=False).words
-    command, missing = descend("kubectl", head)
-    if missing:
-        yield missing
+    command, unknown = descend("kubectl", head)
+    if unknown:
+        yield unknown
         return
     before = argv[: len(argv) - len(head)]
     takes = options_of("kubectl", *command, maybe=_MAYBE) | everywhere

@@ -52,9 +52,9 @@ _RENDERS: Final = frozenset({"template", "install", "upgrade", "lint"})
 
 
 def _helm(argv: Sequence[str], setting: Setting) -> Iterator[str]:
-    command, missing = descend("helm", argv)
-    if missing:
-        yield missing
+    command, unknown = descend("helm", argv)
+    if unknown:
+        yield unknown
         return
     parsed = options_of("helm", *command).parse(argv[len(command) :])
     yield from parsed.faults
@@ -120,7 +120,7 @@ def _responder(argv: Sequence[str], setting: Setting) -> Iterator[str]:
     parent: click.Context | None = None
     while True:
         try:
-            context = command.make_context(info, words, parent=parent, resilient_parsing=False)
+            context = command.make_context(info, words, parent=parent)
         except click.exceptions.Exit:
             return
         except click.exceptions.NoArgsIsHelpError:
@@ -211,17 +211,8 @@ def _make(argv: Sequence[str], setting: Setting) -> Iterator[str]:
 
 
 POSTGRESQL: Final = (
-    *(
-        "createdb",
-        "dropdb",
-        "pg_basebackup",
-        "pg_dump",
-        "pg_dumpall",
-        "pg_isready",
-        "pg_restore",
-        "pg_verifybackup",
-    ),
-    *("psql", "reindexdb", "vacuumdb"),
+    *("createdb", "dropdb", "pg_basebackup", "pg_dump", "pg_dumpall", "pg_isready", "pg_restore"),
+    *("pg_verifybackup", "psql", "reindexdb", "vacuumdb"),
 )
 
 CHECKERS: Final[Mapping[str, Checker]] = {

@@ -1,15 +1,15 @@
 """Runs a page's commands in a real bash, in which the programs only write down how they were called.
 
 `tests.guides.reading` does so: quoting, variables, pipes and loops are bash's own business, and what is
-checked is what a program would get. It never lets anything be done: any other program is not found, and it
-has a directory of its own.
+checked is what a program would get. It never lets anything be done: any other program is not found, and what
+would write or run something outside of its own directory is not run.
 """
 
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,8 +19,8 @@ from tests.guides.pages import ROOT, Block
 # What reads, cuts and sorts what others print: run as it is, so a wrong option is said by itself.
 REAL: Final = frozenset(
     {
-        *("awk", "base64", "cat", "cut", "date", "echo", "env", "grep", "head", "jq", "mkdir", "printf"),
-        *("sed", "sort", "tail", "tee", "test", "tr", "uniq", "wc", "xargs", "ls"),
+        *("awk", "base64", "cat", "cut", "date", "echo", "grep", "head", "jq", "ls", "printf", "sort"),
+        *("tail", "test", "tr", "uniq", "wc", "xargs"),
     }
 )
 # What a page may read: a token once Responder has run, and the reader's own values of the charts, where the
@@ -31,6 +31,12 @@ _MADE: Final = {
     "responder.yaml": "",
     "production.yaml": "",
 }
+
+# A redirection to anything but a file of its own, and a program by its path.
+_OUTSIDE: Final = (
+    (re.compile(r">\|?\s*(?!&|/dev/null\b)([^\s;|&)]*[/$][^\s;|&)]*)"), "writes to"),
+    (re.compile(r"(?:^|[|;&(`])\s*(/[\w./-]+)", re.MULTILINE), "runs"),
+)
 
 _RECORDER: Final = """\
 #!/bin/sh
@@ -87,6 +93,8 @@ class Shell:
         """One page: its blocks, one after the other, in one shell."""
         log, script = self.directory / "log", self.directory / "page.sh"
         log.write_bytes(b"")
+        if outside := [text for block in blocks for text in _outside(block)]:
+            return Told((), tuple(outside))
         lines = []
         for number, block in enumerate(blocks):
             (self.directory / f"block-{number}").write_text(block.text)
@@ -115,6 +123,12 @@ class Shell:
             if text.strip()
         ]
         return Told(tuple(_calls(log.read_bytes(), blocks)), tuple(complaints))
+
+
+def _outside(block: Block) -> Iterator[str]:
+    for pattern, does in _OUTSIDE:
+        for found in pattern.findall(block.text):
+            yield f"{block.line}: it {does} {found}: nothing of this page is run"
 
 
 def _placed(text: str, block: Block) -> str:

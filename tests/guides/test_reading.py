@@ -61,6 +61,8 @@ WRONG: Final = {
     "openssl x590 -enddate": "there is no sub-command 'x590'",
     "make tset": "there is no target tset",
     "tail -n x errors.log": "invalid number of lines",
+    "kubectl get pods > rules/pods.txt": "it writes to rules/pods.txt: nothing of this page is run",
+    "echo words | /usr/bin/tee words.txt": "it runs /usr/bin/tee: nothing of this page is run",
     "unknown-tool": "unknown-tool: command not found",
     "if false; then kubectl get podz; fi": "nothing reaches a call of kubectl",
     "kubectl get 'pods": "unexpected EOF",
