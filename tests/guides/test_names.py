@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.guides.kinds import shipped
 from tests.guides.pages import PAGES, ROOT, RUNBOOKS, name, prose, spans
 from tests.monitoring.shipped import DASHBOARDS
 
@@ -78,3 +79,28 @@ def test_the_values_that_are_named_are_the_charts(page: Path) -> None:
         if re.fullmatch(r"[a-zA-Z]+(\.[a-zA-Z]+)+", span) and span.partition(".")[0] in tops
     }
     assert named - known == set()
+
+
+def secrets(found: Any) -> Iterator[str]:
+    """The Secrets that an object refers to."""
+    if isinstance(found, list):
+        for inner in found:
+            yield from secrets(inner)
+    elif isinstance(found, dict):
+        for key, inner in found.items():
+            if key in ("secretName", "credentialName") and isinstance(inner, str):
+                yield inner
+            elif key in ("secretKeyRef", "secretRef", "credential") and isinstance(inner, dict):
+                yield inner["name"]
+            else:
+                yield from secrets(inner)
+
+
+def test_the_deployment_guide_makes_every_secret_that_the_charts_ask_for() -> None:
+    objects = shipped().values()
+    asked = {name for one in objects if one["kind"] != "Certificate" for name in secrets(one)}
+    there = {one["metadata"]["name"] for one in objects if one["kind"] == "Secret"}
+    there |= {one["spec"]["secretName"] for one in objects if one["kind"] == "Certificate"}
+    guide = (ROOT / "docs" / "PRODUCTION_DEPLOYMENT_GUIDE.md").read_text()
+    made = set(re.findall(r"create secret generic ([\w-]+)", guide))
+    assert asked - there == made
