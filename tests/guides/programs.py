@@ -240,4 +240,5 @@ def faults(argv: Sequence[str], setting: Setting) -> list[str]:
     if checker is None:
         return [f"nobody here checks {program}"]
     with contextlib.chdir(setting.directory):
-        return list(checker(argv[1:], setting))
+        said = list(checker(argv[1:], setting))
+    return said if setting.whole else [fault for fault in said if not fault.endswith("needs a value")]

@@ -90,6 +90,8 @@ def secrets(found: Any) -> Iterator[str]:
         for key, inner in found.items():
             if key in ("secretName", "credentialName") and isinstance(inner, str):
                 yield inner
+            elif key == "sidecar.istio.io/userVolume":
+                yield from secrets(json.loads(inner))
             elif key in ("secretKeyRef", "secretRef", "credential") and isinstance(inner, dict):
                 yield inner["name"]
             else:
