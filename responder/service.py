@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import errno
 import gc
+import os
 import random
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +31,14 @@ from responder.engine import Engine
 from responder.engine.reload import Reload
 from responder.errors import ResponderError, UsageError
 from responder.notify.integration import Senders
+from responder.settings.tracing import read_secrets
 from responder.settings.values import Settings, Slack
 from responder.store.database import Database, size_of
 from responder.store.executions import ExecutionStore
 from responder.store.outbox import OutboxStore, difference
 from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
+from responder.tracing import Tracing
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
 from responder.web.alertmanager import AlertmanagerApi
 from responder.web.api import Api
@@ -73,12 +77,21 @@ class Service:
         settings = self.settings
         self.rules = Reload(settings, self.clock, self.metrics)
         ruleset = self.rules.first()
+        self.tracing = self._make_tracing()
         self.database = Database(settings.storage.path)
         self.database.open()
         async with contextlib.AsyncExitStack() as undo:
+            if self.tracing is not None:
+                undo.push_async_callback(self.tracing.stop)
             undo.push_async_callback(self.database.close)
             self.engine = Engine(
-                self.database, self.clock, ruleset, settings.limits, self.metrics, self.rules.recompile
+                self.database,
+                self.clock,
+                ruleset,
+                settings.limits,
+                self.metrics,
+                self.rules.recompile,
+                self.tracing,
             )
             self.senders = Senders(
                 settings.external_url,
@@ -96,6 +109,8 @@ class Service:
                 self._report,
                 self._breaker_turned,
                 settings.delivery.pace.get,
+                self._observe,
+                self.tracing,
             )
             acts = self._acts()
             await self.engine.start(self.delivery, acts)
@@ -139,7 +154,9 @@ class Service:
         access = Access(_tokens(settings), hosts, own_origins(hosts, settings.external_url))
         operations = Operations(self._why_not_ready, self.reload, self._refresh, lambda: self._stopping)
         metrics_open = settings.auth is None or settings.auth.metrics == "open"
-        intake = Intake(self.engine, self.database, access, settings.limits, self.clock, self.metrics)
+        intake = Intake(
+            self.engine, self.database, access, settings.limits, self.clock, self.metrics, self.tracing
+        )
         app = build(
             Management(access, operations, self.metrics.registry, metrics_open),
             intake,
@@ -180,7 +197,21 @@ class Service:
             return None
         from responder.actions.worker import Acts
 
-        return Acts(self.settings, self.clock, ExecutionStore(self.database), self.engine.answer)
+        return Acts(
+            self.settings,
+            self.clock,
+            ExecutionStore(self.database),
+            self.engine.answer,
+            tracing=self.tracing,
+            trace_of=self.engine.trace_of_run,
+        )
+
+    def _make_tracing(self) -> Tracing | None:
+        """Who records spans, where that is configured; without it OpenTelemetry is not even imported."""
+        given = self.settings.tracing
+        if given is None:
+            return None
+        return Tracing(given, read_secrets(given, os.environ), self.clock, self.metrics)
 
     def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
         """What hears of Slack's commands and buttons: our connection, the paths that it calls, or nothing."""
@@ -216,6 +247,9 @@ class Service:
 
     async def _report(self, ending: Ending) -> None:
         await self.engine.report(ending)
+
+    def _observe(self, kind: str, seconds: float, names: Mapping[str, str] | None) -> None:
+        self.metrics.delivery_seconds.labels(kind).observe(seconds, dict(names) if names else None)
 
     async def _breaker_turned(self, turned: BreakerTurned) -> None:
         await self.engine.breaker_turned(turned)

@@ -76,6 +76,27 @@ class Tally:
             self._counter.labels(*labels).inc(more)
 
 
+class Spans:
+    """What became of spans, for the thread that sends them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Nothing yet."""
+        self._exported = Counter(
+            "responder_spans_exported", "Spans that the tracing endpoint took.", registry=registry
+        )
+        self._dropped = Counter(
+            "responder_spans_dropped", "Spans that were lost, by why.", ["reason"], registry=registry
+        )
+
+    def exported(self, spans: int) -> None:
+        """The endpoint has them."""
+        self._exported.inc(spans)
+
+    def dropped(self, reason: str, spans: int) -> None:
+        """They are lost: `queue_full`, `not_exported`, `refused` or `stopped`."""
+        self._dropped.labels(reason).inc(spans)
+
+
 class Metrics:
     """Everything on `/metrics`, in a registry of its own."""
 
@@ -148,6 +169,13 @@ class Metrics:
             ["integration", "receiver", "outcome"],
             registry=registry,
         )
+        self.delivery_seconds = Histogram(
+            "responder_delivery_seconds",
+            "Time that an attempt to deliver took.",
+            ["integration"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.announced = Gauge(
             "responder_delivery_crowded",
             "How often a destination was told that more is waiting for it than it takes at once.",
@@ -169,6 +197,7 @@ class Metrics:
             "When the rules in force were read.",
             registry=registry,
         )
+        self.spans = Spans(registry)
         build = Gauge("responder_build_info", "Always 1.", ["version"], registry=registry)
         build.labels(__version__).set(1)
         # karma finds out here what it speaks to, and stops where it finds nothing.

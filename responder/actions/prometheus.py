@@ -18,6 +18,7 @@ from responder.core.catalogue import MASK
 from responder.core.model import SECOND, Labels, go_quote
 from responder.core.plan import Firing
 from responder.settings.values import Prometheus
+from responder.tracing import calling
 
 _READ: Final = 1 << 20
 _EXCERPT: Final = 200
@@ -92,18 +93,20 @@ class Oracle:
 
     async def _post(self, query: str, token: str, limit: float) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with self._opened().post(
-            f"{self._settings.url}/api/v1/query",
-            data={"query": query, "timeout": f"{limit:g}s"},
-            headers=headers,
-            allow_redirects=False,
-            ssl=self._trusted(),
-            timeout=aiohttp.ClientTimeout(total=limit),
-        ) as response:
-            body = b""
-            while len(body) <= _READ and (piece := await response.content.read(_READ)):
-                body += piece
-            return response.status, body
+        with calling("query", self._settings.url, "POST") as call:
+            async with self._opened().post(
+                f"{self._settings.url}/api/v1/query",
+                data={"query": query, "timeout": f"{limit:g}s"},
+                headers=headers | call.headers,
+                allow_redirects=False,
+                ssl=self._trusted(),
+                timeout=aiohttp.ClientTimeout(total=limit),
+            ) as response:
+                call.came_to(response.status)
+                body = b""
+                while len(body) <= _READ and (piece := await response.content.read(_READ)):
+                    body += piece
+                return response.status, body
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

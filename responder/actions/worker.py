@@ -7,7 +7,7 @@ step is claimed before it is carried out, and carried out once: what is not cert
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -33,9 +33,11 @@ from responder.core.messages import (
 )
 from responder.core.model import MILLISECOND, SECOND, Nanoseconds
 from responder.core.plan import Facts
+from responder.core.tracecontext import TraceContext
 from responder.errors import ResponderError
 from responder.settings.values import Settings
 from responder.telemetry import logger
+from responder.tracing import Tracing, current, outside, within
 
 Refusal: TypeAlias = Literal["withdrawn", "too_late", "frozen", "taken"]
 """Why a step may not be begun, see store.executions."""
@@ -77,12 +79,15 @@ class Acts:
         settings: Settings,
         clock: Clock,
         claims: Claims,
-        report: Callable[[Body], Awaitable[None]],
+        report: Callable[[Body], Coroutine[Any, Any, None]],
         actions: Mapping[str, Action] | None = None,
+        tracing: Tracing | None = None,
+        trace_of: Callable[[int], TraceContext | None] = lambda run: None,
     ) -> None:
         """`report` makes an Input durable, and raises ResponderError where that did not work.
 
-        `actions`: others than the ones of the catalogue.
+        `actions`: others than the ones of the catalogue. `trace_of`: the span in which a run was proposed,
+        by its number, if it is traced.
         """
         self._clock = clock
         self._claims = claims
@@ -92,6 +97,8 @@ class Acts:
         self._actions = catalogue.build(self._clusters, clock) if actions is None else actions
         self._inspection = Inspection(self._actions, self._oracle, clock)
         self._verification = Verification(self._actions, self._oracle, clock)
+        self._tracing = tracing
+        self._trace_of = trace_of
         self._looking = asyncio.Semaphore(_LOOKS)
         self._laps: dict[int, int] = {}
         self._under_way: dict[int, list[_Task]] = {}
@@ -136,7 +143,9 @@ class Acts:
     # -- tasks ----------------------------------------------------------------------------
 
     def _begin(self, act: Inspect | Execute | LookAgain | VerifyRun) -> None:
-        task = asyncio.create_task(self._run(act), name=f"{type(act).__name__} {act.id} {act.lap}")
+        above = self._trace_of(act.run) if self._tracing is not None else None
+        work = self._run(act) if above is None else self._run_traced(act, above)
+        task = asyncio.create_task(work, name=f"{type(act).__name__} {act.id} {act.lap}")
         known = self._under_way.setdefault(act.run, [])
         one = _Task(act, task)
         known.append(one)
@@ -153,6 +162,19 @@ class Acts:
         for one in self._under_way.get(run, ()):
             if not isinstance(one.act, Execute):
                 one.task.cancel()
+
+    async def _run_traced(self, act: Inspect | Execute | LookAgain | VerifyRun, above: TraceContext) -> None:
+        assert self._tracing is not None
+        span = self._tracing.follow(_SPANS[type(act)], above)
+        span.attributes |= {"responder.run": act.id, "responder.lap": act.lap}
+        if isinstance(act, Execute | LookAgain):
+            span.attributes["responder.action"] = act.step.action
+        try:
+            with within(span):
+                await self._run(act)
+        finally:
+            result = span.attributes.get("responder.result", "applied")
+            span.end("" if result == "applied" else str(result))
 
     async def _run(self, act: Inspect | Execute | LookAgain | VerifyRun) -> None:
         match act:
@@ -250,11 +272,14 @@ class Acts:
 
     async def _say(self, answer: Body) -> None:
         """Report, until it is durable."""
+        span = current()
+        if span is not None and isinstance(answer, StepFinished):
+            span.attributes["responder.result"] = answer.result
         pause = _FIRST_PAUSE
         while True:
             try:
                 with self._outside():
-                    await self._report(answer)
+                    await outside(self._report(answer))
                 return
             except ResponderError as error:
                 log.warning("report_failed", what=type(answer).__name__, error=str(error))
@@ -267,6 +292,13 @@ def _where(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {frame.name} ({frame.filename}:{frame.lineno})"
 
+
+_SPANS: Final[Mapping[type[Act], str]] = {
+    Inspect: "inspect",
+    Execute: "step",
+    LookAgain: "look",
+    VerifyRun: "verify",
+}
 
 _BUG: Final = "an error in Responder itself; its log has more"
 

@@ -12,6 +12,7 @@ from responder.core.model import Nanoseconds
 from responder.core.notification import FailureReason, Notification
 from responder.core.rules import Integration
 from responder.core.severity import severity_of
+from responder.core.tracecontext import TraceContext
 
 State: TypeAlias = Literal["delivered", "dead", "superseded"]
 
@@ -43,7 +44,7 @@ class Order:
     `attempts`: how often it was tried before (by an earlier process). `claimed`: the row's claim
     is durable, so that it may be sent at once. `receipt`: people were told by an earlier process,
     and what is left waits for everything else. `not_before` (wall clock, 0: none): the service asked
-    to be left alone until then.
+    to be left alone until then. `trace`: the span that its tries are below of, if it is traced.
     """
 
     notification: Notification
@@ -53,6 +54,7 @@ class Order:
     rank: Rank = Rank.LATER
     receipt: str = ""
     not_before: Nanoseconds = 0
+    trace: TraceContext | None = None
 
     @property
     def row(self) -> int:

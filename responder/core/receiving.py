@@ -10,6 +10,7 @@ import msgspec
 
 from responder.core.messages import AlertsReceived, ReceivedAlert, RejectedAlert
 from responder.core.model import Labels, Source, labels_from, parse_time
+from responder.core.tracecontext import Traced
 
 T = TypeVar("T")
 
@@ -112,7 +113,17 @@ def merge(requests: list[AlertsReceived]) -> AlertsReceived:
         return requests[0]
     raw = b"\n".join([request.raw.replace(b"\n", b" ") for request in requests])
     alerts = tuple([alert for request in requests for alert in request.alerts])
-    return AlertsReceived(requests[0].source, raw, alerts, lines=True)
+    return AlertsReceived(requests[0].source, raw, alerts, lines=True, traces=_traces(requests))
+
+
+def _traces(requests: list[AlertsReceived]) -> tuple[Traced, ...]:
+    """Those of all, counted from the first alert of the first."""
+    found: list[Traced] = []
+    before = 0
+    for request in requests:
+        found.extend(Traced(one.context, before + one.first, one.count) for one in request.traces)
+        before += len(request.alerts)
+    return tuple(found)
 
 
 def _loosely(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:

@@ -10,14 +10,14 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
 
 from responder.clock import Clock
 from responder.core.messages import BreakerTurned
-from responder.core.model import Nanoseconds
+from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import (
     Attempt,
     Delivered,
@@ -30,6 +30,7 @@ from responder.core.notification import (
 )
 from responder.core.orders import Attempted, Ending, Order, State
 from responder.core.rules import Integration
+from responder.core.tracecontext import TraceContext
 from responder.delivery.conveyor import Conveyor, Writes
 from responder.delivery.lane import Entry, Lane
 from responder.delivery.orders import (
@@ -39,6 +40,7 @@ from responder.delivery.orders import (
 )
 from responder.notify.integration import Announcer, Preparer, Sender
 from responder.settings.values import Pace
+from responder.tracing import Tracing, within
 
 STOP_BUDGET: Final = 5_000_000_000
 """How long a stop waits for what is under way, in nanoseconds."""
@@ -57,6 +59,14 @@ def unpaced(kind: str) -> Pace | None:
     return None
 
 
+Observe: TypeAlias = Callable[[str, float, Mapping[str, str] | None], None]
+"""Hears how many seconds an attempt took: kind of integration, seconds, and the names of its span."""
+
+
+def unobserved(kind: str, seconds: float, names: Mapping[str, str] | None) -> None:
+    """Nobody wants to know."""
+
+
 class Delivery:
     """The outbox workers of one process. Every method is called on the event loop."""
 
@@ -70,6 +80,8 @@ class Delivery:
         report: Callable[[Ending], Awaitable[None]],
         on_breaker: Callable[[BreakerTurned], Awaitable[None]],
         pace: Callable[[str], Pace | None] = unpaced,
+        observe: Observe = unobserved,
+        tracing: Tracing | None = None,
     ) -> None:
         """Idle. `random` draws from [0, 1); `pace` says how fast each kind may be told.
 
@@ -83,6 +95,8 @@ class Delivery:
         self._report = report
         self._on_breaker = on_breaker
         self._pace = pace
+        self._observe = observe
+        self._tracing = tracing
         self._began = clock.monotonic()
         self._distrusted: frozenset[str] = frozenset()
         self._lanes: dict[tuple[str, str], Lane] = {}
@@ -260,7 +274,34 @@ class Delivery:
         order = entry.order
         maybe_told = entry.doubt is not None or order.attempts > 0 or order.notification.doubt
         attempt = Attempt(self._settings.timeout, entry.attempts, maybe_told, entry.receipt)
-        return await self._senders(order.integration).send(order.notification, attempt)
+        began = self._clock.monotonic()
+        if order.trace is not None and self._tracing is not None:
+            return await self._send_traced(self._tracing, entry, attempt, order.trace)
+        outcome = await self._senders(order.integration).send(order.notification, attempt)
+        self._observe(order.integration.kind, (self._clock.monotonic() - began) / SECOND, None)
+        return outcome
+
+    async def _send_traced(
+        self, tracing: Tracing, entry: Entry, attempt: Attempt, above: TraceContext
+    ) -> Outcome:
+        order, began = entry.order, self._clock.monotonic()
+        kind = order.integration.kind
+        span = tracing.follow("deliver", above)
+        span.attributes |= {
+            "responder.row": order.row,
+            "responder.receiver": order.notification.receiver,
+            "responder.integration": kind,
+            "responder.attempt": entry.attempts,
+        }
+        ended = "unknown"
+        try:
+            with within(span):
+                outcome = await self._senders(order.integration).send(order.notification, attempt)
+            ended = "delivered" if isinstance(outcome, Delivered | Partly) else _reason(outcome)
+        finally:
+            span.end("" if ended == "delivered" else ended, attributes={"responder.outcome": ended})
+        self._observe(kind, (self._clock.monotonic() - began) / SECOND, span.context.names)
+        return outcome
 
     def _sent(self, task: "asyncio.Task[Outcome]") -> None:
         entry = self._sends.pop(task)
@@ -363,7 +404,7 @@ class Delivery:
         if isinstance(outcome, Delivered | Partly):
             self._announced += 1
         else:
-            reason = "unknown" if isinstance(outcome, Unknown) else outcome.reason
+            reason = _reason(outcome)
             names = {"kind": by.kind, "destination": by.destination}
             _log.warning("announcement_failed", **names, reason=reason, detail=outcome.detail)
         lane.announced(outcome, self._clock.monotonic())
@@ -460,6 +501,10 @@ class Delivery:
         return [*self._sends, *self._announcements, *(task for task in writes if task)]
 
 
+def _reason(outcome: Rejected | Retry | Unknown) -> FailureReason:
+    return "unknown" if isinstance(outcome, Unknown) else outcome.reason
+
+
 def _blamed(bug: BaseException, integration: Integration) -> Retry:
     # A bug in a sender is no reason to lose a page: it is told, and tried again. Only its name
     # and place are kept, since its words may hold a secret.
@@ -471,9 +516,10 @@ def _blamed(bug: BaseException, integration: Integration) -> Retry:
 
 def _names(entry: Entry) -> dict[str, object]:
     order = entry.order
-    return {
+    names: dict[str, object] = {
         "row": order.row,
         "receiver": order.notification.receiver,
         "kind": order.integration.kind,
         "destination": order.integration.destination,
     }
+    return names if order.trace is None else {**names, **order.trace.names}

@@ -39,17 +39,20 @@ from responder.core.model import MILLISECOND, SECOND, Nanoseconds
 from responder.core.orders import Earlier, Ending, Order
 from responder.core.rules import Ruleset
 from responder.core.state import State
+from responder.core.tracecontext import TraceContext
 from responder.engine.backlog import Backlog
+from responder.engine.causes import Causes
 from responder.engine.hearing import Hearing
 from responder.engine.slice import Slice
 from responder.engine.stored import Stored, read_stored
 from responder.engine.told import tell
 from responder.errors import Overloaded, StorageError
 from responder.settings.values import Limits
-from responder.store import journal, outbox
+from responder.store import journal, outbox, traces
 from responder.store.database import Database, Writer
 from responder.store.inputs import InputsLog
 from responder.telemetry import Metrics, logger
+from responder.tracing import Tracing
 
 _SLICE: Final = MILLISECOND
 _LONG_SLICE: Final = 8 * MILLISECOND
@@ -136,8 +139,12 @@ class Engine:
         limits: Limits,
         metrics: Metrics,
         recompile: Callable[[Mapping[str, str], Ruleset], Ruleset | None],
+        tracing: Tracing | None = None,
     ) -> None:
-        """`recompile` makes a ruleset again from the sources that were stored, and secrets of a live one."""
+        """`recompile` makes a ruleset again from the sources that were stored, and secrets of a live one.
+
+        `tracing` None: nothing is traced.
+        """
         self._database = database
         self._clock = clock
         self._limits = limits
@@ -173,6 +180,7 @@ class Engine:
         self._task: asyncio.Task[None] | None = None
         self._delivery: Delivers | None = None
         self._acts: Acts = NoActs()
+        self._causes = Causes(tracing) if tracing else None
         self.deciding = False
         self.head = journal.Head()
 
@@ -195,7 +203,10 @@ class Engine:
         )
         if restored:
             log.error("journal_older_than_anchor", anchor=str(anchor), head=str(self.head))
-        await self._keep_source(self._wanted)
+        if self._causes is None:
+            await asyncio.gather(self._database.submit(traces.forget_all), self._keep_source(self._wanted))
+        else:
+            await self._keep_source(self._wanted)
         started = Started(
             rules=self._wanted.hash,
             heard_at=stored.last_at,
@@ -510,6 +521,7 @@ class Engine:
             self._switch_rules(given.body.hash)
         elif isinstance(given.body, Started):
             self._switch_rules(given.body.rules)
+        began = self._clock.now() if self._causes is not None else 0
         try:
             self._refuse_unapplied(given.seq)
             decision = decide(self.state, self.ruleset, given)
@@ -521,7 +533,7 @@ class Engine:
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_undecidable(self.state, self.ruleset, given, text)
-        self._take(decision, given.at, given, given.seq)
+        self._take(decision, given.at, given, given.seq, began)
         self._backlog.take()
         if given.seq in self._waiters:
             self._slice.replies[given.seq] = decision.reply
@@ -531,6 +543,7 @@ class Engine:
         suspect = "timer", group
         if suspect in self._suspects and (self._slice.decisions or self._commit):
             return False
+        began = self._clock.now() if self._causes is not None else 0
         try:
             self._refuse_unapplied(suspect)
             decision = decide_timer(self.state, self.ruleset, group, at)
@@ -542,7 +555,7 @@ class Engine:
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_timer_undecidable(self.state, self.ruleset, group, at, text)
-        self._take(decision, at, None, suspect)
+        self._take(decision, at, None, suspect, began)
         return True
 
     def _refuse_unapplied(self, suspect: Suspect) -> None:
@@ -555,7 +568,14 @@ class Engine:
             known = self._wanted
         self.ruleset = known
 
-    def _take(self, decision: Decision, at: Nanoseconds, given: Input | None, suspect: Suspect) -> None:
+    def _take(
+        self,
+        decision: Decision,
+        at: Nanoseconds,
+        given: Input | None,
+        suspect: Suspect,
+        began: Nanoseconds,
+    ) -> None:
         """Apply a decision and put it into the slice. A failure here means a rebuild.
 
         The second failure in a row closes what was decided on as undecidable after that.
@@ -574,18 +594,36 @@ class Engine:
         if self.state.rules != rules:
             self.state.replace_rules(self.ruleset)
         self._slice.take(decision, at, given, self._chain)
+        if self._causes is not None:
+            self._follow(self._causes, decision, at, given, began)
+
+    def _follow(
+        self, causes: Causes, decision: Decision, at: Nanoseconds, given: Input | None, began: Nanoseconds
+    ) -> None:
+        try:
+            causes.follow(self._slice.trail, decision, at, given, began, self.state)
+        except Exception:  # a bug in tracing ends tracing, and nothing else
+            log.exception("tracing_failed")
+            self._causes = None
+
+    def _trace_of(self, row: int) -> TraceContext | None:
+        return self._causes.of_row(row) if self._causes is not None else None
+
+    def trace_of_run(self, run: int) -> TraceContext | None:
+        """The span in which a run was proposed, if it is traced."""
+        return self._causes.of_run(run) if self._causes is not None else None
 
     # -- commit ---------------------------------------------------------------------------
 
     def _begin_commit(self) -> None:
         piece, self._slice = self._slice, Slice()
         piece.head = self._chain.head
-        piece.make_orders(self._attempted)
+        piece.make_orders(self._attempted, self._trace_of)
         assert self._delivery is not None
         fresh = [o for o in piece.orders if not o.claimed and o.row not in piece.superseded]
         claims = self._delivery.start_now(fresh)
         piece.orders = [replace(o, claimed=True) if o.row in claims else o for o in piece.orders]
-        now = self._clock.now()
+        now = piece.began = self._clock.now()
         if piece.consumed:
             piece.batch.meta["consumed"] = str(piece.consumed)
         piece.batch.meta["clock"] = str(self.log.now())
@@ -596,6 +634,8 @@ class Engine:
             if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
                 raise StorageError(f"input {piece.consumed} did not get into the log")
             piece.batch.write(writer)
+            if piece.trail.changes:
+                traces.write(writer, piece.trail.changes)
             journal.append(writer, piece.journal)
             outbox.claim(writer, sorted(claims), now)
             if claimed:  # while the disk flushes, the event loop is free to get ready for them
@@ -685,7 +725,7 @@ class Engine:
         """A commit that failed may have been durable: delivery gets what it does not have."""
         assert self._delivery is not None
         again = Slice(effects=orders_again(self.state, self.ruleset, self.log.now()))
-        again.make_orders({})
+        again.make_orders({}, self._trace_of)
         ended = self._backlog.ended_rows()
         self._delivery.hand([order for order in again.orders if order.row not in ended])
         for row in again.superseded - ended:
@@ -702,6 +742,8 @@ class Engine:
         self._slice = Slice()
         self.consumed = stored.consumed
         self._backlog.refill(stored.consumed, stored.undecided)
+        if self._causes is not None:
+            self._causes.load(stored.traces, stored.state)
         return stored
 
     def _ruleset_for(self, connection: sqlite3.Connection, digest: str, needed: bool) -> Ruleset:

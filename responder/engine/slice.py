@@ -4,8 +4,9 @@
 (orders, replies, log lines) is let out only after that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from responder.core.draft import Decision
 from responder.core.messages import (
@@ -21,15 +22,24 @@ from responder.core.messages import (
 )
 from responder.core.model import Nanoseconds, format_time
 from responder.core.orders import Earlier, Order, rank_of
+from responder.core.tracecontext import TraceContext
+from responder.engine.causes import Trail
 from responder.store.journal import Chain, Head
 from responder.store.records import Batch
 
 _NOT_SENT: Final = Earlier(0)
 
+TraceOf: TypeAlias = Callable[[int], TraceContext | None]
+"""The span in which a ledger row was opened, if it is traced."""
+
+
+def _untraced(row: int) -> None:
+    return None
+
 
 @dataclass(slots=True)
 class Slice:
-    """One commit in the making. `orders`, `superseded` and `acts` are set once it is under way."""
+    """One commit in the making. `orders`, `superseded`, `acts` and `began` (wall clock) come at its begin."""
 
     batch: Batch = field(default_factory=Batch)
     journal: list[tuple[int, int, int, bytes, str]] = field(default_factory=list)
@@ -45,7 +55,9 @@ class Slice:
     bytes: int = 0
     consumed: int = 0
     at: Nanoseconds = 0
+    began: Nanoseconds = 0
     head: Head = field(default_factory=Head)
+    trail: Trail = field(default_factory=Trail)
 
     def take(self, decision: Decision, at: Nanoseconds, given: Input | None, chain: Chain) -> None:
         """Add a decision: its changes, its journal row if it is worth one, its effects."""
@@ -70,7 +82,7 @@ class Slice:
         body["events"] = decision.events
         self.journal.append(chain.next_row(at, given.seq if given else 0, body))
 
-    def make_orders(self, attempted: dict[int, Earlier]) -> None:
+    def make_orders(self, attempted: dict[int, Earlier], trace_of: TraceOf = _untraced) -> None:
         """Turn the effects into orders. `attempted`: rows an earlier process may have sent."""
         orders: dict[int, Order] = {}
         for effect in self.effects:
@@ -85,6 +97,7 @@ class Slice:
                     rank_of(effect.notification),
                     earlier.receipt,
                     earlier.not_before,
+                    trace_of(row),
                 )
             elif isinstance(effect, Show):  # nothing that is owed, so nothing to claim
                 orders[effect.row] = Order(effect.notification, effect.integration, claimed=True)

@@ -21,11 +21,17 @@ log = logger("engine")
 
 
 def tell(piece: Slice, took: Nanoseconds, metrics: Metrics) -> None:
-    """Count and log a slice whose commit took so many nanoseconds."""
-    metrics.commit_seconds.observe(took / SECOND)
+    """Count and log a slice whose commit took so many nanoseconds; its spans are true from now on."""
+    spans, of_event = piece.trail.spans, piece.trail.of_event
+    metrics.commit_seconds.observe(took / SECOND, spans[0].context.names if spans else None)
+    for span in spans:
+        span.end(at=span.ended)
+        span.child("commit", began=piece.began).end(at=piece.began + took)
     metrics.inputs_decided.inc(piece.inputs)
     metrics.alerts_decided.inc(piece.alerts)
     for event in piece.events:
+        trace = of_event.get(id(event))
+        names = trace.names if trace else {}
         match event:
             case Owed():
                 metrics.owed.labels(event.receiver, event.reason).inc()
@@ -37,22 +43,24 @@ def tell(piece: Slice, took: Nanoseconds, metrics: Metrics) -> None:
                     reason=event.reason,
                     firing=len(event.firing),
                     resolved=len(event.resolved),
+                    **names,
                 )
             case Closed():
                 metrics.closed.labels(event.state, event.reason).inc()
                 if event.state != "delivered":  # delivery has its own line for that
-                    log.info("notification_closed", row=event.row, state=event.state, reason=event.reason)
+                    closed = {"row": event.row, "state": event.state, "reason": event.reason}
+                    log.info("notification_closed", **closed, **names)
             case FallbackEngaged():
                 told = {"group": event.group, "receiver": event.receiver, "fallback": event.fallback}
                 log.warning("fallback_engaged", **told, why=event.why)
             case RunMoved():
                 metrics.runs.labels(event.now, event.reason).inc()
                 moved = {"run": event.run, "was": event.was, "now": event.now, "reason": event.reason}
-                log.info("run_moved", **moved, detail=event.detail, by=event.by)
+                log.info("run_moved", **moved, detail=event.detail, by=event.by, **names)
             case StepIntended():
-                log.info("step_intended", run=event.run, action=event.action, target=event.target)
+                log.info("step_intended", run=event.run, action=event.action, target=event.target, **names)
             case StepEnded():
-                log.info("step_ended", run=event.run, result=event.result, detail=event.detail)
+                log.info("step_ended", run=event.run, result=event.result, detail=event.detail, **names)
             case Noted():
                 log.info("noted", what=event.what, detail=event.detail)
             case _:

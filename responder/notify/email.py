@@ -19,6 +19,7 @@ from responder.notify.emailbody import topic_of
 from responder.notify.http import Http
 from responder.notify.letter import Letter, Receipt, compose, read_receipt
 from responder.notify.smtp import Failed, Refused, Session
+from responder.tracing import calling
 
 _log = structlog.get_logger(__name__)
 
@@ -93,8 +94,9 @@ class EmailSender:
         session = Session(self._settings, self._http)
         time, politely = asyncio.timeout(limit / SECOND), False
         try:
-            async with time:
-                refused = await session.carry(letter)
+            with calling("smtp", (self._settings.host, self._settings.port)):
+                async with time:
+                    refused = await session.carry(letter)
             politely = True
             return refused
         except Failed as failed:

@@ -6,7 +6,7 @@ a redirect by itself, keeps no cookies, and lets no secret out.
 
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from errno import ECONNREFUSED, ETIMEDOUT
@@ -23,6 +23,7 @@ from responder.core.catalogue import MASK, Secret, Tls
 from responder.core.model import SECOND, Nanoseconds
 from responder.core.notification import Rejected, Retry, Unknown
 from responder.notify import line
+from responder.tracing import calling, current
 
 _EXCERPT: Final = 200
 _READ: Final = 4_096
@@ -85,6 +86,16 @@ class Http:
         `progress` tells meanwhile how far it has come. Raises aiohttp.ClientError, OSError or
         ValueError; `failure` says what they mean. It has no time limit of its own.
         """
+        if current() is None:
+            return await self._ask(request, progress, read)
+        with calling(request.method, str(request.url), request.method) as call:
+            headers = CIMultiDict(request.headers)
+            headers.update(call.headers)
+            answer = await self._ask(replace(request, headers=headers), progress, read)
+            call.came_to(answer.status)
+            return answer
+
+    async def _ask(self, request: Request, progress: Progress, read: int) -> Answer:
         progress.reset()
         if request.method == "POST" and request.body and request.proxy is None and not read:
             answer = await self._ask_shortly(request, progress)

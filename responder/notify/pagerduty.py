@@ -6,7 +6,7 @@ requests but where the service finds the first too large.
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -23,6 +23,7 @@ from responder.notify.http import Answer, Http, Progress, Redactor, classify, ti
 from responder.notify.pagerdutyevent import Events
 from responder.notify.pagerdutysession import GivenUp, enqueue
 from responder.notify.threads import Threads
+from responder.tracing import calling
 
 PATIENCE: Final = 4_500 * MILLISECOND
 """How long to wait where the rules do not say: less than the 5 s in which a stop waits for an outcome."""
@@ -59,22 +60,33 @@ class PagerdutySender:
     async def _send(self, notification: Notification, attempt: Attempt) -> Outcome:
         limit = self._settings.timeout or min(attempt.within, PATIENCE)
         progress, over = Progress(), threading.Event()
-        try:
-            async with asyncio.timeout(limit / SECOND):
-                return await self._threads.run(partial(self._tell, notification, limit, progress, over))
-        except TimeoutError:
-            return timed_out(progress, limit)
-        finally:
-            over.set()
+        with calling("enqueue", self._settings.url, "POST") as call:
+            tell = partial(self._tell, notification, limit, progress, over, call.headers)
+            try:
+                async with asyncio.timeout(limit / SECOND):
+                    return await self._threads.run(tell)
+            except TimeoutError:
+                return timed_out(progress, limit)
+            finally:
+                over.set()
+                call.came_to(progress.answer.status if progress.answer else 0)
 
     def _tell(
-        self, notification: Notification, limit: Nanoseconds, progress: Progress, over: threading.Event
+        self,
+        notification: Notification,
+        limit: Nanoseconds,
+        progress: Progress,
+        over: threading.Event,
+        headers: Mapping[str, str],
     ) -> Outcome:
         """In a thread: render, post, judge. What it returns after `over` nobody sees."""
         now = self._clock.now()
 
         def post(body: bytes) -> Answer | Retry | Rejected | Unknown:
-            return enqueue(self._settings, self._http, body, limit, progress, lambda: not over.is_set())
+            return enqueue(self._settings, self._http, body, limit, progress, wanted, headers)
+
+        def wanted() -> bool:
+            return not over.is_set()
 
         try:
             answer = post(self._events.encode(notification, now))

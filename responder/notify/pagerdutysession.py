@@ -8,7 +8,7 @@ given up: a trigger that arrives after the resolve would page for nothing.
 import logging
 import ssl
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from errno import ECONNREFUSED
 from socket import gaierror
 from typing import Any, Final
@@ -45,10 +45,11 @@ def enqueue(
     limit: Nanoseconds,
     progress: Progress,
     wanted: Callable[[], bool] = lambda: True,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer | Retry | Rejected | Unknown:
     """Post an event. `limit` is for connecting and for each wait for the answer.
 
-    `wanted` is asked before the body goes out; if it says no, GivenUp is raised.
+    `wanted` is asked before the body goes out; if it says no, GivenUp is raised. `headers` go along.
     """
     progress.reset()
     try:
@@ -58,11 +59,13 @@ def enqueue(
         return Retry("network", f"TLS settings: {words or type(error).__name__}")
     with pdpyras.EventsAPISession(settings.routing_key.reveal()) as session:
         _set_up(session, settings, context, limit)
+        session.headers.update(headers or {})
         try:
             response = session.post(settings.url, data=_Body(body, progress, wanted), allow_redirects=False)
         except pdpyras.PDClientError as error:
             return _failure(error, progress, limit)
-        return Answer(response.status_code, response.headers, response.content[:_READ])
+        progress.answer = Answer(response.status_code, response.headers, response.content[:_READ])
+        return progress.answer
 
 
 def _set_up(session: Any, settings: PagerdutySettings, context: ssl.SSLContext, limit: Nanoseconds) -> None:

@@ -30,6 +30,7 @@ from responder.notify.http import (
     retry_after,
     url_secrets,
 )
+from responder.tracing import calling
 
 _GET: Final = frozenset({"conversations.list", "conversations.history", "conversations.replies"})
 _QUERY: Final = _GET | {"conversations.join"}
@@ -64,12 +65,24 @@ class Workspace:
             with suppress(ValueError):  # then no request can be made either
                 secrets += url_secrets(URL(settings.proxy_url.reveal()))
         self._redactor = Redactor(secrets)
+        self._api_url = settings.api_url
 
     async def call(self, method: str, progress: Progress, **arguments: Any) -> Mapping[str, Any]:
         """The answer of a call that succeeded. Raises Failed; arguments that are None are left out."""
+        with calling(method, self._api_url) as call:
+            try:
+                return await self._call(method, progress, call.headers, arguments)
+            finally:
+                call.came_to(progress.answer.status if progress.answer else 0)
+
+    async def _call(
+        self, method: str, progress: Progress, headers: dict[str, str], arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         given = {name: value for name, value in arguments.items() if value is not None}
         how: dict[str, Any] = {"http_verb": "GET"} if method in _GET else {}
         how["params" if method in _QUERY else "json"] = given
+        if headers:
+            how["headers"] = headers
         progress.reset()
         _PROGRESS.set(progress)
         data: object = None

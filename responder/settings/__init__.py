@@ -29,6 +29,7 @@ from responder.settings.values import (
     Storage,
     Timers,
     Token,
+    Tracing,
 )
 
 __all__ = [
@@ -55,5 +56,6 @@ __all__ = [
     "Storage",
     "Timers",
     "Token",
+    "Tracing",
     "load_settings",
 ]

@@ -29,6 +29,7 @@ from responder.settings.destinations import read_destinations
 from responder.settings.environment import overlay
 from responder.settings.guards import check_triggers, read_guards
 from responder.settings.systems import read_clusters, read_prometheus
+from responder.settings.tracing import read_tracing
 from responder.settings.values import (
     PACES,
     Address,
@@ -94,6 +95,7 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         prometheus=read_prometheus(fields),
         reload=_section(fields, "reload", Reload(), {"watch": _watch}),
         retention=_section(fields, "retention", Retention(), _RETENTION),
+        tracing=read_tracing(fields),
         sandbox=sandbox,
         overrides=read_overrides(fields),
         unused=_later(fields),

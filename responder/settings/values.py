@@ -15,6 +15,9 @@ from responder.core.model import DAY, HOUR, MILLISECOND, SECOND, Nanoseconds
 from responder.document.tree import Node, Place
 from responder.errors import Problem
 
+Propagator: TypeAlias = Literal["tracecontext", "b3", "b3multi", "jaeger"]
+PROPAGATORS: Final[tuple[Propagator, ...]] = ("tracecontext", "b3", "b3multi", "jaeger")
+
 Role: TypeAlias = Literal["ingest", "read", "respond", "approve", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("ingest", "read", "respond", "approve", "admin")
 
@@ -238,6 +241,43 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretHeader:
+    """A header field whose value is the line in a file, or a variable of the environment (`env`)."""
+
+    name: str
+    place: Place
+    file: Path | None = None
+    env: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Where spans go. `endpoint` is the full URL of an OTLP/HTTP receiver.
+
+    `headers` go along with every request, `ca_file` says which authorities to trust instead of the system's.
+    `ratio` of the requests that come without a trace context are sampled. `propagators`: the forms in which
+    contexts are read, the first one that is there, and all in which they are passed on.
+    `service`, `environment` and `attributes` are true of every span. `queue`: spans that wait at the most,
+    `batch`: spans in one request, `every`: how long the first waits for others. `timeout`: of one batch, its
+    further tries included; `stop_within`: how long a stop waits for what is left.
+    """
+
+    endpoint: str
+    headers: tuple[SecretHeader, ...] = ()
+    ca_file: Path | None = None
+    ratio: float = 0.1
+    propagators: tuple[Propagator, ...] = ("tracecontext", "b3", "jaeger")
+    service: str = "responder"
+    environment: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    queue: int = 2048
+    batch: int = 512
+    every: Nanoseconds = 5 * SECOND
+    timeout: Nanoseconds = 10 * SECOND
+    stop_within: Nanoseconds = 2 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
 class Timers:
     """Timers that replace every route's own; None leaves them."""
 
@@ -276,8 +316,9 @@ class Overrides:
 class Settings:
     """Everything that is configured outside the rules.
 
-    `auth` None: callers are anonymous (loopback only). `secrets_dir`: where files that the rules
-    name must lie. `unused`: settings of later versions, checked as far as they are documented.
+    `auth` None: callers are anonymous (loopback only). `tracing` None: nothing is traced.
+    `secrets_dir`: where files that the rules name must lie. `unused`: settings of later versions,
+    checked as far as they are documented.
     `places`: where files with secrets are named (`slack.bot_token_file`); they are read with the
     rules that need them. `warnings`: what the author should know.
     """
@@ -302,6 +343,7 @@ class Settings:
     guards: GuardRules = field(default_factory=GuardRules)
     reload: Reload = field(default_factory=Reload)
     retention: Retention = field(default_factory=Retention)
+    tracing: Tracing | None = None
     sandbox: bool = False
     overrides: Overrides | None = None
     unused: Mapping[str, object] = field(default_factory=dict, repr=False)

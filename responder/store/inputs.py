@@ -16,8 +16,10 @@ from responder.clock import Clock
 from responder.core.messages import AlertsReceived, Body, Command, Input, Unreadable, kind_of
 from responder.core.model import Nanoseconds
 from responder.core.receiving import Limits, merge, parse_api, parse_lines, parse_webhook
+from responder.core.tracecontext import Traced
 from responder.errors import StorageError
 from responder.store.database import Database, Writer
+from responder.store.traces import add_inputs
 
 _COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _COLUMNS = ("seq", "at", "actor", "kind", "body")
@@ -125,14 +127,19 @@ class InputsLog:
         first, at = self._seq, self.now()
         inputs: list[Input] = []
         rows: list[tuple[int, int, str, str, bytes]] = []
+        traces: list[tuple[int, tuple[Traced, ...]]] = []
         for actor, body in _together([(actor, body) for actor, bodies, _ in batch for body in bodies]):
             self._seq += 1
             inputs.append(Input(self._seq, at, actor, body))
             rows.append((self._seq, at, actor, *_stored(body)))
+            if isinstance(body, AlertsReceived) and body.traces:
+                traces.append((self._seq, body.traces))
         self._in_flight, self._flight_at = True, at
 
         def job(writer: Writer) -> None:
             writer.insert("inputs", _COLUMNS, rows)
+            if traces:
+                add_inputs(writer, traces)
 
         def done(commit: "asyncio.Future[None]") -> None:
             self._in_flight = False

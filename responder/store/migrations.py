@@ -76,5 +76,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # What was told last, as Alertmanager keeps it, under `compatibility: alertmanager` alone; see
         # core.state.LogEntry.
         "CREATE TABLE notification_log (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+        # Where in a trace something belongs that is not over yet, see store.traces. Empty without tracing.
+        "CREATE TABLE traces (about TEXT NOT NULL, id BIGINT NOT NULL, part BIGINT NOT NULL,"
+        " body BLOB NOT NULL, PRIMARY KEY (about, id, part)) WITHOUT ROWID",
     ),
 )

@@ -12,7 +12,7 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from responder import __version__
 from responder.errors import ResponderError
@@ -71,12 +71,12 @@ class Management:
         return web.Response(text="Reloaded.\n")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Prometheus' text format."""
+        """Prometheus' text format, or OpenMetrics, which has exemplars, for those who ask for it."""
         if not self._metrics_open:
             self._access.check(request, "read")
         await self._operations.refresh()
-        body = generate_latest(self._registry)  # type: ignore[arg-type]
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})  # type: ignore[arg-type]
 
     async def front(self, request: web.Request) -> web.Response:
         """A plain page: what this is, how it is, where the API is."""

@@ -299,7 +299,7 @@ class Connection(asyncio.Protocol):
             self._answer(entrance, answer, keep_alive=head.keep_alive)
 
         try:
-            if shared.intake.take_at_once(identity, entrance, body, then):
+            if shared.intake.take_at_once(identity, entrance, body, head.headers, then):
                 return
         except ResponderError as error:
             self._answer(entrance, of_error(error), keep_alive=head.keep_alive)
@@ -313,7 +313,7 @@ class Connection(asyncio.Protocol):
 
     async def _take_slowly(self, head: Head, identity: Identity, body: bytes) -> None:
         try:
-            answer = await self._all.intake.take(identity, head.entrance, body)
+            answer = await self._all.intake.take(identity, head.entrance, body, head.headers)
         except ResponderError as error:
             answer = of_error(error)
         except Exception as error:

@@ -5,22 +5,25 @@ succeed; 503 whenever trying again may help, because Alertmanager drops an alert
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Literal, NoReturn, TypeAlias
 
 from aiohttp import web
 
 from responder.clock import Clock
 from responder.core.messages import AlertsReceived, BadRequest, Body, LimitReached, ReceivedAlert
-from responder.core.model import HOUR, label
+from responder.core.model import HOUR, Source, label
 from responder.core.receiving import EnvelopeError, Parsed, parse_api, parse_webhook, select, split
+from responder.core.tracecontext import Traced
 from responder.engine import Engine, alert_limits
-from responder.errors import Overloaded, StorageError, TooLarge
+from responder.errors import Overloaded, ResponderError, StorageError, TooLarge
 from responder.settings.values import Limits
 from responder.store.database import Database
 from responder.store.inputs import SPLIT
 from responder.store.rejected import keep_rejected
 from responder.telemetry import Metrics, logger
+from responder.tracing import Span, Tracing, current, outside, within
 from responder.web.access import Access, Identity
 from responder.web.answer import ACCEPTED, Answer, as_json, refusal
 
@@ -29,6 +32,7 @@ log = logger("intake")
 Entrance: TypeAlias = Literal["webhook", "api"]
 
 _PARSE: Final = {"webhook": parse_webhook, "api": parse_api}
+_PATHS: Final = {"webhook": "/webhooks/alertmanager", "api": "/api/v2/alerts"}
 
 
 class Intake:
@@ -42,6 +46,7 @@ class Intake:
         limits: Limits,
         clock: Clock,
         metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
         """Put what arrives into `engine`; what is refused for good into `database`."""
         self._engine = engine
@@ -51,6 +56,7 @@ class Intake:
         self._alert = alert_limits(limits)
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing
         self._alerted: dict[tuple[str, str], int] = {}
 
     async def webhook(self, request: web.Request) -> web.Response:
@@ -64,15 +70,22 @@ class Intake:
     async def _receive(self, request: web.Request, source: Entrance) -> web.Response:
         identity = self._access.check(request, "ingest")
         body = await self._read(request, identity)
-        return (await self.take(identity, source, body)).response()
+        return (await self.take(identity, source, body, request.headers)).response()
 
     def take_at_once(
-        self, identity: Identity, source: Entrance, body: bytes, then: Callable[[StorageError | None], None]
+        self,
+        identity: Identity,
+        source: Entrance,
+        body: bytes,
+        headers: Mapping[str, str],
+        then: Callable[[StorageError | None], None],
     ) -> bool:
         """Take in what has nothing special about it; False: nothing was done, `take` has to see it.
 
-        `then` is called once the alerts are durable, or with the error that kept them from it.
+        `then` is called once the alerts are durable, or with the error that kept them from it. `headers`
+        are the request's: a trace context may be among them.
         """
+        began = self._tracing.now() if self._tracing is not None else 0
         try:
             parsed = _PARSE[source](body, self._alert)
         except EnvelopeError:
@@ -89,10 +102,54 @@ class Intake:
                 self._metrics.received.add((source,), count)
             then(error)
 
-        return self._engine.accept_then(identity.name, [AlertsReceived(source, body, *parsed)], accepted)
+        received = AlertsReceived(source, body, *parsed)
+        if self._tracing is not None:
+            span = self._tracing.accept(f"POST {_PATHS[source]}", headers, began)
+            if span is not None:
+                return self._take_traced(span, identity, received, accepted)
+        return self._engine.accept_then(identity.name, [received], accepted)
 
-    async def take(self, identity: Identity, source: Entrance, body: bytes) -> Answer:
-        """Take in a request's alerts and answer for them. Raises Overloaded and TooLarge."""
+    def _take_traced(
+        self,
+        span: Span,
+        identity: Identity,
+        received: AlertsReceived,
+        then: Callable[[StorageError | None], None],
+    ) -> bool:
+        count = len(received.alerts)
+        append = span.child("append")
+
+        def accepted(error: StorageError | None) -> None:
+            then(error)
+            append.end("storage" if error else "")
+            _answered(span, 503 if error else 200, received.source, count)
+
+        traced = replace(received, traces=(Traced(span.context, 0, count),))
+        return self._engine.accept_then(identity.name, [traced], accepted)
+
+    async def take(
+        self, identity: Identity, source: Entrance, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        """Take in a request's alerts and answer for them. Raises Overloaded and TooLarge.
+
+        `headers` are the request's: a trace context may be among them.
+        """
+        span = self._tracing.accept(f"POST {_PATHS[source]}", headers) if self._tracing is not None else None
+        if span is None:
+            return await self._take(identity, source, body)
+        status = 500
+        try:
+            with within(span):
+                answer = await self._take(identity, source, body)
+            status = answer.status
+            return answer
+        except ResponderError as error:
+            status = error.status
+            raise
+        finally:
+            _answered(span, status, source)
+
+    async def _take(self, identity: Identity, source: Entrance, body: bytes) -> Answer:
         try:
             parsed = _PARSE[source](body, self._alert)
         except EnvelopeError as error:
@@ -107,7 +164,7 @@ class Intake:
         if admitted is not None:
             await self._take_known(identity, source, body, parsed, admitted)
         if count:
-            await self._engine.accept(identity.name, self._inputs(source, body, parsed))
+            await self._append(identity, self._inputs(source, body, parsed))
             self._metrics.received.add((source,), len(parsed[0]))
         rejected = parsed[1]
         if not rejected:
@@ -117,6 +174,19 @@ class Intake:
         if source == "api":  # Alertmanager stores the valid ones and answers 400
             return as_json(400, "; ".join(reasons))
         return as_json(200, {"accepted": len(parsed[0]), "quarantined": len(rejected), "reasons": reasons})
+
+    async def _append(self, identity: Identity, bodies: list[Body]) -> None:
+        """Make them durable, in a span of its own where the request is traced."""
+        span = current()
+        if span is None:
+            await self._engine.accept(identity.name, bodies)
+            return
+        append, failed = span.child("append"), "storage"
+        try:
+            await outside(self._engine.accept(identity.name, bodies))
+            failed = ""
+        finally:
+            append.end(failed)
 
     async def _read(self, request: web.Request, identity: Identity) -> bytes:
         limit = self._limits.body
@@ -132,10 +202,10 @@ class Intake:
     def _inputs(self, source: Entrance, body: bytes, parsed: Parsed) -> list[Body]:
         alerts, rejected = parsed
         if len(alerts) + len(rejected) <= SPLIT:
-            return [AlertsReceived(source, body, alerts, rejected)]
+            return [_traced(AlertsReceived(source, body, alerts, rejected))]
         parse = _PARSE[source]
         pieces = split(body, SPLIT, webhook=source == "webhook")
-        return [AlertsReceived(source, piece, *parse(piece, self._alert)) for piece in pieces]
+        return [_traced(AlertsReceived(source, piece, *parse(piece, self._alert))) for piece in pieces]
 
     # -- limits on counts -----------------------------------------------------------------
 
@@ -174,7 +244,7 @@ class Intake:
             log.error("alert_limit", sender=identity.name, refused=len(parsed[0]) - len(admitted))
             bodies.append(LimitReached(f"{reached} ({self._limits.alerts_per_name})", identity.name))
         if bodies:
-            await self._engine.accept(identity.name, bodies)
+            await self._append(identity, bodies)
             self._metrics.received.add((source,), len(admitted))
         raise Overloaded(
             f"{len(parsed[0]) - len(admitted)} new alerts are over the limits; known ones are stored"
@@ -200,3 +270,23 @@ class Intake:
             return False
         self._alerted[what, sender] = now
         return True
+
+
+def _traced(received: AlertsReceived) -> AlertsReceived:
+    """The same, marked with the span that the present task is in."""
+    span = current()
+    if span is None:
+        return received
+    return replace(received, traces=(Traced(span.context, 0, len(received.alerts)),))
+
+
+def _answered(span: Span, status: int, source: Source, alerts: int | None = None) -> None:
+    """The request of a span is over. What the caller did wrong is no failure of ours."""
+    span.attributes |= {
+        "http.request.method": "POST",
+        "url.path": _PATHS[source],
+        "http.response.status_code": status,
+    }
+    if alerts is not None:
+        span.attributes["responder.alerts"] = alerts
+    span.end(str(status) if status >= 500 else "")

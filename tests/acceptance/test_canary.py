@@ -27,6 +27,7 @@ from tests.peers.payloads import webhook_alert, webhook_payload
 from tests.peers.responder import ResponderProcess
 from tests.peers.sink import Answer, Sink
 from tests.peers.standins import USER, StandInThread
+from tests.tracing.collector import CollectorThread
 
 pytestmark = pytest.mark.acceptance
 
@@ -58,6 +59,7 @@ CANARIES: Final = {
         "oauth secret",
         "oauth token",
         "proxy password",
+        "tracing header",
         "reader",
         "operator",
         "stranger",
@@ -92,6 +94,7 @@ class Place:
     people: StandInThread
     sink: Sink
     tokens: Sink
+    spans: CollectorThread
     sections: dict[str, str]
     said: Counter[str] = field(default_factory=Counter)
 
@@ -124,7 +127,7 @@ def place(start_responder: StartResponder, sink: Sink, tmp_path: Path) -> Iterat
     )
     people.pagerduty.keys = frozenset({CANARIES["routing key"], CANARIES["routing key in the rules"]})
     people.slack.add_hook(hook_path(), "ops")
-    with people, Sink() as tokens:
+    with people, Sink() as tokens, CollectorThread() as spans:
         (secrets / "header").write_text(CANARIES["header in a file"])
         (secrets / "url").write_text(f"{sink.url}/{CANARIES['webhook path in a file']}")
         tokens_file = secrets / "tokens.yaml"
@@ -146,13 +149,20 @@ def place(start_responder: StartResponder, sink: Sink, tmp_path: Path) -> Iterat
             "slack": slack,
             "delivery": QUICK,
             "auth": {"tokens_file": str(tokens_file)},
+            "tracing": {
+                "endpoint": spans.there.url,
+                "headers": {"x-key": {"file": str(secrets / "tracing")}},
+                "ratio": 1,
+            },
         }
+        (secrets / "tracing").write_text(CANARIES["tracing header"])
         told = receivers(people, sink, tokens, secrets)
         own = sink.url.replace("/hook", "/own")
         responder = start_responder(routing(told, own), config, start=False)
         responder.argv += ["--log-level", "debug"]
         responder.start()
-        yield Place(responder, people, sink, tokens, {name: section for name, (section, _) in told.items()})
+        sections = {name: section for name, (section, _) in told.items()}
+        yield Place(responder, people, sink, tokens, spans, sections)
 
 
 def hook_path() -> str:
@@ -339,6 +349,7 @@ def told(place: Place) -> dict[str, bytes | str]:
         "mails": repr([mail.content for mail in people.mails()]),
         "mail page": mailview.as_html(people.mails()),
         "webhooks": repr([request.body for request in place.sink.received]),
+        "spans": repr(place.spans.there.spans),
     }
 
 
@@ -361,6 +372,8 @@ def test_no_secret_is_anywhere(place: Place) -> None:
     written["check of broken rules"] = printed(place, "check", "--rules", place.responder.rules)
     sums = json.loads(place.ask("/api/v1/ledger").body)
     assert place.responder.stop() == 0
+    assert place.spans.there.headers["x-key"] == CANARIES["tracing header"]
+    assert len(place.spans.there.named("deliver")) >= len(place.sections)
     written |= files(place) | told(place)
 
     assert {name: found for name, text in written.items() if (found := found_in(text))} == {}

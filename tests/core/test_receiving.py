@@ -20,6 +20,7 @@ from responder.core.receiving import (
     select,
     split,
 )
+from responder.core.tracecontext import TraceContext, Traced
 
 LIMITS = Limits()
 AT = "2026-01-05T08:00:00Z"
@@ -343,6 +344,20 @@ def test_requests_made_one_are_read_back_as_they_were(bodies: list[list[Any]]) -
         assert merged.lines
         assert parse_lines(merged.raw, "api", LIMITS) == (merged.alerts, ())
     assert merged.alerts == tuple(one for request in requests for one in request.alerts)
+
+
+def test_requests_made_one_are_still_told_apart_by_their_traces() -> None:
+    def request(*names: str, traced: str = "") -> AlertsReceived:
+        raw = json.dumps([alert(name) for name in names]).encode()
+        traces = (Traced(TraceContext(traced * 32, "b" * 16), 0, len(names)),) if traced else ()
+        return AlertsReceived("api", raw, parse_api(raw, LIMITS)[0], traces=traces)
+
+    merged = merge([request("A", traced="1"), request("B", "C"), request("D", "E", traced="2"), request("F")])
+    assert [(one.context.trace[0], one.first, one.count) for one in merged.traces] == [
+        ("1", 0, 1),
+        ("2", 3, 2),
+    ]
+    assert merge([request("A"), request("B")]).traces == ()
 
 
 def test_alerts_that_tighter_limits_reject_today_are_not_dropped_in_silence() -> None:

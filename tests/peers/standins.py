@@ -7,7 +7,7 @@ test's to know.
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -38,7 +38,8 @@ class StandIns:
     """All three, on one event loop. `directory` is where the secrets' files are written.
 
     Slack has the channel `#ops`, PagerDuty knows `routing_key` alone, and the mail server wants a login.
-    `strict`: Slack holds its callers to its rates.
+    `strict`: Slack holds its callers to its rates. `headers`: those of each request to Slack and PagerDuty,
+    their names in lower case.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StandIns:
         self._secrets = {"token": token, "routing-key": routing_key, "password": password}
         self._ports = {"slack": free_port(), "pagerduty": free_port()}
         self._runners: dict[Place, web.AppRunner] = {}
+        self.headers: dict[Place, list[dict[str, str]]] = {"slack": [], "pagerduty": []}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -103,7 +105,16 @@ class StandIns:
         if place == "mail":
             await self.mail.start()
             return
-        app = web.Application(client_max_size=4 << 20)
+        heard = self.headers[place]
+
+        @web.middleware
+        async def noted(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            heard.append({name.lower(): value for name, value in request.headers.items()})
+            return await handler(request)
+
+        app = web.Application(client_max_size=4 << 20, middlewares=[noted])
         (self.slack if place == "slack" else self.pagerduty).add_routes(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
         await runner.setup()

@@ -337,8 +337,15 @@ def test_the_shipped_default_shows_every_key() -> None:
     }
     assert set(settings.unused) == {"heartbeat"}
     # Every key of these is there: none has its default.
-    sections = (settings.slack, settings.pagerduty, settings.smtp, settings.prometheus, *settings.kubernetes)
-    assert len(sections) == 5
+    sections = (
+        settings.slack,
+        settings.pagerduty,
+        settings.smtp,
+        settings.prometheus,
+        settings.tracing,
+        *settings.kubernetes,
+    )
+    assert len(sections) == 6
     for section in sections:
         assert section is not None
         shown = {field.name for field in dataclass_fields(section) if getattr(section, field.name) is None}

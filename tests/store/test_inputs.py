@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -45,9 +46,11 @@ from responder.core.messages import (
 from responder.core.model import HOUR, MILLISECOND, SECOND, Source
 from responder.core.plan import Facts, ObjectFacts, Probe
 from responder.core.receiving import Limits, parse_api, parse_webhook
+from responder.core.tracecontext import TraceContext, Traced
 from responder.errors import StorageError
 from responder.store.database import Database, Writer
 from responder.store.inputs import SPLIT, InputsLog, read_inputs
+from responder.store.traces import of_inputs
 from tests.clock import MONDAY, ManualClock
 
 REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON inputs BEGIN SELECT RAISE(ABORT, 'no room'); END"
@@ -431,3 +434,28 @@ async def test_what_cannot_be_read_is_an_input_of_its_own_and_hides_nothing(
     assert isinstance(second.body, Unreadable)
     assert second.body.kind == kind
     assert second.body.error != ""
+
+
+# -- traces -----------------------------------------------------------------------------------
+
+
+async def test_a_traced_input_is_kept_as_any_other_and_its_context_beside_it(database: Database) -> None:
+    log = Log(database, ManualClock())
+    traces = (Traced(TraceContext("1" * 32, "2" * 16, 1, "v=1"), 0, 1),)
+    await log.log.append("a", [api("Plain")])
+    await log.log.append("a", [replace(api("Traced"), traces=traces)])
+    plain, traced = await log.stored()
+    assert (plain.body, traced.body) == (api("Plain"), api("Traced"))  # whatever is replayed is the same
+    rows = await database.read(lambda c: c.execute("SELECT about, id, part FROM traces").fetchall())
+    assert rows == [("input", 2, 0)]
+    assert await database.read(lambda c: of_inputs(c, 0)) == {2: traces}
+    assert await database.read(lambda c: of_inputs(c, 2)) == {}
+
+
+async def test_a_context_goes_with_its_input_when_that_cannot_be_kept(database: Database) -> None:
+    log = Log(database, ManualClock())
+    await database.submit(lambda writer: writer.execute(REFUSE))
+    traces = (Traced(TraceContext("1" * 32, "2" * 16), 0, 1),)
+    with pytest.raises(StorageError):
+        await log.log.append("a", [replace(api("Traced"), traces=traces)])
+    assert await database.read(lambda c: of_inputs(c, 0)) == {}

@@ -20,6 +20,7 @@ from responder import __version__
 from responder.actions.kubernetes.failure import CallFailed, Redirected, Subject, meaning
 from responder.core.model import SECOND, Nanoseconds
 from responder.settings.values import Cluster
+from responder.tracing import calling
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration
@@ -160,21 +161,26 @@ class Api:
         content_type: str,
     ) -> Object:
         limit = self._timeout / SECOND
-        try:
-            answer = await client.call_api(
-                place.path,
-                method,
-                path_params=place.segments,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": content_type},
-                body=body,
-                response_types_map={200: "object", 201: "object"},
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _request_timeout=aiohttp.ClientTimeout(total=limit, sock_connect=min(limit, _CONNECT)),
-            )
-        except Exception as error:  # the library lets aiohttp's, its own and the standard library's out
-            raise meaning(error, subject, self._timeout, _credential(client)) from None
+        what = f"{subject.verb} {subject.resource}"
+        with calling(what, str(client.configuration.host), method) as call:
+            header_params = {"Accept": "application/json", "Content-Type": content_type, **call.headers}
+            try:
+                answer = await client.call_api(
+                    place.path,
+                    method,
+                    path_params=place.segments,
+                    query_params=list((query or {}).items()),
+                    header_params=header_params,
+                    body=body,
+                    response_types_map={200: "object", 201: "object"},
+                    auth_settings=["BearerToken"],
+                    _return_http_data_only=True,
+                    _request_timeout=aiohttp.ClientTimeout(total=limit, sock_connect=min(limit, _CONNECT)),
+                )
+            except Exception as error:  # the library lets aiohttp's, its own and the standard library's out
+                failed = meaning(error, subject, self._timeout, _credential(client))
+                call.came_to(failed.status)
+                raise failed from None
         if not isinstance(answer, dict):
             raise CallFailed(subject, "the answer is no object", sent=method != "GET")
         return answer

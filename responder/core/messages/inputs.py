@@ -13,6 +13,7 @@ from responder.core.matcherparse import Triple
 from responder.core.model import Labels, Nanoseconds, Source
 from responder.core.notification import FailureReason
 from responder.core.plan import Facts, Plan
+from responder.core.tracecontext import Traced
 
 
 class ReceivedAlert(msgspec.Struct, frozen=True, gc=False):
@@ -41,7 +42,8 @@ class RejectedAlert(msgspec.Struct, frozen=True, gc=False):
 class AlertsReceived:
     """Alerts from an entrance. `raw` is the body as it is kept in the inputs log.
 
-    `lines`: it holds several requests of one sender, one a line.
+    `lines`: it holds several requests of one sender, one a line. `traces`: which of them are traced, for
+    the engine's use; nothing is decided by it.
     """
 
     source: Source
@@ -49,6 +51,7 @@ class AlertsReceived:
     alerts: tuple[ReceivedAlert, ...]
     rejected: tuple[RejectedAlert, ...] = ()
     lines: bool = False
+    traces: tuple[Traced, ...] = ()
 
 
 class BadRequest(msgspec.Struct, frozen=True, tag="bad_request"):

@@ -307,6 +307,7 @@ async def house(
     guards: Mapping[str, Any] | None = None,
     clusters: Sequence[str] = ("prod",),
     clock: TimelineClock | None = None,
+    tracing: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
     """The service on files in `directory`, with these pages by their names."""
     asyncio.get_running_loop().set_debug(False)  # a traceback for each of many thousand tasks
@@ -334,6 +335,8 @@ async def house(
         people.place = f"http://127.0.0.1:{runner.addresses[0][1]}"
         config = _configure(directory, pages, people.place, port, slack.token)
         config["guards"] = {**GUARDS, **(guards or {})}
+        if tracing:
+            config["tracing"] = dict(tracing)
         path = kubeconfig.write(directory / "kubeconfig", *made)
         config["kubernetes"] = [
             {"cluster": one.name, "kubeconfig": str(path), "context": one.name} for one in made
