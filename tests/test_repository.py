@@ -131,3 +131,9 @@ def test_the_tree_in_the_architecture_page_is_the_package() -> None:
         if path.name not in {"__init__.py", "__pycache__", "py.typed"}
     }
     assert drawn == there
+
+
+def test_no_two_files_differ_in_upper_and_lower_case_alone() -> None:
+    # Some file systems cannot keep both.
+    names = [str(path.relative_to(ROOT)) for path in files()]
+    assert len({name.lower() for name in names}) == len(names)

@@ -137,7 +137,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {_maintenance(window)}"
     for group in told["groups"]:
         yield from _group(group)
-    yield from _runbooks(told["runbooks"])
+    yield from _runbooks(told["runbooks"], told["pages"])
     if told["next"]:
         yield "next, if every sender goes on as it does now"
     for coming in told["next"]:
@@ -224,11 +224,13 @@ def _acknowledged(mark: dict[str, Any]) -> str:
     return f"acknowledged by {mark['by']}, repeats are not told until {until}{note}"
 
 
-def _runbooks(remedies: list[dict[str, Any]]) -> Iterator[str]:
+def _runbooks(remedies: list[dict[str, Any]], pages: list[dict[str, Any]]) -> Iterator[str]:
     yield "runbooks"
     for remedy in remedies:
         yield from _remedy(remedy)
-    if not remedies:
+    for page in pages:
+        yield f"  {page['runbook']}: nothing by itself: a page for people, {page['title']}"
+    if not remedies and not pages:
         yield "  none is about such an alert"
 
 

@@ -50,6 +50,11 @@ def explain_alert(state: State, ruleset: Ruleset, labels: Labels, now: Nanosecon
         "maintenance": [_maintenance(window, now) for window in ruleset.suppression.of_labels(labels)],
         "groups": [_group(draft, route, labels, alert) for route in routes],
         "runbooks": [_remedy(one) for one in remedies(state, ruleset, labels, now)],
+        "pages": [
+            {"runbook": one.name, "title": one.title}
+            for one in ruleset.runbooks_for(labels)
+            if not one.steps  # for people alone: nothing begins
+        ],
         "next": [
             {"at": format_time(one.at), "what": one.what, "group": one.group or None, "detail": one.detail}
             for one in (outlook.coming(state, ruleset, alert, now) if alert else ())

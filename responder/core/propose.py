@@ -268,6 +268,7 @@ def shift(
     draft.outdated.update(run.groups)
     if run.ended_at:
         for group in run.groups:
-            if not draft.state.members.get(group):  # it waited for the end of this run to close
+            # It waited for the end of this run to close; one that is new waits for its first look.
+            if group in draft.state.groups and not draft.state.members.get(group):
                 draft.look_now(group)
     return run

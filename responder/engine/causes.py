@@ -88,7 +88,7 @@ class Causes:
         traced = given.body.traces if given and isinstance(given.body, AlertsReceived) else ()
         if not (traced or self._told or self._rows or self._runs):
             return
-        now = self._tracing.now()
+        now, before = self._tracing.now(), len(trail.spans)
         heard: dict[int, TraceContext] = {}
         if given is not None and traced:
             heard = self._hear(trail, given, state, began, now)
@@ -98,6 +98,10 @@ class Causes:
             self._join(trail, heard, state)
         if self._told or self._runs:
             self._note_runs(trail, decision, at, began, now)
+        made = trail.spans[before:]
+        if made and all(span.context.trace == made[0].context.trace for span in made):
+            for event in decision.events:  # whatever else it did, it did in this trace
+                trail.of_event.setdefault(id(event), made[0].context)
 
     def _hear(
         self, trail: Trail, given: Input, state: State, began: Nanoseconds, now: Nanoseconds
@@ -237,6 +241,12 @@ class Causes:
             if not run.open and self._runs.pop(run.number, None) is not None:
                 del self._names[run.id]
                 trail.changes[Key("run", run.number)] = None
+
+
+def names_of(given: Input) -> dict[str, str]:
+    """What a log line about an input says of its trace; of the first, if several requests are in it."""
+    traces = given.body.traces if isinstance(given.body, AlertsReceived) else ()
+    return traces[0].context.names if traces else {}
 
 
 def _distinct(contexts: Iterable[TraceContext]) -> tuple[TraceContext, ...]:

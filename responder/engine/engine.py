@@ -41,7 +41,7 @@ from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.core.tracecontext import TraceContext
 from responder.engine.backlog import Backlog
-from responder.engine.causes import Causes
+from responder.engine.causes import Causes, names_of
 from responder.engine.hearing import Hearing
 from responder.engine.slice import Slice
 from responder.engine.stored import Stored, read_stored
@@ -529,7 +529,7 @@ class Engine:
             if given.seq not in self._suspects:
                 self._suspects.add(given.seq)
                 return False
-            log.exception("undecidable", seq=given.seq, kind=kind_of(given.body))
+            log.exception("undecidable", seq=given.seq, kind=kind_of(given.body), **names_of(given))
             self._metrics.undecidable.inc()
             text = f"{type(error).__name__}: {error}"[:500]
             decision = decide_undecidable(self.state, self.ruleset, given, text)

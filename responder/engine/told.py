@@ -52,7 +52,7 @@ def tell(piece: Slice, took: Nanoseconds, metrics: Metrics) -> None:
                     log.info("notification_closed", **closed, **names)
             case FallbackEngaged():
                 told = {"group": event.group, "receiver": event.receiver, "fallback": event.fallback}
-                log.warning("fallback_engaged", **told, why=event.why)
+                log.warning("fallback_engaged", **told, why=event.why, **names)
             case RunMoved():
                 metrics.runs.labels(event.now, event.reason).inc()
                 moved = {"run": event.run, "was": event.was, "now": event.now, "reason": event.reason}
@@ -62,6 +62,6 @@ def tell(piece: Slice, took: Nanoseconds, metrics: Metrics) -> None:
             case StepEnded():
                 log.info("step_ended", run=event.run, result=event.result, detail=event.detail, **names)
             case Noted():
-                log.info("noted", what=event.what, detail=event.detail)
+                log.info("noted", what=event.what, detail=event.detail, **names)
             case _:
                 pass

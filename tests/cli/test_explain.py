@@ -333,6 +333,15 @@ def test_what_lacks_a_label_would_be_refused() -> None:
     )
 
 
+def test_a_page_for_people_is_named_and_begins_nothing() -> None:
+    lines = run(
+        "explain", "--rules", SHIPPED, "alertname=HighCPUUsage", "severity=warning"
+    ).output.splitlines()
+    assert lines[lines.index("runbooks") + 1 :] == [
+        "  high-cpu: nothing by itself: a page for people, The pods have no CPU left"
+    ]
+
+
 @pytest.mark.parametrize(
     ("would", "words"),
     [

@@ -57,6 +57,17 @@ def test_an_alert_that_no_runbook_is_about_has_none() -> None:
     assert explain_alert(State(made), made, labels_of("B"), MONDAY)["runbooks"] == []
 
 
+def test_a_page_without_steps_begins_nothing_and_is_named() -> None:
+    made = ruleset(page(target=None, steps=(), verify=(), on_failure=(), hold=None))
+    found = explain_alert(State(made), made, labels_of("A"), MONDAY)
+    assert (found["runbooks"], found["pages"]) == ([], [{"runbook": "restart", "title": "Pods restart"}])
+
+
+def test_a_page_with_steps_is_no_page_for_people_alone() -> None:
+    made = ruleset()
+    assert explain_alert(State(made), made, labels_of("A"), MONDAY)["pages"] == []
+
+
 def test_what_cannot_be_bound_would_be_refused() -> None:
     made = ruleset(clusters=("east", "west"))
     (found,) = explain_alert(State(made), made, labels_of("A"), MONDAY)["runbooks"]

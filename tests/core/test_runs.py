@@ -458,6 +458,15 @@ def test_the_same_names_in_two_clusters_are_two_targets() -> None:
         assert line.state.runs[3].reason == "target"
 
 
+def test_an_alert_whose_run_is_refused_at_once_is_told_with_those_that_come_soon_after() -> None:
+    with Timeline(ruleset(clusters=("east", "west"))) as line:
+        line.post(firing("A/1")).at("5s").post(firing("A/2"))
+        assert {run.state for run in line.state.runs.values()} == {"denied"}
+        line.at("20s").expect(
+            "10s pager first_notification +A/1 +A/2", "10s chat first_notification +A/1 +A/2"
+        )
+
+
 def test_whoever_approves_hears_at_once_that_it_is_denied_by_now() -> None:
     with Timeline(ruleset(page(risk="high"), floors=ASKING)) as line:
         line.post(firing("A")).at("1m").skip()

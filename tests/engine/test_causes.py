@@ -13,7 +13,7 @@ from responder.core.model import HOUR, MILLISECOND, SECOND
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.core.tracecontext import TraceContext, Traced
-from responder.engine.causes import Causes, Trail
+from responder.engine.causes import Causes, Trail, names_of
 from responder.settings.values import Tracing as Settings
 from responder.store.traces import Key, Traces
 from responder.telemetry import Metrics
@@ -86,6 +86,7 @@ def test_a_row_is_in_the_trace_of_the_only_request_that_brought_it_about(tracing
     [decided] = there.trail.spans
     assert there.spans() == [("decide", "1", ONE.span, 0)]
     assert decided.attributes == {"responder.seq": 1, "responder.alerts": 2}
+    assert set(there.trail.of_event.values()) == {decided.context}
     assert there.trail.changes == {
         Key("input", 1): None,
         Key("told", 1, 1): (decided.context,),
@@ -95,7 +96,7 @@ def test_a_row_is_in_the_trace_of_the_only_request_that_brought_it_about(tracing
     assert there.spans() == [("flush", "1", decided.context.span, 0)]
     context = there.causes.of_row(row)
     assert context == there.trail.spans[0].context
-    assert list(there.trail.of_event.values()) == [context]
+    assert set(there.trail.of_event.values()) == {context}
     there.told(row)
     assert there.spans() == []
     assert there.trail.changes == {Key("row", row): None, Key("told", 1, 1): None, Key("told", 1, 2): None}
@@ -202,6 +203,13 @@ def test_it_goes_on_with_what_was_kept(tracing: Tracing) -> None:
     assert there.trail.changes == {Key("row", row): None, Key("told", 1, 1): None}
     [closed] = there.trail.of_event.values()
     assert closed.trace == ONE.trace
+
+
+def test_a_log_line_about_an_input_names_its_trace() -> None:
+    body = AlertsReceived("webhook", b"", (firing("A"),), traces=(Traced(ONE, 0, 1),))
+    assert names_of(Input(1, MONDAY, "am", body)) == {"trace_id": ONE.trace, "span_id": ONE.span}
+    assert names_of(Input(1, MONDAY, "am", AlertsReceived("webhook", b"", ()))) == {}
+    assert names_of(Input(1, MONDAY, "am", DeliveryEnded(1, "delivered"))) == {}
 
 
 def test_no_decision_depends_on_it() -> None:

@@ -12,17 +12,26 @@ import pytest
 
 DEBIAN_PACKAGE: Final = {
     "amtool": "prometheus-alertmanager",
+    "busybox": "busybox",
     "chromium": "chromium",
+    "createdb": "postgresql-15",
+    "dropdb": "postgresql-15",
     "initdb": "postgresql-15",
     "pg_dump": "postgresql-15",
+    "pg_dumpall": "postgresql-15",
+    "pg_isready": "postgresql-15",
     "pg_restore": "postgresql-15",
     "postgres": "postgresql-15",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
+    "prometheus-pushgateway": "prometheus-pushgateway",
     "promtool": "prometheus",
     "psql": "postgresql-15",
+    "rclone": "rclone",
+    "redis-check-rdb": "redis-server",
     "redis-cli": "redis-server",
     "redis-server": "redis-server",
+    "shellcheck": "shellcheck",
     "wrk": "wrk",
 }
 # PostgreSQL's are not on PATH; helm and kubectl are fetched by .ci/charttools.sh.

@@ -12,10 +12,15 @@ import pytest
 
 from tests.peers.alertmanager import Alertmanager
 from tests.peers.binaries import peer
+from tests.peers.objectstore import ObjectStore
+from tests.peers.postgresql import PostgreSQL
 from tests.peers.process import ChildProcess
 from tests.peers.prometheus import Exposition, Prometheus
+from tests.peers.pushgateway import Pushgateway
+from tests.peers.redis import Redis
 from tests.peers.responder import ResponderProcess
 from tests.peers.sink import Sink
+from tests.peers.users import directory
 
 StartAlertmanager: TypeAlias = Callable[[Mapping[str, Any]], Alertmanager]
 StartPrometheus: TypeAlias = Callable[[Exposition, Sequence[Mapping[str, Any]], Sequence[str]], Prometheus]
@@ -115,6 +120,43 @@ def start_responder(tmp_path: Path) -> Iterator[StartResponder]:
 
     yield start
     _end(started)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL for the session; a test makes itself a database, and drops it."""
+    with directory() as place:
+        server = PostgreSQL(place)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis for the session; a test empties it before it begins."""
+    with directory() as place:
+        server = Redis(place)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushgateway]:
+    """A Pushgateway for the session; a test empties it before it begins."""
+    server = Pushgateway(tmp_path_factory.mktemp("pushgateway"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An object store with two buckets, each with a key of its own; a test empties it before it begins."""
+    store = ObjectStore({"first": "key-of-first", "second": "key-of-second"})
+    yield store
+    store.close()
 
 
 def _end(started: list[ChildProcess]) -> None:

@@ -1,4 +1,4 @@
-"""docs/runbooks.md: its example works, and it names everything that a page may say."""
+"""docs/writing-runbooks.md: its example works, and it names everything that a page may say."""
 
 import re
 from dataclasses import fields
@@ -11,7 +11,7 @@ from responder.core.runbook import MODES, RISKS, Tightening
 from responder.ruleset.runbooks import Known, compile_pages
 from responder.ruleset.runbooks.markdown import KINDS
 
-PAGE: Final = (Path(__file__).parents[1] / "docs" / "runbooks.md").read_text()
+PAGE: Final = (Path(__file__).parents[1] / "docs" / "writing-runbooks.md").read_text()
 
 
 def test_the_example_has_nothing_wrong() -> None:

@@ -1,0 +1,23 @@
+{{- define "platform.backups.source.postgresql" }}
+{{- $postgresql := .Values.backups.postgresql }}
+{{- include "platform.backups.postgresql" . }}
+{{ include "platform.backups.value" (dict "name" "PGUSER" "value" $postgresql.user) }}
+{{ include "platform.backups.secret" (dict "name" "PGPASSWORD" "secret" $postgresql.secret "key" "password") }}
+- {name: COMPRESSION, value: {{ $postgresql.compression | quote }}}
+{{- end }}
+
+{{- define "platform.backups.source.redis" }}
+{{- with .Values.backups.redis }}
+- {name: REDIS_HOST, value: {{ .host | quote }}}
+- {name: REDIS_PORT, value: {{ .port | quote }}}
+- {name: REDIS_FLAGS, value: {{ ternary "--tls" "" .tls | quote }}}
+{{- with .secret }}
+{{ include "platform.backups.secret" (dict "name" "REDISCLI_AUTH" "secret" . "key" "password") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "platform.backups.source.configuration" }}
+- {name: NAMESPACES, value: {{ join " " .Values.backups.configuration.namespaces | quote }}}
+- {name: RESOURCES, value: {{ join "," .Values.backups.configuration.exported | quote }}}
+{{- end }}
