@@ -95,6 +95,7 @@ PLATFORMS: Final[dict[str, dict[str, Any]]] = {
             "availability": {"minimum": 0, "zones": 1},
             "dependencies": {"postgresql": None, "redis": None},
         },
+        "backups": {"enabled": False},
         "tracing": {
             "jaeger": {"enabled": False},
             "collector": {"host": "otel.observability.svc.cluster.local"},

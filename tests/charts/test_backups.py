@@ -25,7 +25,7 @@ RULES: Final = yaml.safe_load((ROOT / "rules" / "prometheus" / "backup.yaml").re
 EXTERNAL: Final = {
     *("Namespace/velero", "ConfigMap/kube-root-ca.crt", "PersistentVolumeClaim/data-redis-0"),
     *("Secret/backup-storage", "Secret/backup-storage-offsite", "Secret/postgresql-backup"),
-    *("Secret/postgresql-restore", "Secret/redis-backup"),
+    *("Secret/postgresql-restore", "Secret/redis-backup", "Secret/redis-ca"),
 }
 OFF: Final = {"enabled": False}
 HOSTILE: Final = "a\"'; {{ .Values }}\n  - b: $(id) # \\"

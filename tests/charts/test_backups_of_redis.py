@@ -12,7 +12,7 @@ from tests.charts.alertcheck import fires
 from tests.charts.rehearsal import CLUSTER, Rehearsal
 from tests.peers.objectstore import ObjectStore
 from tests.peers.pushgateway import Pushgateway
-from tests.peers.redis import PASSWORD, Redis
+from tests.peers.redis import AUTHORITY, PASSWORD, Redis
 from tests.peers.users import directory, own
 
 pytestmark = pytest.mark.peers
@@ -145,6 +145,27 @@ def test_a_redis_that_runs_is_not_restored_over(redis: Redis, rehearsal: Rehears
     words = f"Redis on 127.0.0.1:{redis.port} runs: stop it first, it would write over what is restored"
     assert (ended.status, words in ended.log) == (75, True), ended.log
     assert list(data.iterdir()) == []
+
+
+def test_a_redis_that_asks_for_tls_is_copied_and_not_restored_over_while_it_runs(
+    object_store: ObjectStore, pushgateway: Pushgateway
+) -> None:
+    """As by default: the Secret `redis-ca` has the authority."""
+    with directory() as place:
+        server = Redis(own(place / "data"), tls=True)
+        server.start()
+        try:
+            server.feed(DATA)
+            values = {**ONLY, "redis": {"port": server.tls_port, "tls": True}}
+            rehearsal = Rehearsal(place, object_store, pushgateway, values=values)
+            rehearsal.make("redis")
+            ended = rehearsal.run("redis-restore")
+            assert (ended.status, "runs: stop it first" in ended.log) == (75, True), ended.log
+            rehearsal.node.secrets["redis-ca"]["ca.crt"] = (AUTHORITY.parent / "client.pem").read_text()
+            ended = rehearsal.run("redis-backup")
+            assert (ended.status, "could not copy Redis" in ended.log) == (69, True), ended.log
+        finally:
+            server.stop()
 
 
 def test_the_hook_before_a_copy_of_its_volume_ends_when_redis_has_written(

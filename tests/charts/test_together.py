@@ -9,16 +9,21 @@ import pytest
 import yaml
 
 from tests.charts import crosschecks
-from tests.charts.helm import ROOT, Manifest, objects, rendered
+from tests.charts.helm import CHARTS, ROOT, Manifest, Refused, objects, rendered
 from tests.charts.mesh import EXTERNAL, STRANGERS
 from tests.charts.monitoring import OPERATOR, operators_pods
 from tests.charts.network import End, open_to
 from tests.charts.pods import Pod, at, pod
 from tests.charts.responder_values import MESH
 from tests.charts.responder_values import OPERATOR as MONITORS
+from tests.charts.test_backups import EXTERNAL as BACKED_UP
 
 CLUSTERS: Final = {"bare": (), "mesh": MESH, "operator": (*MESH, *OPERATOR, *MONITORS)}
-SECRETS: Final = ("Secret/alertmanager-responder", "Secret/alertmanager-pagerduty")
+# What people put there: values.yaml and the guides say so.
+GIVEN: Final = (
+    *("Secret/alertmanager-responder", "Secret/alertmanager-pagerduty", "Secret/redis-ca"),
+    *BACKED_UP,
+)
 
 
 @functools.cache
@@ -56,7 +61,7 @@ def pods(cluster: str = "mesh") -> dict[str, Pod]:
 def test_their_objects_fit_together(cluster: str) -> None:
     found = list(both(cluster))
     others = [*STRANGERS, *operators_pods(found)]
-    assert crosschecks.problems(found, external=(*EXTERNAL, *SECRETS), others=others) == []
+    assert crosschecks.problems(found, external=(*EXTERNAL, *GIVEN), others=others) == []
 
 
 # -- who reaches whom ---------------------------------------------------------------------------
@@ -81,6 +86,8 @@ STANDING: Final = {
     "istiod": End("istio-system", {"app": "istiod"}),
     "dns": End("kube-system", {"k8s-app": "kube-dns"}),
     "postgresql": End("production", {NAME: "postgresql"}),
+    "redis": End("production", {NAME: "redis"}),
+    "database": End(address="192.0.2.10"),
     "other": End("production", {NAME: "other"}),
     "slack": End(address="203.0.113.7"),
 }
@@ -106,6 +113,12 @@ STANDING: Final = {
         (RESPONDER, "istiod", 15012, True),
         (RESPONDER, "slack", 443, True),
         (RESPONDER, "postgresql", 5432, False),
+        # By their labels: to many networks a pod is no address.
+        ("CronJob/postgresql-backup", "postgresql", 5432, True),
+        ("CronJob/redis-backup", "redis", 6379, True),
+        ("CronJob/redis-backup", "redis", 26379, False),
+        ("CronJob/restore-drill", "database", 5432, False),
+        ("other", "postgresql", 5432, False),
     ],
 )
 def test_policies_of_both_let_through_what_is_meant(
@@ -119,6 +132,23 @@ def test_policies_of_both_let_through_what_is_meant(
 def test_the_pod_of_the_test_may_ask_for_names() -> None:
     policies = [one for one in both("mesh") if one["kind"] == "NetworkPolicy"]
     assert open_to(policies, end("Pod/responder-test"), STANDING["dns"], 53, "UDP")
+
+
+def test_backups_reach_a_database_that_is_no_pod_and_are_refused_where_nobody_says_where_it_is() -> None:
+    elsewhere = {
+        "host": "db.example.com",
+        "port": 5432,
+        "tls": "application",
+        "pods": None,
+        "cidrs": ["192.0.2.0/24"],
+    }
+    values = {"app": {"dependencies": {"postgresql": elsewhere}}}
+    policies = [one for one in objects(rendered("platform", values)) if one["kind"] == "NetworkPolicy"]
+    backups = end("CronJob/postgresql-backup")
+    assert open_to(policies, backups, STANDING["database"], 5432)
+    assert not open_to(policies, backups, STANDING["slack"], 5432)
+    with pytest.raises(Refused, match=r"backups\.network\.databases: .* not where redis is"):
+        rendered("platform", {"app": {"dependencies": {"redis": None}}})
 
 
 # -- names by which they call each other --------------------------------------------------------
@@ -242,3 +272,16 @@ def test_responder_says_all_its_limits_so_that_the_namespace_gives_it_no_smaller
     (limit,) = only("LimitRange", "platform")["spec"]["limits"]
     (container,) = pods()[RESPONDER].containers
     assert container["resources"]["limits"].keys() == limit["default"].keys()
+
+
+# -- what two sections of the platform say of one thing -----------------------------------------
+
+
+def test_backups_ask_the_databases_that_the_application_asks_as_the_application_does() -> None:
+    values = yaml.safe_load((CHARTS / "platform" / "values.yaml").read_text(encoding="utf-8"))
+    for name, needed in values["app"]["dependencies"].items():
+        backed_up = values["backups"][name]
+        assert (backed_up["host"], backed_up["port"]) == (needed["address"], needed["port"])
+    redis = values["app"]["dependencies"]["redis"]
+    assert (values["backups"]["redis"]["tls"], values["backups"]["redis"]["ca"]) == (True, redis["ca"])
+    assert values["backups"]["postgresql"]["sslmode"] in ("require", "verify-ca", "verify-full")

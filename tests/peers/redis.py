@@ -16,6 +16,7 @@ from tests.peers.process import ChildProcess, environment
 from tests.peers.users import as_user
 
 PASSWORD = "what-redis-is-asked"  # made up
+AUTHORITY = Path(__file__).parents[1] / "notify" / "tls" / "ca.pem"
 
 # How each type is read, whole and in an order.
 _READ = {
@@ -29,13 +30,23 @@ _READ = {
 
 
 class Redis(ChildProcess):
-    """A server on `directory`; not started yet."""
+    """A server on `directory`; not started yet. With `tls` also at `tls_port`, certified by AUTHORITY."""
 
-    def __init__(self, directory: Path, *, append_only: bool = False) -> None:
+    def __init__(self, directory: Path, *, append_only: bool = False, tls: bool = False) -> None:
         self.port = free_port()
+        self.tls_port = free_port()
         argv = [*as_user(), peer("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"]
         argv += ["--dir", str(directory), "--save", "", "--requirepass", PASSWORD]
         argv += ["--appendonly", "yes" if append_only else "no", "--repl-diskless-sync-delay", "0"]
+        if tls:
+            # Copies: the server may be a user who cannot read ours.
+            held = {name: directory / name for name in ("ca.pem", "server.pem", "server.key")}
+            for name, path in held.items():
+                path.write_bytes((AUTHORITY.parent / name).read_bytes())
+                path.chmod(0o644)
+            argv += ["--tls-port", str(self.tls_port), "--tls-auth-clients", "no"]
+            argv += ["--tls-cert-file", str(held["server.pem"]), "--tls-key-file", str(held["server.key"])]
+            argv += ["--tls-ca-cert-file", str(held["ca.pem"])]
         super().__init__("redis", argv, directory, self._answers)
 
     def _answers(self) -> bool:

@@ -7,6 +7,7 @@ lock "$BACKUPS"
 drop_unfinished redis "$BACKUPS"
 name_it redis "$BACKUPS"
 part=$BACKUPS/.$name.rdb.part
+if [ -n "${REDIS_CA:-}" ]; then REDIS_FLAGS="$REDIS_FLAGS --cacert $REDIS_CA"; fi
 # shellcheck disable=SC2086 # REDIS_FLAGS is words
 if ! redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" $REDIS_FLAGS --rdb "$part" > "$WORK/said" 2>&1; then
     tail -n 3 "$WORK/said" >&2

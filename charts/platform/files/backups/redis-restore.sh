@@ -6,6 +6,7 @@ here=${0%/*}
 . "$here/dump.sh"
 name=$(cat "$WORK/redis")
 sh "$here/redis-check.sh" "$WORK/$name.rdb"
+if [ -n "${REDIS_CA:-}" ]; then REDIS_FLAGS="$REDIS_FLAGS --cacert $REDIS_CA"; fi
 # shellcheck disable=SC2086 # REDIS_FLAGS is words
 if [ -n "$REDIS_HOST" ] && timeout 5 redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" $REDIS_FLAGS PING 2>&1 | grep -q -e PONG -e NOAUTH; then
     die 75 "Redis on $REDIS_HOST:$REDIS_PORT runs: stop it first, it would write over what is restored"

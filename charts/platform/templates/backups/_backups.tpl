@@ -92,6 +92,11 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 {{- end }}
 
+{{- /* The Secret with the authority that Redis' certificate is checked by; empty where there is none to be mounted. */ -}}
+{{- define "platform.backups.authority" -}}
+{{- with .Values.backups.redis }}{{ if .tls }}{{ .ca }}{{ end }}{{ end -}}
+{{- end }}
+
 {{- /* What the checks of a dump of each kind ask for at least. */ -}}
 {{- define "platform.backups.minimum" -}}
 {{- $minimum := (get .root.Values.backups .kind).minimum }}
@@ -138,7 +143,7 @@ app.kubernetes.io/component: {{ .component }}
 - {name: BACKUP, value: {{ .job }}}
 {{- end }}
 
-{{- /* (root, job, key, settings, account, token, steps, report, claims, suspended) A CronJob: `steps` one after the other, then `report`. */ -}}
+{{- /* (root, job, key, settings, account, token, authority, steps, report, claims, suspended) A CronJob: `steps` one after the other, then `report`. */ -}}
 {{- define "platform.backups.cronjob" -}}
 {{- $backups := .root.Values.backups }}
 {{- $user := .settings.runAs | default $backups.runAs | int64 }}
@@ -202,6 +207,10 @@ spec:
                   - serviceAccountToken: {path: token, expirationSeconds: 3600}
                   - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
                   - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+            {{- end }}
+            {{- with .authority }}
+            - name: authority
+              secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}
             {{- end }}
             {{- range $name, $claim := .claims }}
             - name: {{ $name }}

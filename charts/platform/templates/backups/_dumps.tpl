@@ -11,6 +11,7 @@
 - {name: REDIS_HOST, value: {{ .host | quote }}}
 - {name: REDIS_PORT, value: {{ .port | quote }}}
 - {name: REDIS_FLAGS, value: {{ ternary "--tls" "" .tls | quote }}}
+- {name: REDIS_CA, value: {{ ternary "/authority/ca.crt" "" (ne (include "platform.backups.authority" $) "") | quote }}}
 {{- with .secret }}
 {{ include "platform.backups.secret" (dict "name" "REDISCLI_AUTH" "secret" . "key" "password") }}
 {{- end }}
