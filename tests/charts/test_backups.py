@@ -183,6 +183,26 @@ def test_every_backup_that_the_rules_expect_is_made_and_rehearsed_within_the_sam
         assert VALUES[kind]["maximumAge"] == ages[f"{kind}-backup"]
 
 
+def test_every_volume_is_taken_by_a_job_that_starts_with_the_installation() -> None:
+    """Helm waits until claims are bound, which many classes of storage do for the first pod alone."""
+
+    def taking(values: Mapping[str, Any]) -> tuple[str, set[str], set[str]]:
+        found = backups(values)
+        [job] = [one for one in found if one["kind"] == "Job"]
+        volumes = job["spec"]["template"]["spec"]["volumes"]
+        taken = {one["persistentVolumeClaim"]["claimName"] for one in volumes}
+        claims = {one["metadata"]["name"] for one in found if one["kind"] == "PersistentVolumeClaim"}
+        return job["metadata"]["name"], taken, claims
+
+    name, taken, claims = taking({})
+    assert taken == claims == {"postgresql-backup", "redis-backup", "configuration-backup"}
+    # A Job of that name is never another one.
+    less, taken, claims = taking({"redis": OFF})
+    assert taken == claims == {"postgresql-backup", "configuration-backup"}
+    assert less != name
+    assert taking({"postgresql": {"keepDays": 31}})[0] == name
+
+
 def test_who_writes_the_configuration_down_may_read_that_and_no_secret() -> None:
     found = backups({"configuration": {"exported": ["configmaps", "deployments.apps"]}})
     assert named(found, "Role", "configuration-backup")["rules"] == [
