@@ -268,10 +268,13 @@ LONG: Final = "a-name-that-is-much-too-long-for-kubernetes-to-take"
                 "istio.outlier.maxPercent": 33,
                 "security.quota.requests.cpu": "3",
                 "security.quota.limits.memory": "7Gi",
+                "security.limitRange.enabled": False,
             },
             [
                 "istio.routing.timeout: 30s is not less than istio.routing.within, 30s",
                 "istio.outlier.maxPercent: 33 % of 3 pods is less than one: none would ever be put aside",
+                "security.limitRange.enabled: a quota of limits refuses every pod that names none, "
+                "such as those of the checks before an upgrade",
                 "security.quota.requests.cpu: the application takes up to 3500m, and 3 are allowed",
                 "security.quota.limits.memory: the application takes up to 7680Mi, and 7Gi are allowed",
             ],

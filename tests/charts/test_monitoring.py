@@ -263,7 +263,7 @@ def test_only_backups_that_are_expected_are_missed() -> None:
 def test_each_job_is_listed_with_what_it_finds_or_is_of_the_platform_itself() -> None:
     jobs = {job["job_name"] for job in Objects().config("prometheus", "prometheus.yml")["scrape_configs"]}
     listed = {job for entry in load(EXPORTERS.read_text()) for job in entry["jobs"]}
-    assert jobs - listed == {"prometheus", "alertmanager", "istiod"}
+    assert jobs - listed == {"prometheus", "alertmanager", "istiod", "jaeger"}
     assert listed - jobs == set()
 
 

@@ -104,6 +104,13 @@ CLUSTER: Final = Cluster(
         ),
         # It has the same port, and nothing to say of certificates.
         Pod("cert-manager", "webhook-1", "10.1.0.8", [("main", "http-metrics", 9402)], of("webhook")),
+        Pod(
+            "istio-system",
+            "jaeger-0",
+            "10.1.0.21",
+            [("jaeger", "otlp-http", 4318), ("jaeger", "metrics", 8888)],
+            of("jaeger"),
+        ),
         Pod("istio-system", "istiod-1", "10.1.0.9", [("discovery", "", 15010)], {"app": "istiod"}),
         Pod("istio-ingress", "gateway-1", "10.1.0.10", [PROXY], {"app": "gateway"}, INJECTED),
         # An annotation that would have it scraped twice.
@@ -180,6 +187,7 @@ WANTED: Final = {
     ("pushgateway", "", "", ""): "http://10.1.0.5:9091/metrics",
     ("velero", "velero", "velero-1", ""): "http://10.1.0.6:8085/metrics",
     ("cert-manager", "", "", ""): "http://10.1.0.7:9402/metrics",
+    ("jaeger", "istio-system", "jaeger-0", ""): "http://10.1.0.21:8888/metrics",
     ("istiod", "istio-system", "istiod-1", ""): "http://10.1.0.9:15014/metrics",
     ("istio-proxies", "istio-ingress", "gateway-1", ""): "http://10.1.0.10:15020/stats/prometheus",
     ("istio-proxies", "production", "web-1", ""): "http://10.1.0.16:15020/stats/prometheus",

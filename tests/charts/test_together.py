@@ -215,6 +215,17 @@ def test_the_operators_prometheus_asks_a_responder_in_the_mesh_with_its_certific
     assert len(ways) == 1
 
 
+def test_prometheus_looks_for_what_both_charts_run_by_the_labels_and_ports_that_it_has() -> None:
+    values = yaml.safe_load((CHARTS / "platform" / "values.yaml").read_text(encoding="utf-8"))
+    for name, where in (("responder", RESPONDER), ("jaeger", "StatefulSet/jaeger")):
+        job, found = values["monitoring"]["scrape"]["jobs"][name], pods()[where]
+        assert (job["namespaces"], job["apps"]) == ([found.namespace], [found.labels[NAME]])
+        assert job["port"] in found.ports()
+        callee = end(where)
+        policies = [one for one in both("mesh") if one["kind"] == "NetworkPolicy"]
+        assert open_to(policies, end("StatefulSet/prometheus"), callee, callee.named[job["port"]])
+
+
 def test_without_a_mesh_nobody_shows_a_certificate() -> None:
     monitor = objects(rendered("responder", apis=MONITORS))
     (spec,) = [one["spec"] for one in monitor if one["kind"] == "ServiceMonitor"]

@@ -93,7 +93,8 @@ kubernetes_sd_configs:
     "postgres" dict
     "patroni" dict
     "redis-sentinel" dict
-    "cert-manager" (dict "honor" true) }}
+    "cert-manager" (dict "honor" true)
+    "jaeger" dict }}
 {{- with index $jobs $name }}
 {{- if .enabled }}
 {{- if not (hasKey . "apps") }}

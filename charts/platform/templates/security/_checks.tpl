@@ -1,6 +1,9 @@
 {{- /* What values.schema.json cannot see of `security`: whether the application fits into its quota, at its largest. */ -}}
 {{- define "platform.security.problems" -}}
 {{- $quota := .Values.security.quota }}
+{{- if and .Values.security.enabled $quota.enabled (not .Values.security.limitRange.enabled) }}
+{{ "security.limitRange.enabled: a quota of limits refuses every pod that names none, such as those of the checks before an upgrade" }}
+{{- end }}
 {{- if and .Values.security.enabled $quota.enabled .Values.app.enabled }}
 {{- $proxy := dict "requests" (dict "cpu" "0" "memory" "0Mi") "limits" (dict "cpu" "0" "memory" "0Mi") }}
 {{- if .Values.istio.enabled }}{{ $proxy = .Values.istio.proxy }}{{ end }}
