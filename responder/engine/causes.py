@@ -33,6 +33,9 @@ from responder.tracing import Span, Tracing
 _MOST: Final = 8
 """Requests that are remembered for one alert that waits to be told: the newest."""
 
+_WIDEST: Final = 1_000
+"""Alerts that wait to be told in one group and are remembered: the first. A row has the requests of all."""
+
 
 @dataclass(slots=True)
 class Trail:
@@ -159,6 +162,8 @@ class Causes:
         for group in groups if context is not None else ():
             assert context is not None
             waiting = self._told.setdefault(group, {})
+            if alert not in waiting and len(waiting) >= _WIDEST:
+                continue
             waiting[alert] = (*waiting.get(alert, ()), context)[-_MOST:]
             trail.changes[Key("told", group, alert)] = waiting[alert]
 

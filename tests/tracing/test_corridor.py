@@ -254,6 +254,15 @@ async def test_a_group_that_is_due_later_goes_on_in_the_trace_and_several_are_li
     assert (second.trace, second.parent) == (TRACE, spans.named("decide")[2].span)
 
 
+async def test_what_is_kept_of_a_storm_is_bounded(place: Place) -> None:
+    # Without a time of their own they wait; more than a thousand are decided in two parts.
+    alerts = [api_alert("Storm", pod=f"pod-{number}") for number in range(1_010)]
+    async with place.running(receiver(), {**ROUTE, "group_wait": "1h"}):
+        await place.send(alerts, TRACEPARENT, "/api/v2/alerts")
+        await until(lambda: len(place.collector.named("decide")) == 2)
+        assert place.kept() == 1_000
+
+
 async def test_an_end_is_told_in_the_trace_of_who_said_so(place: Place) -> None:
     spans = place.collector
     ended = webhook_payload([webhook_alert("Down", status="resolved", ends_at="2026-01-05T00:01:00Z")])
