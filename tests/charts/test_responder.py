@@ -269,6 +269,10 @@ def test_the_notes_say_what_to_do_next() -> None:
     notes = said.partition("NOTES:\n")[2]
     assert "NOBODY MAY CALL IT YET" in notes
     assert "http://responder.production.svc:9095/webhooks/alertmanager" in notes
+    assert "There is no ServiceMonitor" in notes
+    meshed = ("--set", "istio.enabled=true", "--set", "serviceMonitor.enabled=true")
+    said = helm("install", "responder", CHART, "--dry-run=client", "--namespace", "production", *meshed)
+    assert "it has to define the class of scrapes mesh" in said
 
 
 def test_the_schema_knows_every_value_and_no_other() -> None:
