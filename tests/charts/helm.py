@@ -73,4 +73,5 @@ def rendered(
 
 def objects(text: str) -> list[Manifest]:
     """The objects in what was rendered, in its order."""
-    return [found for found in yaml.safe_load_all(text) if found is not None]
+    # By the library in C: there is a lot of it.
+    return [found for found in yaml.load_all(text, Loader=yaml.CSafeLoader) if found is not None]
