@@ -130,6 +130,11 @@ class Pod:
                 own(path)
                 for file, text in found["data"].items():
                     (path / file).write_text(text)
+            elif "secret" in volume:
+                keys = node.secrets[volume["secret"]["secretName"]]
+                own(path)
+                for item in volume["secret"]["items"]:
+                    (path / item["path"]).write_text(keys[item["key"]])
             elif "persistentVolumeClaim" in volume:
                 path = node.claim(volume["persistentVolumeClaim"]["claimName"])
             else:

@@ -1,6 +1,7 @@
 """Debian's Redis as a real server, in a directory of its own, and what it holds as a test compares it.
 
-Fixtures and rehearsals start it; it asks for a password. Nothing here knows why.
+Fixtures and rehearsals start it; it asks for a password, at a plain port and at one with TLS. Nothing here
+knows why.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.peers.authority import Authority
 from tests.peers.binaries import peer
 from tests.peers.ports import free_port
 from tests.peers.process import ChildProcess, environment
@@ -29,13 +31,26 @@ _READ = {
 
 
 class Redis(ChildProcess):
-    """A server on `directory`; not started yet."""
+    """A server on `directory`; not started yet. `authority`: as PEM, who signed its certificate."""
 
     def __init__(self, directory: Path, *, append_only: bool = False) -> None:
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
+        authority = Authority()
+        self.authority = authority.certificate
+        certificate, key = authority.issue("redis", directory)
         argv = [*as_user(), peer("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"]
         argv += ["--dir", str(directory), "--save", "", "--requirepass", PASSWORD]
         argv += ["--appendonly", "yes" if append_only else "no", "--repl-diskless-sync-delay", "0"]
+        argv += ["--tls-port", str(self.tls_port), "--tls-cert-file", str(certificate)]
+        # It does not ask its clients for theirs; without an authority of theirs it does not start, though.
+        argv += [
+            "--tls-key-file",
+            str(key),
+            "--tls-auth-clients",
+            "no",
+            "--tls-ca-cert-file",
+            str(certificate),
+        ]
         super().__init__("redis", argv, directory, self._answers)
 
     def _answers(self) -> bool:

@@ -8,7 +8,7 @@ drop_unfinished redis "$BACKUPS"
 name_it redis "$BACKUPS"
 part=$BACKUPS/.$name.rdb.part
 # shellcheck disable=SC2086 # REDIS_FLAGS is words
-if ! redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" $REDIS_FLAGS --rdb "$part" > "$WORK/said" 2>&1; then
+if ! redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" $REDIS_FLAGS ${REDIS_CA:+--cacert "$REDIS_CA"} --rdb "$part" > "$WORK/said" 2>&1; then
     tail -n 3 "$WORK/said" >&2
     die 69 "could not copy Redis on $REDIS_HOST:$REDIS_PORT to $BACKUPS"
 fi

@@ -125,6 +125,8 @@ app.kubernetes.io/component: {{ .component }}
     {{- range .volumes }}
     {{- if eq . "token" }}
     - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+    {{- else if eq . "redis-ca" }}
+    - {name: redis-ca, mountPath: /redis-ca, readOnly: true}
     {{- else }}
     - {name: {{ . }}, mountPath: /{{ . }}}
     {{- end }}
@@ -138,7 +140,7 @@ app.kubernetes.io/component: {{ .component }}
 - {name: BACKUP, value: {{ .job }}}
 {{- end }}
 
-{{- /* (root, job, key, settings, account, token, steps, report, claims, suspended) A CronJob: `steps` one after the other, then `report`. */ -}}
+{{- /* (root, job, key, settings, account, token, steps, report, claims, authority, suspended) A CronJob: `steps` one after the other, then `report`. */ -}}
 {{- define "platform.backups.cronjob" -}}
 {{- $backups := .root.Values.backups }}
 {{- $user := .settings.runAs | default $backups.runAs | int64 }}
@@ -202,6 +204,10 @@ spec:
                   - serviceAccountToken: {path: token, expirationSeconds: 3600}
                   - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
                   - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+            {{- end }}
+            {{- with .authority }}
+            - name: redis-ca
+              secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}
             {{- end }}
             {{- range $name, $claim := .claims }}
             - name: {{ $name }}
