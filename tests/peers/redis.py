@@ -42,14 +42,14 @@ class Redis(ChildProcess):
         argv += ["--dir", str(directory), "--save", "", "--requirepass", PASSWORD]
         argv += ["--appendonly", "yes" if append_only else "no", "--repl-diskless-sync-delay", "0"]
         argv += ["--tls-port", str(self.tls_port), "--tls-cert-file", str(certificate)]
-        # It does not ask its clients for theirs; without an authority of theirs it does not start, though.
+        # Clients need none; without an authority for theirs it does not start, though.
         argv += [
             "--tls-key-file",
             str(key),
-            "--tls-auth-clients",
-            "no",
             "--tls-ca-cert-file",
             str(certificate),
+            "--tls-auth-clients",
+            "no",
         ]
         super().__init__("redis", argv, directory, self._answers)
 
