@@ -131,10 +131,10 @@ class Pod:
                 for file, text in found["data"].items():
                     (path / file).write_text(text)
             elif "secret" in volume:
+                keys = node.secrets[volume["secret"]["secretName"]]
                 own(path)
-                held = node.secrets[volume["secret"]["secretName"]]
                 for item in volume["secret"]["items"]:
-                    (path / item["path"]).write_text(held[item["key"]])
+                    (path / item["path"]).write_text(keys[item["key"]])
             elif "persistentVolumeClaim" in volume:
                 path = node.claim(volume["persistentVolumeClaim"]["claimName"])
             else:

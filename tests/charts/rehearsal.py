@@ -20,7 +20,6 @@ from tests.peers.binaries import peer
 from tests.peers.objectstore import ObjectStore
 from tests.peers.postgresql import PASSWORD as POSTGRESQL_PASSWORD
 from tests.peers.pushgateway import Pushgateway
-from tests.peers.redis import AUTHORITY
 from tests.peers.redis import PASSWORD as REDIS_PASSWORD
 
 DATABASE: Final = "shop"
@@ -72,7 +71,7 @@ class Rehearsal:
                 "sslmode": "disable",
                 "restore": {"user": "postgres"},
             },
-            "redis": {"host": "127.0.0.1", "port": redis, "tls": False},
+            "redis": {"host": "127.0.0.1", "port": redis},
             "velero": {"enabled": False},
         }
         self.objects = _rendered(json.dumps(given), json.dumps(values or {}))
@@ -84,7 +83,6 @@ class Rehearsal:
                 "postgresql-backup": {"password": "what-backup-is-asked"},
                 "postgresql-restore": {"password": POSTGRESQL_PASSWORD},
                 "redis-backup": {"password": REDIS_PASSWORD},
-                "redis-ca": {"ca.crt": AUTHORITY.read_text()},
             },
         )
 

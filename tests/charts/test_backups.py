@@ -38,14 +38,14 @@ MATRIX: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "volumes": {"storageClass": "fast"},
         "images": {"redis": {"registry": "registry.example.com:5000", "digest": f"sha256:{'0' * 64}"}},
-        "redis": {"tls": True},
+        "redis": {"host": "redis-replica.production.svc.cluster.local", "ca": "another-ca"},
         "postgresql": {"rehearsalQuery": "SELECT count(*) > 0 FROM orders"},
         "configuration": {"namespaces": ["production", "staging"]},
     },
     "nothing optional": {
         **dict.fromkeys(("velero", "offsiteCopy", "validation", "drill", "network"), OFF),
         "storage": {"encryption": ""},
-        "redis": {"secret": "", "restore": {"claim": ""}},
+        "redis": {"host": "redis-plain", "tls": False, "secret": "", "restore": {"claim": ""}},
     },
     "small": {"postgresql": OFF, "redis": OFF, "velero": {"moveData": False, "hooks": []}},
     "no dumps": {"postgresql": OFF, "redis": OFF, "configuration": OFF},
@@ -89,9 +89,9 @@ def named(found: list[Manifest], kind: str, name: str) -> Manifest:
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
 def test_what_is_rendered_is_valid_and_fits_together(values: Mapping[str, Any]) -> None:
     found = backups(values)
-    namespaces = {"Namespace/staging"} if "configuration" in values else set()
+    more = {"Namespace/staging", "Secret/another-ca"} if values == MATRIX["everything on"] else set()
     assert [text for one in found for text in problems(one)] == []
-    assert crosschecks.problems(found, external=EXTERNAL | namespaces) == []
+    assert crosschecks.problems(found, external=EXTERNAL | more) == []
     assert (found == []) == (values == OFF)
 
 
@@ -224,6 +224,31 @@ def test_only_containers_that_ask_kubernetes_have_a_token() -> None:
     assert having == {("configuration-backup", "dump"), ("backup-validation", "velero")}
 
 
+def test_only_the_copy_of_redis_is_given_the_authority_and_may_only_read_it() -> None:
+    """A restore asks the server nothing that matters: it must work where the authority is lost as well."""
+    for values, secret in (
+        ({}, "redis-ca"),
+        ({"host": "10.1.2.3", "ca": ""}, ""),
+        ({"port": 1, "tls": False}, ""),
+    ):
+        given = {}
+        for one in backups({"redis": values}):
+            if one["kind"] == "CronJob":
+                spec = one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+                volumes = [v["secret"] for v in spec["volumes"] if "secret" in v]
+                mounts = [
+                    (container["name"], mount)
+                    for container in [*spec.get("initContainers", []), *spec["containers"]]
+                    for mount in container["volumeMounts"]
+                    if mount["name"] == "redis-ca"
+                ]
+                if volumes or mounts:
+                    given[one["metadata"]["name"]] = (volumes, mounts)
+        volume = {"secretName": secret, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+        mount = ("dump", {"name": "redis-ca", "mountPath": "/redis-ca", "readOnly": True})
+        assert given == ({"redis-backup": ([volume], [mount])} if secret else {})
+
+
 def test_the_archive_becomes_colder_by_a_rule_for_its_own_folder() -> None:
     found = backups()
     rule = yaml.safe_load(named(found, "ConfigMap", "archive-lifecycle")["data"]["lifecycle.json"])
@@ -273,7 +298,7 @@ def test_values_that_are_wrong_are_refused_each_with_its_place() -> None:
             "restore": {"jobs": 0},
         },
         "velero": {"daily": {"keepDay": 3}, "weekly": {"colderClass": "GLACIER"}},
-        "redis": {"keepDays": "7", "volume": {"keepDays": 0}, "port": 65536},
+        "redis": {"keepDays": "7", "volume": {"keepDays": 0}, "port": 65536, "tls": "yes", "ca": "a/b"},
         "storage": {"primary": {"bucket": "My_Bucket"}},
         "images": {"redis": {"tag": "latest"}, "storage": {"digest": "sha256:0"}},
         "configuration": {"exported": ["secrets"], "namespaces": ["*"]},
@@ -297,6 +322,10 @@ def test_values_that_are_wrong_are_refused_each_with_its_place() -> None:
         "at '/backups/velero/daily': additional properties 'keepDay' not allowed",
         "at '/backups/velero/weekly/colderClass': value must be one of 'GLACIER_IR', 'STANDARD_IA', "
         "'INTELLIGENT_TIERING'",
+        "at '/backups/redis/tls': got string, want boolean",
+        "at '/backups/redis/ca': 'anyOf' failed",
+        "at '/backups/redis/ca': value must be ''",
+        "at '/backups/redis/ca': 'a/b",
         "at '/backups/redis/keepDays': got string, want integer",
         "at '/backups/redis/volume/keepDays': minimum: got 0, want 1",
         "at '/backups/redis/port': maximum: got 65,536, want 65,535",
@@ -332,3 +361,41 @@ def test_every_schedule_is_looked_at_and_a_right_one_is_rendered_as_it_is() -> N
     assert templates.count("schedule: ") - templates.count('schedule: "0 0 30 2 *"') == templates.count(
         'schedule: {{ include "platform.backups.cron"'
     )
+
+
+SAME: Final = "app.dependencies.redis is the same server, redis.production.svc.cluster.local:6379, and "
+
+
+@pytest.mark.parametrize(
+    ("redis", "dependency", "said"),
+    [
+        ({"tls": False}, {}, f"backups.redis.tls: {SAME}speaks TLS: it has to be true"),
+        *(
+            (
+                {"tls": False, "host": host},
+                {"tls": "application"},
+                f"backups.redis.tls: {SAME}speaks TLS: it ",
+            )
+            for host in ("redis", "Redis.production", "redis.production.svc")
+        ),
+        ({"ca": "x"}, {}, f'backups.redis.ca: {SAME}is checked by the authority "redis-ca", not "x"'),
+        ({}, {"ca": None}, f'backups.redis.ca: {SAME}is checked by the authority "", not "redis-ca"'),
+        # Not the same server, or one whose authority the application alone knows.
+        ({"tls": False, "host": "redis.staging"}, {}, ""),
+        ({"tls": False, "port": 6380}, {}, ""),
+        ({"ca": "x"}, {"tls": "application"}, ""),
+        ({"ca": ""}, {"ca": None}, ""),
+        ({"tls": False, "enabled": False}, {}, ""),
+    ],
+)
+def test_the_backups_speak_to_redis_as_the_application_does(
+    redis: Mapping[str, Any], dependency: Mapping[str, Any], said: str
+) -> None:
+    values = {"backups": {"redis": redis}, "app": {"dependencies": {"redis": dependency}}}
+    if said:
+        with pytest.raises(Refused) as refused:
+            rendered("platform", values)
+        assert f"- {said}" in str(refused.value)
+        assert str(refused.value).count("\n- ") == 1
+    else:
+        assert rendered("platform", values)

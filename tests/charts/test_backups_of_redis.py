@@ -10,9 +10,10 @@ import pytest
 
 from tests.charts.alertcheck import fires
 from tests.charts.rehearsal import CLUSTER, Rehearsal
+from tests.peers.authority import Authority
 from tests.peers.objectstore import ObjectStore
 from tests.peers.pushgateway import Pushgateway
-from tests.peers.redis import AUTHORITY, PASSWORD, Redis
+from tests.peers.redis import PASSWORD, Redis
 from tests.peers.users import directory, own
 
 pytestmark = pytest.mark.peers
@@ -40,7 +41,9 @@ DATA: Final = [
 def rehearsal(redis: Redis, object_store: ObjectStore, pushgateway: Pushgateway) -> Iterator[Rehearsal]:
     redis.ask("FLUSHALL")
     with directory() as place:
-        yield Rehearsal(place, object_store, pushgateway, redis=redis.port, values=ONLY)
+        rehearsal = Rehearsal(place, object_store, pushgateway, redis=redis.tls_port, values=ONLY)
+        rehearsal.node.secrets["redis-ca"] = {"ca.crt": redis.authority}
+        yield rehearsal
 
 
 @pytest.mark.parametrize("append_only", [False, True], ids=["snapshots", "append-only file"])
@@ -66,10 +69,9 @@ def test_a_redis_that_was_destroyed_holds_what_it_held(
     data = rehearsal.node.claim("data-redis-0")
     (data / "dump.rdb").write_text("what was there")
     own(data / "appendonlydir")
-    # Nobody needs Redis' password for it.
-    rehearsal.node.secrets = {
-        name: keys for name, keys in rehearsal.node.secrets.items() if name != "redis-backup"
-    }
+    # Nobody needs Redis' password for it, nor who signed its certificate.
+    for secret in ("redis-backup", "redis-ca"):
+        del rehearsal.node.secrets[secret]
     ended = rehearsal.run("redis-restore", REDIS_PORT="1")
     assert ended.status == 0, ended.log
     [aside] = data.glob("before-*")
@@ -112,7 +114,12 @@ def test_what_cannot_be_copied_is_refused_with_its_reason(
     assert fires(rehearsal.pushgateway.pushed(), time.time(), tmp_path, "BackupFailed", labels)
     rehearsal.node.restore()
     rehearsal.node.secrets["redis-backup"]["password"] = "wrong"  # made up
-    fails(f"could not copy Redis on 127.0.0.1:{redis.port} to ", 69)
+    fails(f"could not copy Redis on 127.0.0.1:{redis.tls_port} to ", 69)
+    rehearsal.node.secrets["redis-ca"]["ca.crt"] = Authority().certificate
+    at = f"127.0.0.1:{redis.tls_port}"
+    fails(f"Could not connect to Redis at {at}: SSL_connect failed: certificate verify failed", 69)
+    rehearsal.node.secrets["redis-ca"]["ca.crt"] = ""
+    fails("Could not negotiate a TLS connection: Invalid CA Certificate File/Directory", 69)
 
 
 def test_dumps_that_cannot_be_used_are_refused_and_raise_the_alert(
@@ -141,37 +148,17 @@ def test_a_redis_that_runs_is_not_restored_over(redis: Redis, rehearsal: Rehears
     redis.feed(DATA)
     rehearsal.make("redis")
     data = rehearsal.node.claim("data-redis-0")
-    ended = rehearsal.run("redis-restore")
-    words = f"Redis on 127.0.0.1:{redis.port} runs: stop it first, it would write over what is restored"
-    assert (ended.status, words in ended.log) == (75, True), ended.log
+    for port in (redis.tls_port, redis.port):
+        ended = rehearsal.run("redis-restore", REDIS_PORT=str(port))
+        words = f"Redis on 127.0.0.1:{port} runs: stop it first, it would write over what is restored"
+        assert (ended.status, words in ended.log) == (75, True), ended.log
     assert list(data.iterdir()) == []
-
-
-def test_a_redis_that_asks_for_tls_is_copied_and_not_restored_over_while_it_runs(
-    object_store: ObjectStore, pushgateway: Pushgateway
-) -> None:
-    """As by default: the Secret `redis-ca` has the authority."""
-    with directory() as place:
-        server = Redis(own(place / "data"), tls=True)
-        server.start()
-        try:
-            server.feed(DATA)
-            values = {**ONLY, "redis": {"port": server.tls_port, "tls": True}}
-            rehearsal = Rehearsal(place, object_store, pushgateway, values=values)
-            rehearsal.make("redis")
-            ended = rehearsal.run("redis-restore")
-            assert (ended.status, "runs: stop it first" in ended.log) == (75, True), ended.log
-            rehearsal.node.secrets["redis-ca"]["ca.crt"] = (AUTHORITY.parent / "client.pem").read_text()
-            ended = rehearsal.run("redis-backup")
-            assert (ended.status, "could not copy Redis" in ended.log) == (69, True), ended.log
-        finally:
-            server.stop()
 
 
 def test_the_hook_before_a_copy_of_its_volume_ends_when_redis_has_written(
     object_store: ObjectStore, pushgateway: Pushgateway
 ) -> None:
-    """The very command of the rendered schedule; in its pod redis-cli finds Redis by itself."""
+    """The very command of the rendered schedule; its pod has the password, and the authority in /tls."""
     with directory() as place:
         rehearsal = Rehearsal(place, object_store, pushgateway, values={**ONLY, "velero": {"enabled": True}})
         [schedule] = [o for o in rehearsal.objects if o["metadata"]["name"] == "cluster-hourly"]
@@ -181,13 +168,21 @@ def test_the_hook_before_a_copy_of_its_volume_ends_when_redis_has_written(
         server.start()
         try:
             server.feed(DATA)
+            authority = place / "ca.crt"
+            authority.write_text(server.authority)
             rehearsal.node.replace(
-                "redis", "redis-cli", f'exec "$REAL" -p {server.port} -a {PASSWORD} "$@" 2>/dev/null'
+                "redis",
+                "redis-cli",
+                'for word; do shift; if [ "$word" = /tls/ca.crt ]; then word='
+                f'{authority}; fi; set -- "$@" "$word"; done; exec "$REAL" -p {server.tls_port} "$@"',
             )
             [command] = [pre["exec"]["command"] for pre in hook["pre"]]
             path = rehearsal.node.path("redis")
             done = subprocess.run(
-                [f"{path.rpartition(':')[2]}/sh", *command[1:]], env={"PATH": path}, check=False, timeout=30
+                [f"{path.rpartition(':')[2]}/sh", *command[1:]],
+                env={"PATH": path, "REDISCLI_AUTH": PASSWORD},
+                check=False,
+                timeout=30,
             )
             assert done.returncode == 0
             assert (data / "dump.rdb").stat().st_size > 1000

@@ -1,6 +1,7 @@
 """Debian's Redis as a real server, in a directory of its own, and what it holds as a test compares it.
 
-Fixtures and rehearsals start it; it asks for a password. Nothing here knows why.
+Fixtures and rehearsals start it; it asks for a password, at a plain port and at one with TLS. Nothing here
+knows why.
 """
 
 import json
@@ -10,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.peers.authority import Authority
 from tests.peers.binaries import peer
 from tests.peers.ports import free_port
 from tests.peers.process import ChildProcess, environment
 from tests.peers.users import as_user
 
 PASSWORD = "what-redis-is-asked"  # made up
-AUTHORITY = Path(__file__).parents[1] / "notify" / "tls" / "ca.pem"
 
 # How each type is read, whole and in an order.
 _READ = {
@@ -30,23 +31,26 @@ _READ = {
 
 
 class Redis(ChildProcess):
-    """A server on `directory`; not started yet. With `tls` also at `tls_port`, certified by AUTHORITY."""
+    """A server on `directory`; not started yet. `authority`: as PEM, who signed its certificate."""
 
-    def __init__(self, directory: Path, *, append_only: bool = False, tls: bool = False) -> None:
-        self.port = free_port()
-        self.tls_port = free_port()
+    def __init__(self, directory: Path, *, append_only: bool = False) -> None:
+        self.port, self.tls_port = free_port(), free_port()
+        authority = Authority()
+        self.authority = authority.certificate
+        certificate, key = authority.issue("redis", directory)
         argv = [*as_user(), peer("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"]
         argv += ["--dir", str(directory), "--save", "", "--requirepass", PASSWORD]
         argv += ["--appendonly", "yes" if append_only else "no", "--repl-diskless-sync-delay", "0"]
-        if tls:
-            # Copies: the server may be a user who cannot read ours.
-            held = {name: directory / name for name in ("ca.pem", "server.pem", "server.key")}
-            for name, path in held.items():
-                path.write_bytes((AUTHORITY.parent / name).read_bytes())
-                path.chmod(0o644)
-            argv += ["--tls-port", str(self.tls_port), "--tls-auth-clients", "no"]
-            argv += ["--tls-cert-file", str(held["server.pem"]), "--tls-key-file", str(held["server.key"])]
-            argv += ["--tls-ca-cert-file", str(held["ca.pem"])]
+        argv += ["--tls-port", str(self.tls_port), "--tls-cert-file", str(certificate)]
+        # Clients need none; without an authority for theirs it does not start, though.
+        argv += [
+            "--tls-key-file",
+            str(key),
+            "--tls-ca-cert-file",
+            str(certificate),
+            "--tls-auth-clients",
+            "no",
+        ]
         super().__init__("redis", argv, directory, self._answers)
 
     def _answers(self) -> bool:

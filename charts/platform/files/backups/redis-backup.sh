@@ -9,7 +9,7 @@ name_it redis "$BACKUPS"
 part=$BACKUPS/.$name.rdb.part
 if [ -n "${REDIS_CA:-}" ]; then REDIS_FLAGS="$REDIS_FLAGS --cacert $REDIS_CA"; fi
 # shellcheck disable=SC2086 # REDIS_FLAGS is words
-if ! redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" $REDIS_FLAGS --rdb "$part" > "$WORK/said" 2>&1; then
+if ! redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" $REDIS_FLAGS ${REDIS_CA:+--cacert "$REDIS_CA"} --rdb "$part" > "$WORK/said" 2>&1; then
     tail -n 3 "$WORK/said" >&2
     die 69 "could not copy Redis on $REDIS_HOST:$REDIS_PORT to $BACKUPS"
 fi

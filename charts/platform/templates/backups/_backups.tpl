@@ -92,11 +92,6 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 {{- end }}
 
-{{- /* The Secret with the authority that Redis' certificate is checked by; empty where there is none to be mounted. */ -}}
-{{- define "platform.backups.authority" -}}
-{{- with .Values.backups.redis }}{{ if .tls }}{{ .ca }}{{ end }}{{ end -}}
-{{- end }}
-
 {{- /* What the checks of a dump of each kind ask for at least. */ -}}
 {{- define "platform.backups.minimum" -}}
 {{- $minimum := (get .root.Values.backups .kind).minimum }}
@@ -130,6 +125,8 @@ app.kubernetes.io/component: {{ .component }}
     {{- range .volumes }}
     {{- if eq . "token" }}
     - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+    {{- else if eq . "redis-ca" }}
+    - {name: redis-ca, mountPath: /redis-ca, readOnly: true}
     {{- else }}
     - {name: {{ . }}, mountPath: /{{ . }}}
     {{- end }}
@@ -143,7 +140,7 @@ app.kubernetes.io/component: {{ .component }}
 - {name: BACKUP, value: {{ .job }}}
 {{- end }}
 
-{{- /* (root, job, key, settings, account, token, authority, steps, report, claims, suspended) A CronJob: `steps` one after the other, then `report`. */ -}}
+{{- /* (root, job, key, settings, account, token, steps, report, claims, authority, suspended) A CronJob: `steps` one after the other, then `report`. */ -}}
 {{- define "platform.backups.cronjob" -}}
 {{- $backups := .root.Values.backups }}
 {{- $user := .settings.runAs | default $backups.runAs | int64 }}
@@ -209,7 +206,7 @@ spec:
                   - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
             {{- end }}
             {{- with .authority }}
-            - name: authority
+            - name: redis-ca
               secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}
             {{- end }}
             {{- range $name, $claim := .claims }}

@@ -11,11 +11,16 @@
 - {name: REDIS_HOST, value: {{ .host | quote }}}
 - {name: REDIS_PORT, value: {{ .port | quote }}}
 - {name: REDIS_FLAGS, value: {{ ternary "--tls" "" .tls | quote }}}
-- {name: REDIS_CA, value: {{ ternary "/authority/ca.crt" "" (ne (include "platform.backups.authority" $) "") | quote }}}
+- {name: REDIS_CA, value: {{ ternary "/redis-ca/ca.crt" "" (ne (include "platform.backups.redisCa" $) "") | quote }}}
 {{- with .secret }}
 {{ include "platform.backups.secret" (dict "name" "REDISCLI_AUTH" "secret" . "key" "password") }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* The Secret with the authority that Redis is checked by; nothing where there is none. */ -}}
+{{- define "platform.backups.redisCa" -}}
+{{- with .Values.backups.redis }}{{ if .tls }}{{ .ca }}{{ end }}{{ end }}
 {{- end }}
 
 {{- define "platform.backups.source.configuration" }}
