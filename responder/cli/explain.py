@@ -30,8 +30,8 @@ _HEX: Final = frozenset("0123456789abcdef")
     "explain",
     help="Say why an alert is told or not: every stage's verdict, with its reason.\n\n"
     "WHAT is LABEL=VALUE..., an alert's labels, or FINGERPRINT, 16 hex digits, an alert that a service "
-    "knows.\n\nLabels are put to the rules of --rules alone, as if no other alert fired, or to the service "
-    "of --url with everything that it knows. A fingerprint is put to the service "
+    "knows.\n\nLabels are put to the rules of --rules alone, as if they fired now and no other alert did, "
+    "or to the service of --url with everything that it knows. A fingerprint is put to the service "
     f"({DEFAULT_URL} unless --url says otherwise).",
 )
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
@@ -95,16 +95,26 @@ def _by_rules(labels: dict[str, str], rules: Path) -> dict[str, Any]:
     """The verdicts of rules alone, as if everybody could be reached. Files with secrets stay unread."""
     from responder.clock import SystemClock
     from responder.core.explain import explain_alert
+    from responder.core.messages import AlertsReceived, ReceivedAlert
     from responder.core.model import labels_from
     from responder.core.state import State
-    from responder.replay import reachable
+    from responder.replay import Course, reachable
     from responder.ruleset import load_ruleset
     from responder.settings import Settings
 
     ruleset = load_ruleset(rules, Settings(), read_files=False).ruleset
     # Rules alone name no cluster: the alert's own counts as configured.
     ruleset = replace(reachable(ruleset), clusters=(labels.get("cluster") or "the-only-cluster",))
-    return explain_alert(State(ruleset), ruleset, labels_from(labels), SystemClock().now())
+    asked, now = labels_from(labels), SystemClock().now()
+    told = explain_alert(State(ruleset), ruleset, asked, now)
+    if not asked:
+        return told
+    course = Course(ruleset, now, lambda decision, at: None)
+    fires = ReceivedAlert(asked, (), now, 0, "", resolved=False)
+    course.give(AlertsReceived("webhook", b"", (fires,)), "explain")
+    fired = explain_alert(course.state, ruleset, asked, now)
+    coming = [one | {"group": None} for one in fired["next"]]
+    return told | {"next": coming, "choices": fired["choices"]}
 
 
 # -- in words ---------------------------------------------------------------------------------
@@ -139,7 +149,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield from _group(group)
     yield from _runbooks(told["runbooks"], told["pages"])
     if told["next"]:
-        yield "next, if every sender goes on as it does now"
+        known = "every sender goes on as it does now" if told["alert"] else "it fired now, and went on"
+        yield f"next, if {known}"
     for coming in told["next"]:
         group = f" (group {coming['group']})" if coming["group"] else ""
         yield f"  {seconds(coming['at'])}  {coming['detail']}{group}"

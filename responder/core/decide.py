@@ -196,6 +196,7 @@ def _started(draft: Draft, body: Started) -> None:
     draft.events.append(Noted("started", f"version {body.version}, rules {body.rules[:12]}"))
     _extend_ends(draft, body.heard_at)
     if not draft.ruleset.mends:
+        notificationlog.begin(draft)
         rerouting.forget_alerts(draft)
     if body.rules != state.rules:
         rerouting.rules_loaded(draft, body.rules)

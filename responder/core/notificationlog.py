@@ -12,7 +12,7 @@ import msgspec
 from responder.core.addressing import Addressee, addressees
 from responder.core.draft import Draft
 from responder.core.ledger import View
-from responder.core.model import MINUTE, Alert, Labels, fingerprint
+from responder.core.model import MINUTE, Alert, fingerprint
 from responder.core.rules import Ruleset
 from responder.core.silencing import KEPT
 from responder.core.state import Group, LogEntry
@@ -34,14 +34,28 @@ def recall(draft: Draft, group: Group, members: Iterable[Alert]) -> None:
         draft.put_told(group.id, to.integration.id, msgspec.structs.replace(told, told=view))
 
 
+def begin(draft: Draft) -> None:
+    """At a start: where there is no entry, what groups know was told by default, or by an earlier version."""
+    if draft.state.log:
+        return
+    known = [
+        (draft.told(group.id, to.integration.id).told, group, to)
+        for group in draft.state.groups.values()
+        for to in addressees(draft.ruleset, group)
+    ]
+    for view, group, to in sorted(known, key=lambda one: one[0].at):  # of one key the newest counts
+        if view.at:
+            note(draft, group, to, view)
+
+
 def note(draft: Draft, group: Group, to: Addressee, view: View) -> None:
-    """Somebody was told `view`, now."""
+    """Somebody was told `view`, at its time."""
     repeat_interval = draft.ruleset.router.by_id[group.route].repeat_interval
     draft.changes.log[_key(draft.ruleset, group, to)] = LogEntry(
         _prints(draft, view.firing),
         _prints(draft, view.resolved),
-        draft.at,
-        draft.at + min(KEPT, 2 * repeat_interval) + _CLEARS,
+        view.at,
+        view.at + min(KEPT, 2 * repeat_interval) + _CLEARS,
     )
 
 
@@ -74,8 +88,6 @@ def _view(entry: LogEntry, prints: Mapping[str, Alert]) -> View:
 
 
 def _prints(draft: Draft, alerts: Iterable[int]) -> tuple[str, ...]:
-    return tuple(sorted(fingerprint(_labels(draft, alert)) for alert in alerts if alert != _OTHERS))
-
-
-def _labels(draft: Draft, alert: int) -> Labels:
-    return (draft.changes.alerts.get(alert) or draft.state.by_id[alert]).labels
+    fresh, known = draft.changes.alerts, draft.state.by_id
+    found = (fresh.get(alert) or known.get(alert) for alert in alerts)  # one that left may be forgotten
+    return tuple(sorted(fingerprint(alert.labels) for alert in found if alert))

@@ -143,11 +143,29 @@ def mutes(
 _HORIZON: Final = 366 * _DAY
 
 
+_CHANGES: Final[dict[tuple[tuple[TimeInterval, ...], ...], tuple[Nanoseconds, Nanoseconds]]] = {}
+_CHANGES_MOST: Final = 1024
+"""Since when the next change of some intervals is known, and when it is: nothing else lies between."""
+
+
 def next_change(intervals: Iterable[tuple[TimeInterval, ...]], at: Nanoseconds) -> Nanoseconds | None:
     """The first instant after `at` at which being inside any of the intervals begins or ends.
 
     None if that does not happen within 366 days.
     """
+    watched = tuple(intervals)
+    since, change = _CHANGES.get(watched, (0, 0))
+    if since <= at < change:
+        return change
+    found = _first_change(watched, at)
+    if found is not None:
+        if len(_CHANGES) >= _CHANGES_MOST:
+            _CHANGES.clear()
+        _CHANGES[watched] = at, found
+    return found
+
+
+def _first_change(intervals: tuple[tuple[TimeInterval, ...], ...], at: Nanoseconds) -> Nanoseconds | None:
     now = at // SECOND
     windows = heapq.merge(*(_windows(interval, now) for entries in intervals for interval in entries))
     covered_until: int | None = None

@@ -1,19 +1,22 @@
 """Rules as an Alertmanager would read them: what is ours alone is left out.
 
 `web.alertmanager` shows it as the configuration in force, for amtool and others that read one.
-What it is given holds no secrets any more, and it adds nothing of its own.
+What it is given holds no secrets any more, and what `earlier` adds stands for what the settings hold.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import yaml
 
 from responder.core.intervalparse import WEEKDAYS, parse_interval
+from responder.ruleset.earlier import as_earlier
+from responder.ruleset.settingssource import SETTINGS
 from responder.ruleset.sources import routing_text
+from responder.ruleset.yamlnodes import elements, items, remove, sections, text, values
 
 ROUTE: Final = frozenset({"inherit_mutes", "labels"})
-"""Keys of a route that Alertmanager 0.25 does not know; `labels` came with 0.34."""
+"""Keys of a route that Alertmanager 0.25 does not know; `labels` came with 0.34, the others are ours."""
 
 RECEIVER: Final = frozenset({"fallback_receiver"})
 """Keys of a receiver that Alertmanager does not know."""
@@ -23,60 +26,42 @@ INTEGRATION: Final = frozenset({"template"})
 
 
 def plain_text(source: Mapping[str, str]) -> str:
-    """The routing of a Ruleset's `source` without our extensions; comments go as well.
+    """The routing of a Ruleset's `source` as Alertmanager 0.25 takes it; comments go as well.
 
     Scalars are written as they were: nobody guesses here what `17:00` may be.
     """
-    _, text = routing_text(source)
-    root = yaml.compose(text, Loader=yaml.BaseLoader)
+    _, routing = routing_text(source)
+    root = yaml.compose(routing, Loader=yaml.BaseLoader)
     if root is None:
         return ""
-    for route in _values(root, "route"):
+    for route in values(root, "route"):
         _remove_below(route, ROUTE)
     for key in ("time_intervals", "mute_time_intervals"):
-        for named in _items(root, key):
-            for entries in _values(named, "time_intervals"):
+        for named in items(root, key):
+            for entries in values(named, "time_intervals"):
                 if isinstance(entries, yaml.SequenceNode):
                     entries.value = [spelled for entry in entries.value for spelled in _spelled_out(entry)]
-    for receiver in _items(root, "receivers"):
-        _remove(receiver, RECEIVER)
-        for section in _sections(receiver):
-            for entry in _elements(section):
-                _remove(entry, INTEGRATION)
+    for receiver in items(root, "receivers"):
+        remove(receiver, RECEIVER)
+        for _, section in sections(receiver):
+            for entry in elements(section):
+                remove(entry, INTEGRATION)
+    as_earlier(root, _mail_server(source))
     written = yaml.serialize(root, Dumper=yaml.BaseDumper, allow_unicode=True, width=1 << 20)
     assert isinstance(written, str)
     return written
 
 
-def _values(node: yaml.Node, key: str) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        yield from (value for name, value in node.value if name.value == key)
-
-
-def _items(node: yaml.Node, key: str) -> Iterator[yaml.Node]:
-    for value in _values(node, key):
-        yield from _elements(value)
-
-
-def _elements(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.SequenceNode):
-        yield from node.value
-
-
-def _sections(receiver: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(receiver, yaml.MappingNode):
-        yield from (value for name, value in receiver.value if str(name.value).endswith("_configs"))
+def _mail_server(source: Mapping[str, str]) -> dict[str, str]:
+    """What the settings say of the mail server, by key."""
+    stored = yaml.load(source.get(SETTINGS, ""), Loader=yaml.BaseLoader)  # noqa: S506 - scalars alone
+    return dict(stored.get("smtp", {})) if isinstance(stored, dict) else {}
 
 
 def _remove_below(route: yaml.Node, keys: frozenset[str]) -> None:
-    _remove(route, keys)
-    for child in _items(route, "routes"):
+    remove(route, keys)
+    for child in items(route, "routes"):
         _remove_below(child, keys)
-
-
-def _remove(node: yaml.Node, keys: frozenset[str]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        node.value = [(name, value) for name, value in node.value if name.value not in keys]
 
 
 # -- nights and weekends ----------------------------------------------------------------------
@@ -90,12 +75,12 @@ def _spelled_out(entry: yaml.Node) -> list[yaml.Node]:
     if not isinstance(entry, yaml.MappingNode):
         return [entry]
     fields = {name.value: value for name, value in entry.value}
-    days = [node.value for node in _elements(fields["weekdays"])] if "weekdays" in fields else []
+    days = [node.value for node in elements(fields["weekdays"])] if "weekdays" in fields else []
     weekdays = parse_interval({"weekdays": days}, wraps=True).weekdays or ()
     on = {day for first, last in weekdays for day in range(first, last + 1)}
     if len(weekdays) > len(days):
-        fields["weekdays"] = _list([_text(WEEKDAYS[day]) for day in sorted(on)])
-    times = list(_items(entry, "times"))
+        fields["weekdays"] = _list([text(WEEKDAYS[day]) for day in sorted(on)])
+    times = list(items(entry, "times"))
     nights = [time for time in times if _clock(time, "start_time") > _clock(time, "end_time")]
     if not nights:
         return [_with(entry, fields)]
@@ -104,13 +89,13 @@ def _spelled_out(entry: yaml.Node) -> list[yaml.Node]:
     mornings = [_range("00:00", _clock(night, "end_time")) for night in nights]
     found = [_with(entry, fields | {"times": _list(others + evenings)})]
     if days:
-        fields["weekdays"] = _list([_text(WEEKDAYS[day]) for day in sorted((day + 1) % 7 for day in on)])
+        fields["weekdays"] = _list([text(WEEKDAYS[day]) for day in sorted((day + 1) % 7 for day in on)])
     mornings = [morning for morning in mornings if _clock(morning, "end_time") != "00:00"]
     return [*found, _with(entry, fields | {"times": _list(mornings)})] if mornings else found
 
 
 def _clock(time: yaml.Node, key: str) -> str:
-    return next((str(value.value) for value in _values(time, key)), "")
+    return next((str(value.value) for value in values(time, key)), "")
 
 
 def _with(entry: yaml.MappingNode, fields: Mapping[str, yaml.Node]) -> yaml.Node:
@@ -120,13 +105,9 @@ def _with(entry: yaml.MappingNode, fields: Mapping[str, yaml.Node]) -> yaml.Node
 
 
 def _range(start: str, end: str) -> yaml.Node:
-    pairs = [(_text("start_time"), _text(start)), (_text("end_time"), _text(end))]
+    pairs = [(text("start_time"), text(start)), (text("end_time"), text(end))]
     return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=True)
 
 
 def _list(items: list[yaml.Node]) -> yaml.Node:
     return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=True)
-
-
-def _text(text: str) -> yaml.Node:
-    return yaml.ScalarNode("tag:yaml.org,2002:str", text)

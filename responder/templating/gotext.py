@@ -41,14 +41,15 @@ _FILTERS: Final = {
     "toLower": "lower",
     "title": "title",
     "trimSpace": "trim",
-    "len": "length",
 }
 _MEMBER: Final = re.compile(r"(\.\w+)\.([a-zA-Z_]\w*)")
 _INDEXED: Final = re.compile(r'index\s+(\$?)(\.\w+)\s+("[^"\\\n]*")')
 _OF_ROUTE: Final = re.compile(r'routeLabels\s+("[^"\\\n]*")')
 _REFERENCE: Final = re.compile(r'(?:routeLabels|\.RouteLabels)\s+"([^"]*)"|\.RouteLabels\.(\w+)')
 _METHODS: Final = frozenset({"get", "items", "keys", "values"})
-"""What Jinja2 would take for something else than a label."""
+"""What Jinja2 would take for something else than a label, as what begins with an underscore."""
+_GO_METHODS: Final = frozenset({"Names", "Remove", "SortedPairs", "String", "Values"})
+"""What Go takes for something else than a label."""
 _COMPARED: Final = re.compile(r'(eq|ne)\s+(\S+)\s+("[^"\\]*")')
 
 
@@ -77,7 +78,7 @@ def in_jinja(text: str, *, html: bool = False) -> str | None:
     try:
         for match in _ACTION.finditer(text):
             out.append(text[at : match.start()])
-            out.append(_action(match[2].strip(), match[1], match[3], blocks))
+            out.append(_action(match[2].strip(), match[1], match[3], blocks, text))
             at = match.end()
     except _NotKnown:
         return None
@@ -87,8 +88,8 @@ def in_jinja(text: str, *, html: bool = False) -> str | None:
     return None if check(Template(found), html=html) else found
 
 
-def _action(said: str, left: str, right: str, blocks: list[str]) -> str:
-    """One action. `blocks` holds what is open, the innermost last."""
+def _action(said: str, left: str, right: str, blocks: list[str], text: str) -> str:
+    """One action of a text. `blocks` holds what is open, the innermost last."""
     word, _, rest = said.partition(" ")
     if word == "range" and "range" not in blocks:
         listed = _value(rest.strip(), blocks)
@@ -111,7 +112,8 @@ def _action(said: str, left: str, right: str, blocks: list[str]) -> str:
         statement = "endfor" if blocks.pop() == "range" else "endif"
     else:
         return f"{{{{{left} {_value(said, blocks)} {right}}}}}"
-    return f"{{%{left} {statement} {right}%}}"
+    keep = "+" if "\n" in text else ""  # else Jinja2 drops the line's end, and what is before, around a block
+    return f"{{%{left or keep} {statement} {right or keep}%}}"
 
 
 def _condition(said: str, blocks: list[str]) -> str:
@@ -123,13 +125,14 @@ def _condition(said: str, blocks: list[str]) -> str:
 def _value(said: str, blocks: list[str]) -> str:
     """A field, perhaps through filters that are here too."""
     first, *filters = (part.strip() for part in said.split("|"))
-    if first.startswith("len "):
-        first, filters = first[4:].strip(), ["len", *filters]
+    called, _, rest = first.partition(" ")
+    if called == "len" or called in _FILTERS:
+        first, filters = rest.strip(), [called, *filters]
     found = _field(first, blocks)
     if filters[:1] == ["len"] and found in _COUNTS:  # the lists themselves are cut off at a thousand
         found, filters = _COUNTS[found], filters[1:]
     for each in filters:
-        if each not in _FILTERS:
+        if each not in _FILTERS:  # nor is `len` of a text: Go counts bytes
             raise _NotKnown
         found += f"|{_FILTERS[each]}"
     return found
@@ -149,6 +152,7 @@ def _field(said: str, blocks: list[str]) -> str:
     if said in whole:
         return whole[said]
     match = _MEMBER.fullmatch(said)
-    if match is None or match[1] not in maps:
+    if match is None or match[1] not in maps or match[2] in _GO_METHODS:
         raise _NotKnown
-    return f'{maps[match[1]]}["{match[2]}"]' if match[2] in _METHODS else f"{maps[match[1]]}.{match[2]}"
+    entry = match[2] in _METHODS or match[2].startswith("_")
+    return f'{maps[match[1]]}["{match[2]}"]' if entry else f"{maps[match[1]]}.{match[2]}"

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from responder.core.guards import GUARDS
+from responder.core.model import SECOND, format_time, parse_time
 from responder.errors import ResponderError
 from tests.cli.service import Service
 from tests.cli.story import run
@@ -63,8 +64,19 @@ def test_every_stage_for_programs(rules: Path) -> None:
 
 def test_every_stage_in_words(rules: Path) -> None:
     output = run("explain", "--rules", rules, "alertname=Boom", "severity=critical", "note=\x1b[2J").output
-    lines = [line for line in output.splitlines() if "looked at" not in line]
-    assert lines == [
+    lines = [line for line in output.splitlines() if "looked at 2" not in line]
+    at = lines.index("next, if it fired now, and went on")
+    assert [line.partition("Z  ")[2] for line in lines[at + 1 : at + 3]] == [
+        "its group is looked at: it is hidden (active_time_interval never)",
+        "it counts as stale, unless its sender renews it",
+    ]
+    assert lines[at + 3 :] == [
+        "what you could do",
+        "  change active_time_intervals never of the route at routing.yaml:6",
+        "  look, or repeat, more or less often: group_interval 5m, repeat_interval 4h, "
+        "of the route at routing.yaml:6",
+    ]
+    assert lines[:at] == [
         '{alertname="Boom", note="\\x1b[2J", severity="critical"}',
         "  not known here: this is what would happen if it fired",
         "route",
@@ -146,6 +158,7 @@ def test_an_alert_that_a_service_knows(rules: Path) -> None:
         "annotations": {},
         "source": "webhook",
     }
+    told |= {"next": [], "choices": []}
     told["inhibition"][0]["inhibited_by"] = {"alertname": "Boom", "severity": "critical"}
     told["inhibition"][0]["why"] = "a source with equal labels fires"
     group = told["groups"][0]
@@ -233,7 +246,21 @@ def test_a_maintenance_window_says_whose_it_is_and_when(rules: Path) -> None:
 
 def test_what_comes_next_and_what_could_be_done(rules: Path) -> None:
     told = explain(rules, "alertname=Boom", "severity=warning")
-    assert (told["next"], told["choices"]) == ([], [])  # nothing of the kind is known here
+    assert [(one["what"], one["group"], one["detail"]) for one in told["next"]] == [
+        ("look", None, "its group is looked at: team is told (first_notification)"),
+        ("look", None, "team is told (repeat)"),
+        ("stale", None, "it counts as stale, unless its sender renews it"),
+    ]
+    assert told["next"][0]["at"] == format_time(parse_time(told["at"]) + 30 * SECOND)
+    assert [one["command"] for one in told["choices"]] == [
+        None,
+        "responder silence add MATCHER... --comment WHY",
+    ]
+    told["alert"] = dict.fromkeys(("startsAt", "renewedAt"), "2026-01-05T00:00:00Z") | {
+        "status": "firing",
+        "endsAt": None,
+        "source": "webhook",
+    }
     told["next"] = [
         {"at": "2026-01-05T00:05:30Z", "what": "look", "group": 7, "detail": "team is told (unmuted)"},
         {"at": "2026-01-06T00:00:00Z", "what": "stale", "group": None, "detail": "it counts as stale"},
@@ -319,7 +346,8 @@ def test_the_run_that_would_begin_is_judged_by_every_guard() -> None:
         "    freeze: allow: nothing is frozen here",
         "    mode: allow: the mode is approve: nobody has signed the page as it is now",
     ]
-    guards = [line.split(":")[0].strip() for line in lines[at + 3 :]]
+    after = next(number for number, line in enumerate(lines) if line.startswith("next, "))
+    guards = [line.split(":")[0].strip() for line in lines[at + 3 : after]]
     assert guards == list(GUARDS)
     assert "    target: open: cannot tell: what would be done: there is no plan" in lines
 
@@ -367,7 +395,7 @@ def test_a_run_that_is_there_is_named(rules: Path, would: str, words: str) -> No
     ]
     with Service(told) as service:
         lines = run("explain", "0123456789abcdef", "--url", service.url).output.splitlines()
-    assert lines[lines.index("runbooks") + 1 :] == [
+    assert lines[lines.index("runbooks") + 1 : lines.index("next, if it fired now, and went on")] == [
         f"  restart: {words}",
         "    mode auto (the page says so), risk low",
         "    mode: deny: no\\x1b[2J",

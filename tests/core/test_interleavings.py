@@ -66,7 +66,7 @@ def ruleset(name: str, compatibility: Compatibility = "responder") -> Ruleset:
         repeat="1h",
         stale_after="2h",
         compatibility=compatibility,
-        name=name,
+        name=f"{name} {compatibility}",
     )
 
 
@@ -111,6 +111,8 @@ MOVES: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("dismiss"), st.integers(0, 3)),
     st.tuples(st.just("load"), st.just("moved")),
     st.tuples(st.just("restart"), WAITS, st.just("moved")),
+    st.tuples(st.just("load"), st.sampled_from(["one!", "moved!"])),
+    st.tuples(st.just("restart"), WAITS, st.sampled_from(["one!", "moved!"])),
 )
 
 
@@ -141,9 +143,9 @@ def act(t: Timeline, what: Act) -> None:
         case ("fail", name, maybe):
             t.fail(name, maybe=maybe)
         case ("load", name):
-            t.load(ruleset(name, t.ruleset.compatibility))
+            t.load(another(t, name))
         case ("restart", duration, name):
-            t.stop().wait(duration).start(ruleset(name, t.ruleset.compatibility))
+            t.stop().wait(duration).start(another(t, name))
         case ("deaf", duration):
             t.deafen().wait(duration).resume()
         case ("resend", index):
@@ -156,6 +158,12 @@ def act(t: Timeline, what: Act) -> None:
             t.give(OWN[kind])
         case _:
             silence_something(t, what)
+
+
+def another(t: Timeline, name: str) -> Ruleset:
+    """Other rules under the same compatibility, or with `!` under the other one."""
+    turned: Compatibility = "alertmanager" if t.ruleset.mends else "responder"
+    return ruleset(name.removesuffix("!"), turned if name.endswith("!") else t.ruleset.compatibility)
 
 
 def dead_row(t: Timeline, index: int) -> int:

@@ -40,6 +40,27 @@ def test_by_default_there_is_none() -> None:
         assert t.state.log == {}
 
 
+def test_what_was_told_before_there_was_a_log_is_in_it_after_a_start() -> None:
+    twins = [route("alertname=B", go_on=True), route("alertname=B")]
+    with Timeline(rules(*twins)) as t:
+        t.post(firing("A"), firing("A/1")).at("1m").post(resolved("A/1")).at("6m").post(firing("B")).at("7m")
+        t.expect(
+            "30s team first_notification +A +A/1",
+            "5m30s team some_resolved +A -A/1",
+            "6m30s team first_notification +B",
+            "6m30s team first_notification +B",
+        )
+        assert t.state.log == {}
+        t.stop().at("8m").start(rules(*twins, compatibility="alertmanager", name="2"))
+        a, over, b = (fingerprint(labels_of(name)) for name in ("A", "A/1", "B"))
+        at, later = MONDAY + 330 * SECOND, MONDAY + 390 * SECOND
+        assert t.state.log == {
+            "{}:{}:team/webhook/0": LogEntry((a,), (over,), at, at + 8 * HOUR + CLEARED),
+            '{}/{alertname="B"}:{}:team/webhook/0': LogEntry((b,), (), later, later + 8 * HOUR + CLEARED),
+        }
+        t.post(firing("A"), firing("B")).at("20m")  # nobody is told again
+
+
 def test_what_ended_unheard_and_fires_again_in_another_group_is_silent_until_the_next_repeat() -> None:
     with Timeline(old("30m")) as t:
         t.post(firing("A")).at("1m").expect("30s team first_notification +A")

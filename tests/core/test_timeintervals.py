@@ -459,3 +459,11 @@ def test_next_change_is_what_a_scan_of_every_minute_finds(
     expected = next((now for now in range(begin + MINUTE, end, MINUTE) if state(now) != before), None)
     found = next_change(intervals, begin + seconds * SECOND)
     assert (found if found is None or found < end else None) == expected
+
+
+def test_a_change_that_is_known_holds_until_it_comes_and_not_before_it_was_sought() -> None:
+    hour = TimeInterval(times=((60, 120),))
+    instants = [minutes * MINUTE for minutes in (90, 30, 119, 59, 60, 120, 0, 1500, 1499)]
+    found = [next_change([(hour,)], new_year + at) for at in instants for new_year in (0, 366 * DAY)]
+    expected = [120, 60, 120, 60, 120, 1500, 60, 1560, 1500]
+    assert found == [change * MINUTE + begin for change in expected for begin in (0, 366 * DAY)]

@@ -36,8 +36,12 @@ from responder.templating.gotext import in_jinja, labels_in
         ),
         # To Jinja2 these are methods, unless they are asked for as entries.
         (
-            "{{ .CommonLabels.items }}{{ .GroupLabels.get }}",
-            '{{ common_labels["items"] }}{{ group_labels["get"] }}',
+            "{{ .CommonLabels.items }}{{ .GroupLabels.get }}{{ .CommonLabels._x }}",
+            '{{ common_labels["items"] }}{{ group_labels["get"] }}{{ common_labels["_x"] }}',
+        ),
+        (
+            "{{ toUpper .Status }} {{ title .GroupLabels.job | trimSpace }}",
+            "{{ status|upper }} {{ group_labels.job|title|trim }}",
         ),
     ],
 )
@@ -51,6 +55,9 @@ def test_what_can_be_said_in_jinja_word_for_word(go: str, jinja: str) -> None:
         "no template",
         '{{ template "mine" . }}',
         "{{ .CommonLabels.SortedPairs.Values | join }}",
+        "{{ .CommonLabels.SortedPairs }}",
+        "{{ range .Alerts }}{{ .Labels.Names }}{{ end }}",
+        "{{ len .CommonLabels.x }}",
         "{{ range .CommonLabels.SortedPairs }}{{ .Name }}{{ end }}",
         "{{ range .Alerts }}{{ range .Labels.SortedPairs }}{{ end }}{{ end }}",
         "{{ range .Alerts }}{{ .CommonLabels.x }}{{ end }}",

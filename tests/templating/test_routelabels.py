@@ -28,6 +28,7 @@ def expanded(**labels: str) -> dict[str, str]:
         ("{{ .ExternalURL }}/x", "https://responder.example/x"),
         ("{{ range .Alerts }}{{ .Labels.pod }}{{ end }}", "xy"),
         ('{{ if eq .Status "firing" }}now{{ else }}then{{ end }}', "now"),
+        ("a\n  {{ range .Alerts }}\n{{ .Labels.pod }}\n  {{- end }}\nb", "a\n  \nx\ny\nb"),
     ],
 )
 def test_a_value_is_a_go_template_over_what_is_told(text: str, value: str) -> None:
