@@ -126,7 +126,7 @@ Readable.add_representer(
 
 @pytest.mark.parametrize("mode", ["plain", "operator"])
 def test_what_is_rendered_by_default_is_what_was_reviewed(mode: str) -> None:
-    """RENEW_GOLDEN=1 writes it anew: look at the difference before you commit it."""
+    """UPDATE_GOLDEN=1 writes it anew: look at the difference before you commit it."""
     shown = copy.deepcopy(Objects({"mode": mode}).all)
     for one in shown:
         # What other tests compare with its source is not shown again.
@@ -141,7 +141,7 @@ def test_what_is_rendered_by_default_is_what_was_reviewed(mode: str) -> None:
                 one["data"][name] = f"(rules/prometheus/{name.replace('.rules', '')})"
     written = yaml.dump_all(shown, Dumper=Readable, sort_keys=False, width=110)
     golden = GOLDEN / f"monitoring-{mode}.yaml"
-    if os.environ.get("RENEW_GOLDEN") == "1":
+    if os.environ.get("UPDATE_GOLDEN") == "1":
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(written)
     assert written == golden.read_text()

@@ -72,9 +72,12 @@ def shipped() -> dict[str, Runbook]:
 def test_prometheus_accepts_what_the_runbooks_ask_it(tmp_path: Path) -> None:
     values = {"namespace": "shop", "deployment": "check.out"}
     asked = [
-        {"record": "asked", "expr": fill_query(query.text, values)}
-        for runbook in shipped().values()
-        for query in (*(verify.query for verify in runbook.verify), *runbook.preconditions)
+        {"record": f"asked:{number}", "expr": fill_query(query.text, values)}
+        for number, query in enumerate(
+            query
+            for runbook in shipped().values()
+            for query in (*(verify.query for verify in runbook.verify), *runbook.preconditions)
+        )
     ]
     rules = tmp_path / "asked.yaml"
     rules.write_text(json.dumps({"groups": [{"name": "asked", "rules": asked}]}))

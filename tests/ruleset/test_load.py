@@ -115,7 +115,11 @@ def test_a_single_file_of_routing_has_no_runbooks(tmp_path: Path) -> None:
 def test_the_runbooks_that_are_shipped_have_nothing_wrong() -> None:
     loaded = load_ruleset(ROOT / "rules", Settings(), read_files=False)
     assert (loaded.broken, loaded.warnings) == ((), ())
-    assert list(loaded.ruleset.runbooks) == ["pod-restarts"]
+    pages = sorted(path.stem for path in (ROOT / "rules" / "runbooks").glob("*.md"))
+    assert (sorted(loaded.ruleset.runbooks), len(pages)) == (pages, 25)
+    assert [name for name, runbook in loaded.ruleset.runbooks.items() if runbook.mode == "auto"] == [
+        "pod-restarts"
+    ]
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
@@ -322,7 +326,7 @@ receivers:
     (found,) = loaded.ruleset.receivers["r"].integrations
     assert found.settings == WebhookSettings(url=Secret("http://127.0.0.1:9096/canary"))
     assert (loaded.warnings, loaded.unsupported) == ((), ())
-    assert "canary" not in str(loaded.ruleset.source)
+    assert "kept-secret" not in str(loaded.ruleset.source)
     again = compile_ruleset(loaded.ruleset.source, Settings(), live=loaded.ruleset).ruleset
     assert (again.hash, again.receivers) == (loaded.ruleset.hash, loaded.ruleset.receivers)
     assert again.router.root.group_wait == SECOND
@@ -426,9 +430,9 @@ def test_what_the_sandbox_tells_stays_on_this_machine(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("var/sandbox").mkdir(parents=True)
-    Path("var/sandbox/slack-bot-token").write_text("xoxb-canary")
-    Path("var/sandbox/pagerduty-routing-key").write_text("canarykey")
-    Path("var/sandbox/slack-signing-secret").write_text("canary")
+    Path("var/sandbox/slack-bot-token").write_text("xoxb-kept-secret")
+    Path("var/sandbox/pagerduty-routing-key").write_text("kept-secret-key")
+    Path("var/sandbox/slack-signing-secret").write_text("kept-secret")
     settings = load_settings(ROOT / "config/sandbox.yaml", {})
     loaded = load_ruleset(ROOT / "rules", settings, allow_unsupported=False)
     assert (loaded.warnings, loaded.unsupported) == ((), ())
@@ -445,7 +449,7 @@ def test_what_the_sandbox_tells_stays_on_this_machine(
         "mail-ops": [("email 127.0.0.1:9025", True)],
         "nobody": [],
     }
-    assert "canary" not in str(loaded.ruleset.source)
+    assert "kept-secret" not in str(loaded.ruleset.source)
 
 
 def test_the_shipped_rules_and_settings_load_where_the_secrets_are_not(
