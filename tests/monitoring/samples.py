@@ -61,10 +61,21 @@ def _mesh() -> Iterator[tuple[str, Course]]:
         yield f'istio_requests_total{{{asked},response_code="{code}"}}', growing(rate)
     for le, rate in (("100", 300), ("1000", 560), ("2500", 600), ("+Inf", 600)):
         yield f'istio_request_duration_milliseconds_bucket{{{asked},le="{le}"}}', growing(rate)
+    answering = asked.replace('reporter="source"', 'reporter="destination"')
+    for reporter, taken in ((asked, 30_000), (answering, 24_000)):
+        yield f"istio_request_duration_milliseconds_count{{{reporter}}}", growing(600)
+        yield f"istio_request_duration_milliseconds_sum{{{reporter}}}", growing(taken)
     cluster = 'cluster_name="outbound|8080||checkout.shop.svc.cluster.local",namespace="web",pod="web-1"'
     yield f"envoy_cluster_outlier_detection_ejections_active{{{cluster}}}", always(1)
     for kind in ("cx", "rq", "rq_pending"):
         yield f"envoy_cluster_circuit_breakers_default_{kind}_open{{{cluster}}}", always(0)
+
+
+def _cache() -> Iterator[tuple[str, Course]]:
+    for pod, hits in (("redis-0", 950), ("redis-1", 900)):
+        of = f'namespace="production",pod="{pod}"'
+        yield f"redis_keyspace_hits_total{{{of}}}", growing(hits)
+        yield f"redis_keyspace_misses_total{{{of}}}", growing(1000 - hits)
 
 
 def _node() -> Iterator[tuple[str, Course]]:
@@ -124,7 +135,7 @@ def _responder() -> Iterator[tuple[str, Course]]:
 
 def openmetrics() -> str:
     """All of it, for `promtool tsdb create-blocks-from openmetrics`."""
-    parts = (_application, _mesh, _node, _backups, _responder)
+    parts = (_application, _mesh, _cache, _node, _backups, _responder)
     lines = [
         f"{series} {course(minute):g} {START + 60 * minute}"
         if course(minute) < 1e9

@@ -96,6 +96,9 @@ PROMISED: Final = {
     ("istio-mesh", "Requests by service"): {"shop/checkout"},
     ("istio-mesh", "Requests by status"): {"200", "503"},
     ("istio-mesh", "Success"): {"shop/checkout"},
+    ("istio-mesh", "What the mesh adds"): {"shop/checkout"},
+    ("platform", "Availability within 30 days"): {"shop/checkout"},
+    ("platform", "Cache hits"): {"production"},
     ("platform", "CPU"): {"shop/checkout app"},
     ("platform", "Errors"): {"shop/checkout"},
     ("platform", "Memory"): {"shop/checkout app"},
@@ -144,11 +147,30 @@ def test_panels_show_the_values_that_the_platform_has(prometheus: Loaded) -> Non
         for query in queries()
         for sample in prometheus.query(filled(query.expression))
         if query.panel
-        in ("Errors", "Response time", "Success", "CPU", "Nodes", "Age", "Status", "Restarts within an hour")
+        in {
+            *(
+                "Errors",
+                "Response time",
+                "Success",
+                "CPU",
+                "Nodes",
+                "Age",
+                "Status",
+                "Restarts within an hour",
+            ),
+            *("Availability within 30 days", "Cache hits", "What the mesh adds"),
+        }
     }
     line = "{{namespace}}/{{deployment}}"
     assert values == {
         ("platform", "Errors", line): 0.053,
+        ("platform", "Availability within 30 days", line): 0.947,
+        ("platform", "Cache hits", "{{namespace}}"): 0.925,
+        (
+            "istio-mesh",
+            "What the mesh adds",
+            "{{destination_service_namespace}}/{{destination_service_name}}",
+        ): 10.0,
         ("platform", "Response time", f"P50 {line}"): 0.1,
         ("platform", "Response time", f"P95 {line}"): 1.375,
         ("platform", "CPU", f"{line} {{{{container}}}}"): 0.5,
