@@ -9,7 +9,8 @@ help: ## this list
 setup: ## .venv with the locked dependencies; nothing to do: nothing done
 	@.ci/setup.sh
 
-run: setup ## the service on 127.0.0.1:9095 with its stand-ins, telling a short story (STORY=0: only stays up)
+run: ## the service on 127.0.0.1:9095 with its stand-ins, telling a short story (STORY=0: only stays up)
+	@.ci/setup.sh run
 	@exec .venv/bin/responder sandbox $(if $(filter 0,$(STORY)),--no-story)
 
 test: setup ## every test, linter, type check and import contract (REQUIRE_PEERS=1: a missing real peer is a failure)

@@ -19,6 +19,7 @@ lock() {
 
 # The image traces where it is told to; so do the tests.
 lock runtime.txt --extra tracing pyproject.toml
+lock sandbox.txt --extra tracing --extra sandbox --group build --constraints requirements/runtime.txt pyproject.toml
 lock dev.txt --extra tracing --group dev --constraints requirements/runtime.txt pyproject.toml
 lock build.txt --group build --constraints requirements/dev.txt
 lock tools.txt --no-deps --group tools

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes .venv with the locked dependencies and this package in it, or does nothing if it is as it should be.
-# `make setup` calls it; PYTHON names another interpreter than the first fitting one on PATH.
+# `make setup` calls it for everything, `make run` with `run`: what the tests alone need is left out then, half of the
+# time. PYTHON names another interpreter than the first fitting one on PATH.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,10 +18,20 @@ if [ -z "$python" ] || ! fits "$python"; then
     exit 1
 fi
 
-# What .venv was made from: if none of it changed, it is as it should be.
+# What .venv was made from, and for what: if none of it changed, it is as it should be. What is there for everything
+# is there for `run`.
+what=${1:-everything}
 stamp=.venv/.made-from
-made_from=$({ pwd && "$python" -VV && cat requirements/dev.txt pyproject.toml .ci/setup.sh; } | sha256sum)
-if [ -x .venv/bin/responder ] && [ "$(cat $stamp 2>/dev/null)" = "$made_from" ]; then exit 0; fi
+made_from=$({ pwd && "$python" -VV && cat requirements/*.txt pyproject.toml .ci/setup.sh; } | sha256sum)
+if [ -x .venv/bin/responder ]; then
+    case $(cat $stamp 2>/dev/null) in
+        "everything $made_from" | "$what $made_from") exit 0 ;;
+    esac
+fi
+case $what in
+    run) requirements=requirements/sandbox.txt ;;
+    *) requirements=requirements/dev.txt ;;
+esac
 
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     # Debian keeps ensurepip in a package of its own.
@@ -35,6 +46,7 @@ echo "setup: .venv with the locked dependencies ($("$python" -V))"
 rm -f $stamp
 "$python" -m venv --clear .venv
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-.venv/bin/python -m pip install -qq --require-hashes --requirement requirements/dev.txt
+# The lock is complete: nothing else is looked for.
+.venv/bin/python -m pip install -qq --no-deps --require-hashes --requirement "$requirements"
 .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
-echo "$made_from" > $stamp
+echo "$what $made_from" > $stamp
