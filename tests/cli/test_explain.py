@@ -365,9 +365,11 @@ def test_a_page_for_people_is_named_and_begins_nothing() -> None:
     lines = run(
         "explain", "--rules", SHIPPED, "alertname=HighCPUUsage", "severity=warning"
     ).output.splitlines()
-    assert lines[lines.index("runbooks") + 1 :] == [
+    next_heading = lines.index("next, if it fired now, and went on")
+    assert lines[lines.index("runbooks") + 1 : next_heading] == [
         "  high-cpu: nothing by itself: a page for people, The pods have no CPU left"
     ]
+    assert [line for line in lines[next_heading:] if "run" in line.split()] == []
 
 
 @pytest.mark.parametrize(
