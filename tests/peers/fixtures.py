@@ -124,7 +124,7 @@ def start_responder(tmp_path: Path) -> Iterator[StartResponder]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL for the session; a test makes itself a database, and drops it."""
+    """A PostgreSQL for the whole test run; a test makes itself a database, and drops it."""
     with directory() as place:
         server = PostgreSQL(place)
         server.start()
@@ -134,7 +134,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[Redis]:
-    """A Redis for the session; a test empties it before it begins."""
+    """A Redis for the whole test run; a test empties it before it begins."""
     with directory() as place:
         server = Redis(place)
         server.start()
@@ -144,7 +144,7 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushgateway]:
-    """A Pushgateway for the session; a test empties it before it begins."""
+    """A Pushgateway for the whole test run; a test empties it before it begins."""
     server = Pushgateway(tmp_path_factory.mktemp("pushgateway"))
     server.start()
     yield server

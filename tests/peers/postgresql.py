@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL as a real server: one for the session, with a database for each test that asks for one.
+"""Debian's PostgreSQL as a real server: one for all tests, with a database for each that asks for one.
 
 Fixtures start it; tests speak to it by its own psql. Nothing of it survives the session.
 """
