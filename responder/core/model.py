@@ -5,10 +5,10 @@ Times are whole nanoseconds since the Unix epoch and durations whole nanoseconds
 Alertmanager speaks RFC 3339 with up to nine fractional digits and nothing may be rounded away.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from fnv_c import fnv1a_64  # type: ignore[import-untyped]  # it has no stubs
@@ -31,7 +31,8 @@ Source: TypeAlias = Literal["webhook", "api", "responder"]
 """Which entrance an alert came by: it decides how its end is known."""
 
 
-_POOLS: Final[dict[str, dict[str, tuple[str, str]]]] = {}
+_Pool: TypeAlias = dict[str, tuple[str, str]]
+_POOLS: Final[dict[str, _Pool]] = {}
 _NAMES_MOST: Final = 4_096
 _VALUES_MOST: Final = 2_048
 """A label with more values than this (a pod, an instance) has few alerts a value: not worth sharing."""
@@ -42,34 +43,71 @@ def share(pairs: Labels) -> Labels:
 
     Saves memory and time, nothing else.
     """
-    return tuple(_shared(pairs))
+    names = tuple([name for name, _ in pairs])
+    each, _ = _SHAPES.get(names) or _shape(names)
+    return tuple(
+        [
+            pool.get(value) or _shared(pool, name, value)
+            for (name, pool), (_, value) in zip(each, pairs, strict=True)
+        ]
+    )
 
 
-def _shared(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those whose value is not empty."""
-    found = []
-    for name, value in pairs:
-        if not value:
-            continue
-        pool = _POOLS.get(name)
-        if pool is None:
-            if len(_POOLS) >= _NAMES_MOST:
-                _POOLS.clear()
-            pool = _POOLS[name] = {}
-        pair = pool.get(value)
-        if pair is None:
-            pair = (name, value)
-            if len(pool) < _VALUES_MOST:
-                pool[value] = pair
-        found.append(pair)
-    return found
+def _pool(name: str) -> _Pool:
+    """The pairs of this name that are shared."""
+    pool = _POOLS.get(name)
+    if pool is None:
+        if len(_POOLS) >= _NAMES_MOST:
+            _POOLS.clear()
+            _SHAPES.clear()
+        pool = _POOLS[name] = {}
+    return pool
+
+
+def _shared(pool: _Pool, name: str, value: str) -> tuple[str, str]:
+    """A pair that is in no pool, and is from now on if there is room."""
+    pair = (name, value)
+    if len(pool) < _VALUES_MOST:
+        pool[value] = pair
+    return pair
+
+
+class _Shape(NamedTuple):
+    """What all label sets have in common whose names come in the same order.
+
+    `each`: name and pool, sorted by name. `in_order`: the names were sorted already.
+    """
+
+    each: tuple[tuple[str, _Pool], ...]
+    in_order: bool
+
+
+_SHAPES: Final[dict[tuple[str, ...], _Shape]] = {}
+_SHAPES_MOST: Final = 4_096
+
+
+def _shape(names: tuple[str, ...]) -> _Shape:
+    if len(_SHAPES) >= _SHAPES_MOST:
+        _SHAPES.clear()
+    in_order = sorted(names)
+    each = tuple([(name, _pool(name)) for name in in_order])
+    shape = _SHAPES[names] = _Shape(each, tuple(in_order) == names)
+    return shape
 
 
 def labels_from(mapping: Mapping[str, str]) -> Labels:
     """The label set of a mapping of name to value: sorted by name, without empty values."""
-    pairs = _shared(mapping.items())
-    pairs.sort()
-    return tuple(pairs)
+    names = tuple(mapping)
+    each, in_order = _SHAPES.get(names) or _shape(names)
+    values = mapping.values() if in_order else [mapping[name] for name, _ in each]
+    if "" in values:
+        return labels_from({name: value for name, value in mapping.items() if value})
+    return tuple(
+        [
+            pool.get(value) or _shared(pool, name, value)
+            for (name, pool), value in zip(each, values, strict=True)
+        ]
+    )
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -171,10 +209,16 @@ def format_time(at: Nanoseconds) -> str:
     if at == 0:
         return "0001-01-01T00:00:00Z"
     seconds, nanos = divmod(at, SECOND)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    if text[4] != "-":  # strftime does not pad years below 1000
-        text = text.rjust(19, "0")
+    text = _second(seconds)
     return f"{text}.{nanos:09d}".rstrip("0") + "Z" if nanos else f"{text}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _second(seconds: int) -> str:
+    """A whole second; what happens in one is written by the hundreds."""
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    # strftime does not pad years below 1000
+    return text if text[4] == "-" else text.rjust(19, "0")
 
 
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
