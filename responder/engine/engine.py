@@ -328,14 +328,17 @@ class Engine:
 
     def lag(self) -> Nanoseconds:
         """Age of the oldest input that is accepted and not decided."""
-        front = self._backlog.front
-        if front is None and not (self._committing or self._slice.inputs or self._lost_at):
+        committing, front, oldest = self._committing, self._backlog.front, self._lost_at
+        at: Nanoseconds = 0  # what is being committed came first, what is in the slice next
+        if committing is not None and committing.inputs:
+            at = committing.at
+        elif self._slice.inputs:
+            at = self._slice.at
+        elif front is not None:
+            at = front.at
+        if not (at or oldest):
             return 0
-        times = [front.at] if front else []
-        times += [piece.at for piece in (self._committing, self._slice) if piece and piece.inputs]
-        if self._lost_at:
-            times.append(self._lost_at)
-        return max(self.log.now() - min(times), 0) if times else 0
+        return max(self.log.now() - (min(at, oldest) if at and oldest else at or oldest), 0)
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
