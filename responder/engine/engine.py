@@ -51,6 +51,7 @@ from responder.settings.values import Limits
 from responder.store import journal, outbox, traces
 from responder.store.database import Database, Writer
 from responder.store.inputs import InputsLog
+from responder.store.vocabulary import Vocabulary
 from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 
@@ -159,6 +160,7 @@ class Engine:
         self._hearing = Hearing(clock, limits, self.log, self.lag, lambda: None)
         self._chain = journal.Chain(journal.Head())
         self._backlog = Backlog()
+        self._vocabulary = Vocabulary()
         self.consumed = 0
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
@@ -632,11 +634,12 @@ class Engine:
         piece.batch.meta["clock"] = str(self.log.now())
         claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
+        vocabulary = self._vocabulary
 
         def job(writer: Writer) -> None:
             if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
                 raise StorageError(f"input {piece.consumed} did not get into the log")
-            piece.batch.write(writer)
+            piece.batch.write(writer, vocabulary)
             if piece.trail.changes:
                 traces.write(writer, piece.trail.changes)
             journal.append(writer, piece.journal)
@@ -741,6 +744,7 @@ class Engine:
         stored = await self._database.read(lambda c: read_stored(c, limits, self._ruleset_for))
         self.state, self.ruleset = stored.state, stored.ruleset
         self._chain = journal.Chain(stored.head)
+        self._vocabulary = stored.vocabulary
         self.head = stored.head
         self._slice = Slice()
         self.consumed = stored.consumed

@@ -30,8 +30,8 @@ from responder.core.state import (
 )
 from responder.store import executions
 from responder.store.database import Writer
+from responder.store.vocabulary import Vocabulary
 
-_ALERT = msgspec.json.Decoder(Alert)
 _GROUP = msgspec.json.Decoder(Group)
 _TOLD = msgspec.json.Decoder(Told)
 _LOG_ENTRY = msgspec.json.Decoder(LogEntry)
@@ -76,7 +76,8 @@ def _content(row: LedgerRow) -> bytes:
 class Batch:
     """The changes of several decisions, the later over the earlier, as one write.
 
-    `steps`: those that were ordered, and runs whose steps were taken back.
+    `steps`: those that were ordered, and runs whose steps were taken back. `vocabulary`: entries that
+    these alerts are the first to use.
     """
 
     alerts: dict[int, Alert | None] = field(default_factory=dict)
@@ -95,6 +96,7 @@ class Batch:
     signatures: dict[str, Signature] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
+    vocabulary: list[tuple[int, bytes]] = field(default_factory=list)
 
     def add(self, changes: Changes, at: Nanoseconds) -> None:
         """Merge one decision's changes."""
@@ -143,9 +145,12 @@ class Batch:
     def _sum(self, name: str) -> None:
         self.sums[name] = self.sums.get(name, 0) + 1
 
-    def write(self, writer: Writer) -> None:
+    def write(self, writer: Writer, vocabulary: Vocabulary) -> None:
         """Write everything, inside the transaction of the decisions. May be called again after a failure."""
-        alerts = [(key, _encode(alert)) for key, alert in self.alerts.items() if alert is not None]
+        written = vocabulary.written
+        alerts = [(key, written(alert)) for key, alert in self.alerts.items() if alert is not None]
+        self.vocabulary += vocabulary.fresh()
+        writer.insert("vocabulary", ("id", "body"), self.vocabulary)
         writer.upsert("alerts", ("id",), ("id", "body"), alerts)
         writer.delete("alerts", "id", [key for key, alert in self.alerts.items() if alert is None])
         groups = [(key, _encode(group)) for key, group in self.groups.items() if group is not None]
@@ -238,8 +243,8 @@ def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, value FROM meta"))
 
 
-def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
-    """The State that the rows describe."""
+def load(connection: sqlite3.Connection, ruleset: Ruleset, vocabulary: Vocabulary) -> State:
+    """The State that the rows describe. Raises StorageError when they contradict each other."""
     state = State(ruleset)
     changes = Changes()
     for (body,) in connection.execute("SELECT body FROM groups ORDER BY id"):
@@ -250,8 +255,8 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
     for key, body in connection.execute("SELECT key, body FROM notification_log"):
         changes.log[key] = _LOG_ENTRY.decode(body)
     for (body,) in connection.execute("SELECT body FROM alerts ORDER BY id"):
-        alert = _ALERT.decode(body)
-        changes.alerts[alert.id] = _shared(alert)
+        alert = vocabulary.alert(body)
+        changes.alerts[alert.id] = alert
     query = "SELECT id, group_id, integration, listed FROM deliveries WHERE listed > 0"
     for row, group_id, integration, count in connection.execute(query):
         changes.dead[row] = DeadRow(group_id, integration, count)
@@ -279,21 +284,3 @@ def _load_runs(connection: sqlite3.Connection, changes: Changes) -> None:
     for (body,) in connection.execute("SELECT body FROM signatures"):
         signature = _SIGNATURE.decode(body)
         changes.signatures[signature.runbook] = signature
-
-
-def _shared(alert: Alert) -> Alert:
-    """The same alert with its strings interned: they repeat in thousands of others."""
-    return Alert(
-        alert.id,
-        share(alert.labels),
-        share(alert.annotations),
-        alert.starts_at,
-        alert.ends_at,
-        alert.updated_at,
-        alert.generator_url,
-        alert.episode,
-        alert.source,
-        alert.ends_by_timeout,
-        alert.stale,
-        alert.groups,
-    )
