@@ -48,13 +48,14 @@ _encode = msgspec.json.Encoder().encode
 class Vocabulary:
     """The entries of one database. The writer's thread alone adds to it; one that failed is thrown away."""
 
-    __slots__ = ("_by_number", "_counts", "_fresh", "_numbers")
+    __slots__ = ("_by_number", "_counts", "_fresh", "_full", "_numbers")
 
     def __init__(self) -> None:
         """Empty."""
         self._by_number: dict[int, Entry] = {}
         self._numbers: dict[Entry, int] = {}
         self._counts: dict[str, int] = {}
+        self._full: set[str] = set()
         self._fresh: list[tuple[int, bytes]] = []
 
     @classmethod
@@ -75,13 +76,15 @@ class Vocabulary:
 
     def written(self, alert: Alert) -> bytes:
         """An alert's row. Entries that it adds are written in the same transaction: see `fresh`."""
-        number = self._numbers.get
-        url = alert.generator_url
+        number, full, url = self._numbers.get, self._full, alert.generator_url
         return _encode(
             (
                 alert.id,
-                [number(pair) or self._add(pair) for pair in alert.labels],
-                [number(pair) or self._add(pair) for pair in alert.annotations],
+                [number(pair) or (pair if pair[0] in full else self._add(pair)) for pair in alert.labels],
+                [
+                    number(pair) or (pair if pair[0] in full else self._add(pair))
+                    for pair in alert.annotations
+                ],
                 alert.starts_at,
                 alert.ends_at,
                 alert.updated_at,
@@ -126,11 +129,10 @@ class Vocabulary:
     def _add(self, entry: Entry) -> int | Entry:
         """Its number from now on; or itself, where it is not to be kept."""
         name, value = ("", entry) if isinstance(entry, str) else entry
-        if (
-            self._counts.get(name, 0) >= _VALUES_MOST
-            or len(self._numbers) >= _MOST
-            or not 0 < len(value) <= _LONGEST
-        ):
+        if self._counts.get(name, 0) >= _VALUES_MOST or len(self._numbers) >= _MOST:
+            self._full.add(name)
+            return entry
+        if not 0 < len(value) <= _LONGEST:
             return entry
         number = len(self._numbers) + 1
         self._note(number, entry)
