@@ -48,7 +48,7 @@ from responder.engine.stored import Stored, read_stored
 from responder.engine.told import tell
 from responder.errors import Overloaded, StorageError
 from responder.settings.values import Limits
-from responder.store import journal, outbox, traces
+from responder.store import journal, traces
 from responder.store.database import Database, Writer
 from responder.store.inputs import InputsLog
 from responder.store.vocabulary import Vocabulary
@@ -631,6 +631,7 @@ class Engine:
         now = piece.began = self._clock.now()
         if piece.consumed:
             piece.batch.meta["consumed"] = str(piece.consumed)
+        piece.batch.claimed, piece.batch.claimed_at = claims, now
         piece.batch.meta["clock"] = str(self.log.now())
         claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
@@ -643,7 +644,6 @@ class Engine:
             if piece.trail.changes:
                 traces.write(writer, piece.trail.changes)
             journal.append(writer, piece.journal)
-            outbox.claim(writer, sorted(claims), now)
             if claimed:  # while the disk flushes, the event loop is free to get ready for them
                 writer.before_commit.append(lambda: _call(loop, prepare, claimed))
             writer.after_commit.append(lambda: self._head_file.write(piece.head))

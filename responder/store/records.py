@@ -56,6 +56,7 @@ _DELIVERY_COLUMNS = (
     "detail",
     "closed_by",
     "listed",
+    "claimed_at",
 )
 
 
@@ -77,7 +78,8 @@ class Batch:
     """The changes of several decisions, the later over the earlier, as one write.
 
     `steps`: those that were ordered, and runs whose steps were taken back. `vocabulary`: entries that
-    these alerts are the first to use.
+    these alerts are the first to use. `claimed`: rows that may be sent as soon as this is durable,
+    since `claimed_at`; those that are opened here are written as claimed.
     """
 
     alerts: dict[int, Alert | None] = field(default_factory=dict)
@@ -97,6 +99,8 @@ class Batch:
     sums: dict[str, int] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
     vocabulary: list[tuple[int, bytes]] = field(default_factory=list)
+    claimed: set[int] = field(default_factory=set)
+    claimed_at: Nanoseconds = 0
 
     def add(self, changes: Changes, at: Nanoseconds) -> None:
         """Merge one decision's changes."""
@@ -213,6 +217,7 @@ class Batch:
                     content,
                     *end,
                     self._listed(row.id),
+                    self.claimed_at if row.id in self.claimed else 0,
                 )
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
@@ -230,6 +235,8 @@ class Batch:
         writer.update("deliveries", ("id", "attempts"), sent)
         unlisted = [(row, 0) for row in self.unlisted.difference(self.opened)]
         writer.update("deliveries", ("id", "listed"), unlisted)
+        claimed = [(row, self.claimed_at) for row in sorted(self.claimed.difference(self.opened))]
+        writer.update("deliveries", ("id", "claimed_at"), claimed)
 
 
 def add_to_sums(writer: Writer, more: Mapping[str, int]) -> None:

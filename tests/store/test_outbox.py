@@ -76,7 +76,6 @@ async def test_a_claim_answers_with_the_rows_that_can_still_be_sent(database: Da
 
 async def test_a_claim_of_nothing(database: Database) -> None:
     assert await OutboxStore(database, ManualClock()).claim([]) == set()
-    await database.submit(lambda w: outbox.claim(w, [], MONDAY))
     assert await database.read(outbox.claimed) == {}
 
 

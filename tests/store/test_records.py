@@ -309,6 +309,22 @@ def test_a_row_that_a_decision_alone_closes_keeps_the_count_of_its_attempts(
     assert connection.execute(query, (row,)).fetchone() == ("superseded", 4)
 
 
+def test_rows_are_claimed_in_the_commit_that_opens_them_or_in_a_later_one(
+    connection: sqlite3.Connection,
+) -> None:
+    query = "SELECT id, claimed_at FROM deliveries ORDER BY id"
+    vocabulary = Vocabulary()
+    batch = Batch(claimed={1}, claimed_at=MONDAY)
+    batch.add(FIRST, MONDAY)
+    batch.write(Writer(connection), vocabulary)
+    batch = Batch()
+    batch.add(SECOND_ONE, MONDAY + 1)
+    batch.write(Writer(connection), vocabulary)
+    assert connection.execute(query).fetchall() == [(1, MONDAY), (2, 0), (3, 0), (4, 0)]
+    Batch(claimed={4}, claimed_at=MONDAY + 2).write(Writer(connection), vocabulary)
+    assert connection.execute(query).fetchall() == [(1, MONDAY), (2, 0), (3, 0), (4, MONDAY + 2)]
+
+
 def test_many_changes_at_once(connection: sqlite3.Connection) -> None:
     """More than one statement takes, of each kind."""
     count = 300
