@@ -310,9 +310,9 @@ class Service:
 
 
 def _spare_the_collector() -> None:
-    """What lives for good is never looked at again."""
-    gc.collect()
+    """What lives for good is never looked at again, and new garbage rarely: nearly everything is a value."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     # The writer thread gives up the interpreter's lock at each statement; the event loop, which
     # is busy in a storm, must not keep it for the default 5 ms each time.
     sys.setswitchinterval(0.0001)
