@@ -12,12 +12,15 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from responder import __version__
+from responder.actions.waiting import Waiting
 from responder.clock import Clock, SystemClock
+from responder.core.catalogue import Secret
 from responder.core.messages import BreakerTurned
 from responder.core.model import MINUTE, SECOND
 from responder.core.orders import Ending
@@ -57,6 +60,7 @@ class Service:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
+        self._slack_token: Secret | None = None
         self._stopping = False
         self._running = contextlib.AsyncExitStack()
         self._reported: dict[tuple[str, str, str], int] = {}
@@ -72,6 +76,8 @@ class Service:
         settings = self.settings
         self.rules = Reload(settings, self.clock, self.metrics)
         ruleset = self.rules.first()
+        if settings.slack is not None and settings.slack.app_token_file:
+            self._slack_token = _secret(settings.slack.app_token_file, "slack.app_token_file")
         self.tracing = self._make_tracing()
         self.database = Database(settings.storage.path)
         self.database.open()
@@ -108,13 +114,11 @@ class Service:
                 self.tracing,
             )
             self.delivery.pause()
-            acts = self._acts()
-            await self.engine.start(self.delivery, acts)
+            acting = Waiting() if settings.kubernetes else None
+            await self.engine.start(self.delivery, acting)
             undo.push_async_callback(self.engine.stop)
             undo.push_async_callback(self.delivery.stop)
-            if acts is not None:
-                undo.push_async_callback(acts.stop)
-            general = await undo.enter_async_context(contextlib.AsyncExitStack())
+            later = await undo.enter_async_context(contextlib.AsyncExitStack())
             connections = await self._listen(undo)
             for name, work in (
                 ("housekeeping", self._keep_house()),
@@ -135,12 +139,10 @@ class Service:
             )
         _spare_the_collector()
         try:
-            await self._complete(connections, general)
+            await self._complete(connections, acting, later)
         except BaseException:
             await self.stop()
             raise
-        if acts is not None:
-            acts.start()
         gc.freeze()
 
     async def stop(self) -> None:
@@ -182,37 +184,41 @@ class Service:
         undo.callback(server.close)
         return connections
 
-    async def _complete(self, connections: Connections, undo: contextlib.AsyncExitStack) -> None:
-        """What is slow to import, and what is made of it: who tells people, then all that aiohttp serves."""
-        for module in needed(self.engine.ruleset):
-            await asyncio.to_thread(import_module, module)
+    async def _complete(
+        self, connections: Connections, acting: Waiting | None, undo: contextlib.AsyncExitStack
+    ) -> None:
+        """Import beside the event loop, and build, who tells people, what aiohttp serves, and who acts."""
+        await _imported(needed(self.engine.ruleset))
         self.delivery.resume()
-        slack = self.settings.slack
-        if slack is not None and slack.app_token_file:
-            await asyncio.to_thread(import_module, "responder.notify.slacksocket")
-        await asyncio.to_thread(import_module, "responder.web.general")
+        await _imported(["responder.notify.slacksocket"] if self._slack_token else [])
+        await _imported(["responder.web.general"])
         from responder.web.general import Parts, open_general
 
         parts = Parts(
-            self.settings,
-            self.clock,
-            self.metrics,
-            self.engine,
-            self.database,
-            self.rules,
-            self.access,
-            self.health,
-            self.intake,
-            self.reload,
-            self._refresh,
-            self._stops,
+            settings=self.settings,
+            clock=self.clock,
+            metrics=self.metrics,
+            engine=self.engine,
+            database=self.database,
+            rules=self.rules,
+            access=self.access,
+            health=self.health,
+            intake=self.intake,
+            slack_token=self._slack_token,
+            reload=self.reload,
+            refresh=self._refresh,
+            stopping=self._stops,
         )
         connections.hand_over_to(await open_general(parts, undo))
+        if acting is not None:
+            await _imported(["responder.actions.worker"])
+            acts = self._acts()
+            undo.push_async_callback(acts.stop)
+            acts.start()
+            acting.pass_to(acts)
 
-    def _acts(self) -> "Acts | None":
+    def _acts(self) -> "Acts":
         """Who carries runs out, where there are clusters; without one it is not even imported."""
-        if not self.settings.kubernetes:
-            return None
         from responder.actions.worker import Acts
 
         return Acts(
@@ -238,8 +244,7 @@ class Service:
         await self.rules.again(actor, self._put_in_force)
 
     async def _put_in_force(self, actor: str, ruleset: Ruleset) -> object:
-        for module in needed(ruleset):
-            await asyncio.to_thread(import_module, module)
+        await _imported(needed(ruleset))
         # First, so that nothing that is decided under them is sent with a secret of yesterday.
         self.senders.renew(ruleset)
         return await self.engine.load_rules(actor, ruleset)
@@ -318,6 +323,12 @@ def _spare_the_collector() -> None:
     sys.setswitchinterval(0.0001)
 
 
+async def _imported(modules: Iterable[str]) -> None:
+    """Import what is slow to import, while the event loop goes on."""
+    for module in modules:
+        await asyncio.to_thread(import_module, module)
+
+
 async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -334,6 +345,18 @@ def _tokens(settings: Settings) -> list[KnownToken] | None:
             roles |= {"acknowledge", "silence"}
         known.append(KnownToken(token.sha256, Identity(token.name, frozenset(roles), token.person or "")))
     return known
+
+
+def _secret(path: Path, key: str) -> Secret:
+    """The secret in a file. Raises UsageError."""
+    try:
+        words = path.read_text("utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"{key}: {path} cannot be read: {why}") from None
+    if len(words) != 1:
+        raise UsageError(f"{key}: {path} must hold one secret")
+    return Secret(words[0])
 
 
 def _delivery_settings(settings: Settings) -> DeliverySettings:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiohttp import web
 
@@ -16,7 +15,6 @@ from responder.clock import Clock
 from responder.core.catalogue import Secret
 from responder.engine import Engine
 from responder.engine.reload import Reload
-from responder.errors import UsageError
 from responder.settings.values import Settings
 from responder.store.database import Database
 from responder.telemetry import Metrics
@@ -32,7 +30,7 @@ from responder.web.slack import Desk, Envelopes, SlackEntrance
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What of the service it is made of."""
+    """What of the service it is made of. `slack_token`: that of Socket Mode, if it is used."""
 
     settings: Settings
     clock: Clock
@@ -43,16 +41,14 @@ class Parts:
     access: Access
     health: Health
     intake: Intake
+    slack_token: Secret | None
     reload: Callable[[str], Awaitable[None]]
     refresh: Callable[[], Awaitable[None]]
     stopping: Callable[[], bool]
 
 
 async def open_general(parts: Parts, undo: AsyncExitStack) -> Callable[[], asyncio.BaseProtocol]:
-    """What makes a protocol for a connection. Raises UsageError: a secret cannot be read.
-
-    What is to be closed is put on `undo`.
-    """
+    """What makes a protocol for a connection; what is to be closed is put on `undo`."""
     settings, access = parts.settings, parts.access
     metrics_open = settings.auth is None or settings.auth.metrics == "open"
     operations = Operations(parts.reload, parts.refresh)
@@ -79,26 +75,13 @@ def _slack(parts: Parts, undo: AsyncExitStack) -> SlackEntrance | None:
         return None
     desk = Desk(parts.engine, parts.clock, slack.api_url, lambda: parts.settings.people)
     undo.push_async_callback(desk.stop)
-    if slack.app_token_file:
+    if parts.slack_token is not None:
         from responder.notify.slacksocket import Socket
 
-        token = _secret(slack.app_token_file, "slack.app_token_file")
         envelopes = Envelopes(desk, parts.database, parts.clock, parts.metrics)
-        socket = Socket(token, slack.api_url, parts.clock, envelopes.take)
+        socket = Socket(parts.slack_token, slack.api_url, parts.clock, envelopes.take)
         undo.push_async_callback(socket.stop)
         socket.start()
     if not slack.signing_secret_file:
         return None
     return SlackEntrance(desk, parts.database, parts.clock, parts.metrics, parts.rules.signing_secrets)
-
-
-def _secret(path: Path, key: str) -> Secret:
-    """The secret in a file. Raises UsageError."""
-    try:
-        words = path.read_text("utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"{key}: {path} cannot be read: {why}") from None
-    if len(words) != 1:
-        raise UsageError(f"{key}: {path} must hold one secret")
-    return Secret(words[0])
