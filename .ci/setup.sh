@@ -18,6 +18,9 @@ if [ -z "$python" ] || ! fits "$python"; then
     exit 1
 fi
 
+# Else each start compiles half of the house anew wherever Python is told to leave no bytecode behind.
+compiled() { .venv/bin/python -m compileall -q responder || true; }
+
 # What .venv was made from, and for what: if none of it changed, it is as it should be. What is there for everything
 # is there for `run`.
 what=${1:-everything}
@@ -25,7 +28,7 @@ stamp=.venv/.made-from
 made_from=$({ pwd && "$python" -VV && cat requirements/*.txt pyproject.toml .ci/setup.sh; } | sha256sum)
 if [ -x .venv/bin/responder ]; then
     case $(cat $stamp 2>/dev/null) in
-        "everything $made_from" | "$what $made_from") exit 0 ;;
+        "everything $made_from" | "$what $made_from") compiled && exit 0 ;;
     esac
 fi
 case $what in
@@ -49,4 +52,5 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 # The lock is complete: nothing else is looked for.
 .venv/bin/python -m pip install -qq --no-deps --require-hashes --requirement "$requirements"
 .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+compiled
 echo "$what $made_from" > $stamp

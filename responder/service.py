@@ -12,13 +12,13 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from responder import __version__
+from responder.actions.waiting import Waiting
 from responder.clock import Clock, SystemClock
 from responder.core.catalogue import Secret
 from responder.core.messages import BreakerTurned
@@ -30,9 +30,9 @@ from responder.delivery.orders import DeliverySettings
 from responder.engine import Engine
 from responder.engine.reload import Reload
 from responder.errors import ResponderError, UsageError
-from responder.notify.integration import Senders
+from responder.notify.integration import Senders, needed
 from responder.settings.tracing import read_secrets
-from responder.settings.values import Settings, Slack
+from responder.settings.values import Settings
 from responder.store.database import Database, size_of
 from responder.store.executions import ExecutionStore
 from responder.store.outbox import OutboxStore, difference
@@ -40,12 +40,9 @@ from responder.store.retention import prune
 from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
-from responder.web.alertmanager import AlertmanagerApi
-from responder.web.api import Api
-from responder.web.app import Management, Operations, build
 from responder.web.connection import Connections
+from responder.web.health import Health
 from responder.web.intake import Intake
-from responder.web.slack import Desk, Envelopes, SlackEntrance
 
 if TYPE_CHECKING:
     from responder.actions.worker import Acts
@@ -63,6 +60,7 @@ class Service:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
+        self._slack_token: Secret | None = None
         self._stopping = False
         self._running = contextlib.AsyncExitStack()
         self._reported: dict[tuple[str, str, str], int] = {}
@@ -70,13 +68,16 @@ class Service:
     # -- life -----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Load the rules, open the storage, decide, deliver, listen.
+        """Load the rules, open the storage, decide, listen: ready. Then tell people, and serve the rest.
 
-        Raises ProblemsError, StorageError, UsageError (the port is taken).
+        Raises ProblemsError, StorageError, UsageError (the port is taken). Whoever wants it to stop
+        meanwhile cancels it; what was started is stopped then.
         """
         settings = self.settings
         self.rules = Reload(settings, self.clock, self.metrics)
         ruleset = self.rules.first()
+        if settings.slack is not None and settings.slack.app_token_file:
+            self._slack_token = _secret(settings.slack.app_token_file, "slack.app_token_file")
         self.tracing = self._make_tracing()
         self.database = Database(settings.storage.path)
         self.database.open()
@@ -97,7 +98,7 @@ class Service:
                 settings.external_url,
                 ruleset.mends,
                 self.clock,
-                pressable=_hears_slack(settings.slack),
+                pressable=settings.slack is not None and settings.slack.heard,
             )
             undo.push_async_callback(self.senders.close)
             self.delivery = Delivery(
@@ -112,21 +113,19 @@ class Service:
                 self._observe,
                 self.tracing,
             )
-            acts = self._acts()
-            await self.engine.start(self.delivery, acts)
+            self.delivery.pause()
+            acting = Waiting() if settings.kubernetes else None
+            await self.engine.start(self.delivery, acting)
             undo.push_async_callback(self.engine.stop)
             undo.push_async_callback(self.delivery.stop)
-            if acts is not None:
-                undo.push_async_callback(acts.stop)
-                acts.start()
-            await self._listen(undo)
+            later = await undo.enter_async_context(contextlib.AsyncExitStack())
+            connections = await self._listen(undo)
             for name, work in (
                 ("housekeeping", self._keep_house()),
                 ("watching the rules", self.rules.watch(self._put_in_force)),
             ):
                 undo.push_async_callback(_cancel, asyncio.create_task(work, name=name))
             self._running = undo.pop_all()
-        _spare_the_collector()
         log.info(
             "listening",
             address=str(settings.listen),
@@ -138,6 +137,13 @@ class Service:
             log.warning(
                 "anonymous", meaning="no `auth:` is configured: whoever reaches this port may post and read"
             )
+        _spare_the_collector()
+        try:
+            await self._complete(connections, acting, later)
+        except BaseException:
+            await self.stop()
+            raise
+        gc.freeze()
 
     async def stop(self) -> None:
         """503 from now on; finish what is under way, flush, close. Done within 10 s."""
@@ -148,35 +154,21 @@ class Service:
         await self._running.aclose()
         log.info("stopped")
 
-    async def _listen(self, undo: contextlib.AsyncExitStack) -> None:
+    async def _listen(self, undo: contextlib.AsyncExitStack) -> Connections:
         settings = self.settings
         hosts = own_hosts(str(settings.listen), settings.external_url, settings.hosts)
-        access = Access(_tokens(settings), hosts, own_origins(hosts, settings.external_url))
-        operations = Operations(self._why_not_ready, self.reload, self._refresh, lambda: self._stopping)
-        metrics_open = settings.auth is None or settings.auth.metrics == "open"
-        intake = Intake(
-            self.engine, self.database, access, settings.limits, self.clock, self.metrics, self.tracing
+        self.access = Access(_tokens(settings), hosts, own_origins(hosts, settings.external_url))
+        self.health = Health(self._why_not_ready, self._stops)
+        self.intake = Intake(
+            self.engine, self.database, settings.limits, self.clock, self.metrics, self.tracing
         )
-        app = build(
-            Management(access, operations, self.metrics.registry, metrics_open),
-            intake,
-            Api(self.engine, self.database, access, self.rules.shown),
-            AlertmanagerApi(self.engine, access, self.clock.now(), settings.external_url),
-            operations.stopping,
-            self.metrics.answered,
-            self._slack(undo),
-        )
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
-        await runner.setup()
-        undo.push_async_callback(runner.cleanup)
-        assert runner.server is not None
         connections = Connections(
-            intake,
-            access,
-            runner.server,
+            self.intake,
+            self.access,
+            self.health,
             self.metrics.answered,
             settings.limits.body,
-            operations.stopping,
+            self._stops,
             self.clock,
         )
         undo.push_async_callback(connections.stop)
@@ -190,11 +182,43 @@ class Service:
                 ) from None
             raise UsageError(f"listen: {settings.listen}: {error.strerror}") from None
         undo.callback(server.close)
+        return connections
 
-    def _acts(self) -> "Acts | None":
+    async def _complete(
+        self, connections: Connections, acting: Waiting | None, undo: contextlib.AsyncExitStack
+    ) -> None:
+        """Import beside the event loop, and build, who tells people, what aiohttp serves, and who acts."""
+        await _imported(needed(self.engine.ruleset))
+        self.delivery.resume()
+        await _imported(["responder.notify.slacksocket"] if self._slack_token else [])
+        await _imported(["responder.web.general"])
+        from responder.web.general import Parts, open_general
+
+        parts = Parts(
+            settings=self.settings,
+            clock=self.clock,
+            metrics=self.metrics,
+            engine=self.engine,
+            database=self.database,
+            rules=self.rules,
+            access=self.access,
+            health=self.health,
+            intake=self.intake,
+            slack_token=self._slack_token,
+            reload=self.reload,
+            refresh=self._refresh,
+            stopping=self._stops,
+        )
+        connections.hand_over_to(await open_general(parts, undo))
+        if acting is not None:
+            await _imported(["responder.actions.worker"])
+            acts = self._acts()
+            undo.push_async_callback(acts.stop)
+            acts.start()
+            acting.pass_to(acts)
+
+    def _acts(self) -> "Acts":
         """Who carries runs out, where there are clusters; without one it is not even imported."""
-        if not self.settings.kubernetes:
-            return None
         from responder.actions.worker import Acts
 
         return Acts(
@@ -213,25 +237,6 @@ class Service:
             return None
         return Tracing(given, read_secrets(given, os.environ), self.clock, self.metrics)
 
-    def _slack(self, undo: contextlib.AsyncExitStack) -> SlackEntrance | None:
-        """What hears of Slack's commands and buttons: our connection, the paths that it calls, or nothing."""
-        slack = self.settings.slack
-        if slack is None or not _hears_slack(slack):
-            return None
-        desk = Desk(self.engine, self.clock, slack.api_url, lambda: self.settings.people)
-        undo.push_async_callback(desk.stop)
-        if slack.app_token_file:
-            from responder.notify.slacksocket import Socket
-
-            token = _secret(slack.app_token_file, "slack.app_token_file")
-            envelopes = Envelopes(desk, self.database, self.clock, self.metrics)
-            socket = Socket(token, slack.api_url, self.clock, envelopes.take)
-            undo.push_async_callback(socket.stop)
-            socket.start()
-        if not slack.signing_secret_file:
-            return None
-        return SlackEntrance(desk, self.database, self.clock, self.metrics, self.rules.signing_secrets)
-
     # -- rules ----------------------------------------------------------------------------
 
     async def reload(self, actor: str) -> None:
@@ -239,6 +244,7 @@ class Service:
         await self.rules.again(actor, self._put_in_force)
 
     async def _put_in_force(self, actor: str, ruleset: Ruleset) -> object:
+        await _imported(needed(ruleset))
         # First, so that nothing that is decided under them is sent with a secret of yesterday.
         self.senders.renew(ruleset)
         return await self.engine.load_rules(actor, ruleset)
@@ -253,6 +259,9 @@ class Service:
 
     async def _breaker_turned(self, turned: BreakerTurned) -> None:
         await self.engine.breaker_turned(turned)
+
+    def _stops(self) -> bool:
+        return self._stopping
 
     def _why_not_ready(self) -> str:
         if not self.engine.deciding:
@@ -306,12 +315,18 @@ class Service:
 
 
 def _spare_the_collector() -> None:
-    """What lives for good is never looked at again."""
-    gc.collect()
+    """What lives for good is never looked at again, and new garbage rarely: nearly everything is a value."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     # The writer thread gives up the interpreter's lock at each statement; the event loop, which
     # is busy in a storm, must not keep it for the default 5 ms each time.
     sys.setswitchinterval(0.0001)
+
+
+async def _imported(modules: Iterable[str]) -> None:
+    """Import what is slow to import, while the event loop goes on."""
+    for module in modules:
+        await asyncio.to_thread(import_module, module)
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:
@@ -330,11 +345,6 @@ def _tokens(settings: Settings) -> list[KnownToken] | None:
             roles |= {"acknowledge", "silence"}
         known.append(KnownToken(token.sha256, Identity(token.name, frozenset(roles), token.person or "")))
     return known
-
-
-def _hears_slack(slack: Slack | None) -> bool:
-    """Whether somebody hears of it when a button is pressed."""
-    return slack is not None and bool(slack.signing_secret_file or slack.app_token_file)
 
 
 def _secret(path: Path, key: str) -> Secret:

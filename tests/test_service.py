@@ -1,6 +1,9 @@
 """The composition root: what one running Responder makes of its files."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 import yaml
@@ -56,3 +59,32 @@ async def test_a_broken_runbook_is_out_of_force_loudly_and_stops_nothing_else(
         assert counts(service) == {"loaded": 1, "broken": 0}
     finally:
         await service.stop()
+
+
+SLOW: Final = (
+    "aiohttp",
+    "aiosmtplib",
+    "jinja2",
+    "kubernetes_asyncio",
+    "markdown_it",
+    "opentelemetry",
+    "pdpyras",
+    "pydantic",
+    "requests",
+    "rich",
+    "slack_sdk",
+    "responder.actions.worker",
+    "responder.notify.http",
+    "responder.replay",
+    "responder.web.general",
+)
+"""What nobody needs before it is ready, and takes long to import."""
+
+
+def test_what_must_be_there_before_it_is_ready_is_little() -> None:
+    program = (
+        "import sys, responder.cli.main, responder.cli.serve, responder.service\n"
+        "print([name for name in sys.argv[1:] if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, *SLOW], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

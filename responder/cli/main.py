@@ -14,9 +14,9 @@ import click
 from responder import __version__
 from responder.errors import ResponderError
 
-# Garbage is rarely looked for, since nearly everything is a value. The default, every 700 new objects, takes
-# a seventh of the start.
-gc.set_threshold(50_000, 20, 100)
+# Garbage is rarely looked for, since nearly everything is a value, and while modules are imported not at all:
+# the default, every 700 new objects, takes a seventh of the start. The service chooses anew once it is up.
+gc.set_threshold(500_000, 20, 100)
 
 
 class Entry(NamedTuple):

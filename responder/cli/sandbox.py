@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from responder.cli.journalcheck import verify_storage
-from responder.cli.serve import run_on_loop, until_told
+from responder.cli.serve import run_on_loop, run_until_told
 from responder.clock import SystemClock
 from responder.errors import ResponderError, UsageError
 from responder.sandbox.alertmanager import Alertmanager
@@ -97,13 +97,7 @@ class _House:
 
     async def run(self, *, story: bool) -> None:
         """Until told to stop."""
-        told = asyncio.create_task(until_told(self._reload))
-        playing = asyncio.create_task(self._play(story=story))
-        await asyncio.wait({told, playing}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (told, playing):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await playing
+        await run_until_told(self._play(story=story), self._reload)
 
     async def _reload(self, actor: str) -> None:
         if self._service:

@@ -11,13 +11,20 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from responder.errors import ResponderError
 from responder.settings import load_settings
+from responder.settings.values import Settings
 from responder.telemetry import configure_logging, logger
+
+if TYPE_CHECKING:
+    from responder.service import Service
+
+Reload: TypeAlias = Callable[[str], Awaitable[None]]
+"""Reads the rules again, for whoever is named."""
 
 
 @click.command("serve", help="Run Responder. SIGTERM stops within 10 s, SIGHUP reloads the rules.")
@@ -44,21 +51,42 @@ def serve(config: Path, log_format: str, log_level: str) -> None:
     for warning in settings.warnings:
         click.echo(str(warning), err=True)
 
-    async def run() -> None:
+    sys.exit(run_on_loop(_run(settings)))
+
+
+async def _run(settings: Settings) -> None:
+    started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
+
+    async def serving() -> None:
         from responder.service import Service
 
         service = Service(settings)
         await service.start()
+        started.set_result(service)
         try:
-            await until_told(service.reload)
+            await asyncio.Event().wait()
         finally:
             await service.stop()
 
-    sys.exit(run_on_loop(run()))
+    async def reload(actor: str) -> None:
+        service = await asyncio.shield(started)
+        await service.reload(actor)
+
+    await run_until_told(serving(), reload)
 
 
-async def until_told(reload: Callable[[str], Awaitable[None]]) -> None:
-    """Wait for SIGTERM or SIGINT; SIGHUP calls `reload` in between."""
+async def run_until_told(work: Coroutine[Any, Any, None], reload: Reload) -> None:
+    """Run `work` until it ends, or is cancelled because of SIGTERM or SIGINT; SIGHUP calls `reload`."""
+    told = asyncio.create_task(_until_told(reload))
+    working = asyncio.create_task(work)
+    await asyncio.wait({told, working}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (told, working):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+
+
+async def _until_told(reload: Reload) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     reloads: set[asyncio.Task[None]] = set()

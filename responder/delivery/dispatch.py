@@ -108,12 +108,25 @@ class Delivery:
         self._wakes: list[tuple[Nanoseconds, int, Lane]] = []
         self._timer: asyncio.Task[None] | None = None
         self._waking = False
+        self._paused = False
         self._stopping = False
         self._turns = 0
         self._outcomes: Counter[tuple[str, str, str]] = Counter()
         self._claims: Conveyor[int, Entry] = Conveyor("claims", clock, self._claim_writes)
         self._attempts: Conveyor[int, Attempted] = Conveyor("attempts", clock, self._attempt_writes)
         self._reports: Conveyor[int, Ending | BreakerTurned] = Conveyor("reports", clock, self._report_writes)
+
+    # -- what the service calls -------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Take orders, and begin none before `resume`: what sends them is still to be imported."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Begin what was taken meanwhile."""
+        self._paused = False
+        for lane in list(self._lanes.values()):
+            self._pump(lane)
 
     # -- what the engine calls --------------------------------------------------------------
 
@@ -127,13 +140,15 @@ class Delivery:
         They are those whose turn it would be at once, or as soon as one that is under way ends.
         Hand the same orders over after the commit, `claimed`; nothing is reserved until then.
         """
+        if self._stopping or self._paused:
+            return set()
         now = self._clock.monotonic()
         ahead: dict[Lane, int] = {}
         planned: Counter[Lane] = Counter()
         rows: set[int] = set()
         for order in sorted(orders, key=lambda order: (order.rank, order.row)):
             lane = self._lane(order.integration)
-            if self._stopping or self._knows(order.row):
+            if self._knows(order.row):
                 continue
             if lane not in ahead:
                 ahead[lane] = lane.ahead(now)
@@ -144,6 +159,8 @@ class Delivery:
 
     def prepare(self, orders: Sequence[Order]) -> None:
         """Get ready for orders that are about to be handed over; nothing is sent."""
+        if self._paused:
+            return
         for order in orders[:_PREPARED]:
             sender = self._senders(order.integration)
             if isinstance(sender, Preparer):
@@ -228,7 +245,7 @@ class Delivery:
         return lane
 
     def _pump(self, lane: Lane) -> None:
-        if self._stopping:
+        if self._stopping or self._paused:
             return
         now = self._clock.monotonic()
         if by := lane.to_announce(now):

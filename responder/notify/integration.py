@@ -4,17 +4,37 @@
 never looks into an integration's settings.
 """
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from responder.clock import Clock, SystemClock
 from responder.core.model import Nanoseconds
 from responder.core.notification import Attempt, Notification, Outcome, Rejected
 from responder.core.rules import Integration, Ruleset
-from responder.notify.http import Http
 from responder.notify.threads import Threads
 
 if TYPE_CHECKING:
+    from responder.notify.http import Http
     from responder.notify.slackweb import Workspaces
+
+
+_MODULES: Final[Mapping[str, str]] = {
+    "pagerduty": "responder.notify.pagerduty",
+    "slack": "responder.notify.slack",
+    "webhook": "responder.notify.webhook",
+    "email": "responder.notify.email",
+}
+
+
+def needed(ruleset: Ruleset) -> list[str]:
+    """The modules that make the senders of these rules. With their libraries they are slow to import."""
+    kinds = {
+        integration.kind
+        for receiver in ruleset.receivers.values()
+        for integration in receiver.integrations
+        if integration.supported
+    }
+    return [module for kind, module in _MODULES.items() if kind in kinds]
 
 
 class Sender(Protocol):
@@ -62,7 +82,7 @@ class Senders:
         self._mends = mends
         self._clock = clock or SystemClock()
         self._pressable = pressable
-        self._http = Http()
+        self._http: Http | None = None
         self._threads = Threads()
         self._workspaces: Workspaces | None = None
         self._senders: dict[str, tuple[Integration, Sender]] = {}
@@ -86,36 +106,40 @@ class Senders:
 
     async def close(self) -> None:
         """Close every connection. To be called when nothing is being sent any more."""
-        await self._http.close()
+        if self._http:
+            await self._http.close()
         if self._workspaces:
             await self._workspaces.close()
 
     def _make(self, integration: Integration) -> Sender:
+        from responder.notify.http import Http
+
+        http = self._http = self._http or Http()
         if integration.supported and integration.kind == "webhook":
             from responder.notify.webhook import WebhookSender
 
-            return WebhookSender(integration, self._external_url, self._mends, self._clock, self._http)
+            return WebhookSender(integration, self._external_url, self._mends, self._clock, http)
         if integration.supported and integration.kind == "pagerduty":
             from responder.notify.pagerduty import PagerdutySender
 
-            return PagerdutySender(integration, self._external_url, self._clock, self._http, self._threads)
+            return PagerdutySender(integration, self._external_url, self._clock, http, self._threads)
         if integration.supported and integration.kind == "slack":
             from responder.notify.slack import SlackSender
             from responder.notify.slackweb import Workspaces
 
-            self._workspaces = self._workspaces or Workspaces(self._http, self._clock)
+            self._workspaces = self._workspaces or Workspaces(http, self._clock)
             return SlackSender(
                 integration,
                 self._external_url,
                 self._clock,
-                self._http,
+                http,
                 self._workspaces,
                 pressable=self._pressable,
             )
         if integration.supported and integration.kind == "email":
             from responder.notify.email import EmailSender
 
-            return EmailSender(integration, self._external_url, self._clock, self._http)
+            return EmailSender(integration, self._external_url, self._clock, http)
         return Unsupported(integration.kind)
 
 

@@ -163,6 +163,11 @@ class Slack:
     app_token_file: Path | None = None
     api_url: str = "https://slack.com/api/"
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody hears of it when a button is pressed."""
+        return bool(self.signing_secret_file or self.app_token_file)
+
 
 @dataclass(frozen=True, slots=True)
 class Pagerduty:

@@ -38,6 +38,7 @@ from responder.web.alertview import (
 )
 from responder.web.answer import Answered, as_json, refusal
 from responder.web.paging import Key, Listing, Page, next_page, page_of
+from responder.web.response import response_of
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class AlertmanagerApi:
     async def version_1(self, request: web.Request) -> web.Response:
         """Alertmanager's first API is gone, as it is there."""
         self._access.identify(request)
-        return as_json(410, _GONE).response()
+        return response_of(as_json(410, _GONE))
 
     # -- what is --------------------------------------------------------------------------
 
@@ -195,7 +196,7 @@ class AlertmanagerApi:
         await self._reading(request)
         found = self._engine.state.silences.all.get(_silence_id(request))
         if found is None:
-            return as_json(404, NOT_FOUND).response()
+            return response_of(as_json(404, NOT_FOUND))
         return _json(shown_silence(found, self._engine.log.now()))
 
     def _view(self) -> View:
@@ -219,7 +220,7 @@ class AlertmanagerApi:
             raise mistyped("matchers in body should have at least 1 items", 612)
         problem = fault(asked)
         if problem:
-            return as_json(400, problem).response()
+            return response_of(as_json(400, problem))
         return await self._command(identity, asked)
 
     async def expire(self, request: web.Request) -> web.Response:
@@ -235,10 +236,10 @@ class AlertmanagerApi:
             case Accepted():
                 return _json({"silenceID": reply.detail})
             case Declined():
-                return as_json(reply.status, reply.reason).response()
+                return response_of(as_json(reply.status, reply.reason))
             case Pending():
                 where = {"status": "accepted", "input": reply.seq, "look": "/api/v2/silences"}
-                return as_json(202, where).response()
+                return response_of(as_json(202, where))
             case _:
                 raise AssertionError(f"{reply!r} is no reply to a command")
 

@@ -1,34 +1,25 @@
 """What is answered: one value for both ways in, and the one place where an error becomes a status.
 
-`app`, `intake` and `connection` use it. Whoever called gets a reason in words and never a
-traceback.
+`intake`, `health`, `connection` and all that aiohttp serves use it. Whoever called gets a reason in
+words and never a traceback.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from responder.errors import Overloaded, ResponderError, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, a JSON body or none, and headers beside those that every answer has."""
+    """A status, a body or none, what that is, and headers beside those that every answer has."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
-
-    def response(self) -> web.Response:
-        """The same for aiohttp."""
-        headers = dict(self.headers)
-        if not self.body:
-            return web.Response(status=self.status, headers=headers)
-        return web.Response(
-            status=self.status, body=self.body, content_type="application/json", headers=headers
-        )
+    content_type: str = "application/json"
 
 
 ACCEPTED: Final = Answer()
@@ -37,6 +28,11 @@ ACCEPTED: Final = Answer()
 def as_json(status: int, value: object, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """An answer with `value` as its body."""
     return Answer(status, msgspec.json.encode(value), headers)
+
+
+def in_words(status: int, text: str) -> Answer:
+    """An answer for people and probes."""
+    return Answer(status, text.encode(), content_type="text/plain; charset=utf-8")
 
 
 def refusal(status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

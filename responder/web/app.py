@@ -1,6 +1,6 @@
 """The HTTP application: every path, the errors' one place, the plain front page.
 
-`service` runs it. Each route checks access first; whatever is raised on purpose becomes a JSON
+`general` builds and runs it. Each route checks access first; whatever is raised on purpose becomes a JSON
 answer with its status, and anything else a 500 without a traceback for the caller.
 """
 
@@ -21,8 +21,10 @@ from responder.web.access import Access
 from responder.web.alertmanager import AlertmanagerApi
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
-from responder.web.intake import Intake
+from responder.web.entrances import Entrances
+from responder.web.health import Health
 from responder.web.paging import NEXT
+from responder.web.response import response_of
 from responder.web.slack import SlackEntrance
 
 log = logger("web")
@@ -32,37 +34,34 @@ Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What the management paths ask the service."""
+    """What the management paths ask of the service."""
 
-    ready: Callable[[], str]
-    """Why it is not ready, or an empty text."""
     reload: Callable[[str], Awaitable[None]]
     """Read the rules again, for the person or program named."""
     refresh: Callable[[], Awaitable[None]]
     """Bring the gauges up to date before they are read."""
-    stopping: Callable[[], bool]
 
 
 class Management:
     """`/-/healthy`, `/-/ready`, `/-/reload`, `/metrics` and `/`."""
 
-    def __init__(self, access: Access, operations: Operations, registry: object, metrics_open: bool) -> None:
-        """Answer from `operations`; `/metrics` needs the role `read` unless it is open."""
+    def __init__(
+        self, access: Access, health: Health, operations: Operations, registry: object, metrics_open: bool
+    ) -> None:
+        """Answer from `health` and `operations`; `/metrics` needs the role `read` unless it is open."""
         self._access = access
+        self._health = health
         self._operations = operations
         self._registry = registry
         self._metrics_open = metrics_open
 
     async def healthy(self, request: web.Request) -> web.Response:
-        """The process answers."""
-        return web.Response(text="Responder is healthy.\n")
+        """As the short way says it."""
+        return response_of(self._health.healthy())
 
     async def ready(self, request: web.Request) -> web.Response:
-        """The engine decides, and is not behind."""
-        reason = "stopping" if self._operations.stopping() else self._operations.ready()
-        if reason:
-            return web.Response(status=503, text=f"Responder is not ready: {reason}.\n")
-        return web.Response(text="Responder is ready.\n")
+        """As the short way says it."""
+        return response_of(self._health.ready())
 
     async def reload(self, request: web.Request) -> web.Response:
         """Read the rules again; a bad file changes nothing and is answered with its problems."""
@@ -81,7 +80,7 @@ class Management:
     async def front(self, request: web.Request) -> web.Response:
         """A plain page: what this is, how it is, where the API is."""
         self._access.check(request, "read")
-        reason = self._operations.ready()
+        reason = self._health.reason()
         state = f"not ready: {html.escape(reason)}" if reason else "ready"
         return web.Response(text=_PAGE.format(version=__version__, state=state), content_type="text/html")
 
@@ -118,7 +117,7 @@ logging.getLogger("aiohttp.server").addFilter(_NothingQuoted())
 
 def build(
     management: Management,
-    intake: Intake,
+    entrances: Entrances,
     api: Api,
     alertmanager: AlertmanagerApi,
     stopping: Callable[[], bool],
@@ -131,22 +130,22 @@ def build(
         """Turn what is raised into an answer."""
         try:
             if stopping() and not request.path.startswith("/-/"):
-                response = STOPPING.response()
+                response = response_of(STOPPING)
                 response.force_close()
                 return response
             return await handler(request)
         except ResponderError as error:
-            return of_error(error).response()
+            return response_of(of_error(error))
         except web.HTTPException as error:
             if error.status < 400:
                 raise
             kept = [pair for pair in error.headers.items() if not pair[0].lower().startswith("content-")]
-            return refusal(error.status, error.reason, tuple(kept)).response()
+            return response_of(refusal(error.status, error.reason, tuple(kept)))
         except ConnectionError:
             raise  # the caller is gone
         except Exception:  # a bug: whoever called gets no traceback, the log does
             log.exception("request_failed", method=request.method, path=request.path)
-            return BUG.response()
+            return response_of(BUG)
 
     @web.middleware
     async def counted(request: web.Request, handler: Serve) -> web.StreamResponse:
@@ -162,8 +161,7 @@ def build(
         return response
 
     app = web.Application(middlewares=[counted], client_max_size=1 << 40)
-    app.router.add_post("/webhooks/alertmanager", intake.webhook)
-    app.router.add_post("/api/v2/alerts", intake.api)
+    entrances.add_routes(app)
     app.router.add_get("/-/healthy", management.healthy)
     app.router.add_get("/-/ready", management.ready)
     app.router.add_post("/-/reload", management.reload)

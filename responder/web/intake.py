@@ -1,6 +1,6 @@
 """The two entrances for alerts, on one accept path: answered once what they carry is durable.
 
-Routes of `web.app`. 200 only after the inputs log's commit; 400, 413 only for what can never
+`connection` and `entrances` call it. 200 only after the inputs log's commit; 400, 413 only for what can never
 succeed; 503 whenever trying again may help, because Alertmanager drops an alert on any 4xx.
 """
 
@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, Literal, NoReturn, TypeAlias
-
-from aiohttp import web
 
 from responder.clock import Clock
 from responder.core.messages import AlertsReceived, BadRequest, Body, LimitReached, ReceivedAlert
@@ -24,7 +22,7 @@ from responder.store.inputs import SPLIT
 from responder.store.rejected import keep_rejected
 from responder.telemetry import Metrics, logger
 from responder.tracing import Span, Tracing, current, outside, within
-from responder.web.access import Access, Identity
+from responder.web.access import Identity
 from responder.web.answer import ACCEPTED, Answer, as_json, refusal
 
 log = logger("intake")
@@ -42,7 +40,6 @@ class Intake:
         self,
         engine: Engine,
         database: Database,
-        access: Access,
         limits: Limits,
         clock: Clock,
         metrics: Metrics,
@@ -51,26 +48,12 @@ class Intake:
         """Put what arrives into `engine`; what is refused for good into `database`."""
         self._engine = engine
         self._database = database
-        self._access = access
         self._limits = limits
         self._alert = alert_limits(limits)
         self._clock = clock
         self._metrics = metrics
         self._tracing = tracing
         self._alerted: dict[tuple[str, str], int] = {}
-
-    async def webhook(self, request: web.Request) -> web.Response:
-        """`POST /webhooks/alertmanager`: payload version 4."""
-        return await self._receive(request, "webhook")
-
-    async def api(self, request: web.Request) -> web.Response:
-        """`POST /api/v2/alerts`: as Alertmanager's, so that Prometheus can send here."""
-        return await self._receive(request, "api")
-
-    async def _receive(self, request: web.Request, source: Entrance) -> web.Response:
-        identity = self._access.check(request, "ingest")
-        body = await self._read(request, identity)
-        return (await self.take(identity, source, body, request.headers)).response()
 
     def take_at_once(
         self,
@@ -153,12 +136,12 @@ class Intake:
         try:
             parsed = _PARSE[source](body, self._alert)
         except EnvelopeError as error:
-            await self._refuse(identity, 400, str(error), body)
+            await self.refuse(identity, 400, str(error), body)
             return refusal(400, str(error))
         count = len(parsed[0]) + len(parsed[1])
         if count > self._limits.alerts_per_request:
             text = f"{count} alerts in one request; at most {self._limits.alerts_per_request} are taken"
-            await self._refuse(identity, 413, text, b"")
+            await self.refuse(identity, 413, text, b"")
             raise TooLarge(text)
         admitted = self._admit(parsed[0])
         if admitted is not None:
@@ -187,17 +170,6 @@ class Intake:
             failed = ""
         finally:
             append.end(failed)
-
-    async def _read(self, request: web.Request, identity: Identity) -> bytes:
-        limit = self._limits.body
-        try:
-            if (request.content_length or 0) > limit:
-                raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)
-            return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            text = f"the body is larger than {limit} bytes"
-            await self._refuse(identity, 413, text, b"")
-            raise TooLarge(text) from None
 
     def _inputs(self, source: Entrance, body: bytes, parsed: Parsed) -> list[Body]:
         alerts, rejected = parsed
@@ -252,7 +224,7 @@ class Intake:
 
     # -- what cannot be taken -------------------------------------------------------------
 
-    async def _refuse(self, identity: Identity, status: int, reason: str, body: bytes) -> None:
+    async def refuse(self, identity: Identity, status: int, reason: str, body: bytes) -> None:
         """Note a request that can never succeed; an alert says so once per sender and hour."""
         log.warning("request_refused", sender=identity.name, status=status, reason=reason)
         try:

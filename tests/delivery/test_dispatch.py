@@ -728,3 +728,32 @@ async def test_a_stop_with_nothing_to_do_is_immediate() -> None:
     async with open_desk() as (desk, delivery):
         await delivery.stop()
         assert desk.clock.sleepers == 0
+
+
+# -- before senders are there -----------------------------------------------------------------
+
+
+async def test_nothing_is_begun_until_those_who_send_are_there() -> None:
+    async with open_desk() as (desk, delivery):
+        delivery.pause()
+        assert delivery.start_now([order(1)]) == set()
+        delivery.prepare([order(1)])
+        delivery.hand([order(1), order(2, "two", claimed=True)])
+        await desk.clock.advance(MINUTE)
+        assert (desk.claims, desk.sent) == ([], [])
+        delivery.resume()
+        await desk.clock.settle()
+        assert desk.claims == [[1]]
+        assert sorted(desk.sent) == [(60.0, 1), (60.0, 2)]
+
+
+async def test_what_was_superseded_meanwhile_is_not_sent() -> None:
+    async with open_desk() as (desk, delivery):
+        delivery.pause()
+        delivery.hand([order(1)])
+        delivery.succeed(1)
+        delivery.hand([order(2)])
+        delivery.resume()
+        await desk.clock.settle()
+        assert desk.rows == [2]
+        assert desk.ended == [(1, "superseded", None), (2, "delivered", None)]

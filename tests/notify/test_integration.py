@@ -1,14 +1,12 @@
 """Finding the Sender of an integration."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 from responder.core.catalogue import Secret
 from responder.core.model import SECOND
 from responder.core.notification import Attempt, Delivered, Rejected
 from responder.core.rules import Receiver
-from responder.notify.integration import Senders
+from responder.notify.integration import Senders, needed
 from tests.core.words import rules
 from tests.notify.notices import notification, webhook
 from tests.notify.sink import Sink
@@ -44,10 +42,11 @@ async def test_what_we_lack_is_rejected(senders: Senders) -> None:
     assert outcome == Rejected("unsupported", "Responder has no webhook integration")
 
 
-def test_what_starts_the_service_imports_no_client_library() -> None:
-    program = "import responder.service, sys; print('slack_sdk' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ran.stdout == "False\n"
+def test_what_rules_need_is_known_before_anything_is_sent() -> None:
+    pager, mail = replace(webhook("http://x"), kind="pagerduty"), replace(webhook("http://x"), kind="email")
+    lacking = replace(webhook("http://x"), kind="slack", supported=False)
+    told = rules(receivers=[Receiver("team", (mail, pager)), Receiver("other", (pager, lacking))])
+    assert needed(told) == [f"responder.notify.{kind}" for kind in ("pagerduty", "webhook", "email")]
 
 
 async def test_closing_twice_and_without_use(senders: Senders) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import Any, Final, Self
 
 import pytest
 import yaml
+from aiohttp import web
 
 from responder.service import Service
 from responder.settings import load_settings
 from responder.store.database import reading
 from responder.web import connection
+from responder.web.access import Access
+from responder.web.connection import Connections
 from tests.peers.payloads import api_alert, webhook_alert, webhook_payload
 from tests.peers.ports import free_port
 
@@ -53,16 +56,25 @@ class Caller:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def reply(self) -> Reply:
+    async def reply(self, *, bodiless: bool = False) -> Reply:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         first, *fields = head.strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
-        body = await self._reader.readexactly(int(headers.get("content-length", "0")))
+        length = 0 if bodiless else int(headers.get("content-length", "0"))
+        body = await self._reader.readexactly(length)
         return int(first.split()[1]), headers, body
 
     async def post(self, body: bytes, path: str = API, more: str = "") -> Reply:
         self.write(self.head(len(body), path, more) + body)
         return await self.reply()
+
+    async def ask(self, path: str, method: str = "GET", more: str = "") -> Reply:
+        self.write(self.asking(path, method, more))
+        return await self.reply(bodiless=method == "HEAD")
+
+    def asking(self, path: str, method: str = "GET", more: str = "") -> bytes:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", *([more] if more else [])]
+        return "\r\n".join((*lines, "", "")).encode()
 
     async def ended(self) -> bool:
         try:
@@ -73,6 +85,12 @@ class Caller:
 
 @asynccontextmanager
 async def serving(directory: Path, **settings: Any) -> AsyncIterator[int]:
+    async with running(directory, **settings) as service:
+        yield service.settings.listen.port
+
+
+@asynccontextmanager
+async def running(directory: Path, **settings: Any) -> AsyncIterator[Service]:
     port = free_port()
     rules = directory / "routing.yaml"
     rules.write_text(yaml.safe_dump(RULES))
@@ -86,7 +104,7 @@ async def serving(directory: Path, **settings: Any) -> AsyncIterator[int]:
     service = Service(load_settings(config, {}))
     await service.start()
     try:
-        yield port
+        yield service
     finally:
         await service.stop()
 
@@ -279,3 +297,116 @@ async def test_a_stop_closes_idle_connections(tmp_path: Path) -> None:
         assert (await caller.post(ALERT))[0] == 200
     assert await caller.ended()
     await caller.__aexit__()
+
+
+# -- probes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
+async def test_both_ways_say_alike_how_it_is(tmp_path: Path, path: str, method: str) -> None:
+    async with serving(tmp_path) as port, Caller(port) as short, Caller(port) as general:
+        for _ in range(2):
+            status, headers, body = await short.ask(path, method)
+            said = await general.ask(f"{path}?general", method)
+            assert (status, body) == said[::2]
+            assert headers.keys() == {"content-length", "content-type", "date"}
+            assert headers.items() <= {**said[1], "date": headers["date"]}.items()
+        assert (await short.post(ALERT))[0] == 200
+        assert "server" not in (await short.ask(path, method))[1]  # it has not been handed over
+
+
+async def test_a_probe_that_is_odd_is_answered_too(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as last, Caller(port) as long:
+        assert (await last.ask("/-/healthy", more="Connection: close"))[2] == b"Responder is healthy.\n"
+        assert await last.ended()
+        long.write(long.asking("/-/healthy", more="Content-Length: 2") + b"{}")
+        assert (await long.reply())[2] == b"Responder is healthy.\n"
+
+
+async def test_after_the_last_answer_of_a_connection_nothing_is_answered(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, Caller(port) as caller:
+        caller.write(caller.asking("/-/healthy", more="Connection: close") + caller.asking("/metrics"))
+        assert (await caller.reply())[0] == 200
+        assert await caller.ended()
+
+
+# -- before there is a general way ------------------------------------------------------------
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 (nobody says so)
+            await asyncio.sleep(0)
+
+
+async def answered(request: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(text=f"{request.method} {request.path} {len(await request.read())}")
+
+
+@asynccontextmanager
+async def half(directory: Path) -> AsyncIterator[tuple[int, Connections]]:
+    """A second socket of a service, that has no general way yet."""
+    port = free_port()
+    async with running(directory, hosts=[f"127.0.0.1:{port}"]) as service:
+        shared = Connections(
+            service.intake,
+            service.access,
+            service.health,
+            service.metrics.answered,
+            1 << 20,
+            lambda: False,
+            service.clock,
+        )
+        server = await asyncio.get_running_loop().create_server(shared, "127.0.0.1", port)
+        try:
+            yield port, shared
+        finally:
+            server.close()
+            await shared.stop()
+
+
+async def test_what_cannot_be_served_yet_waits_and_holds_up_nobody(tmp_path: Path) -> None:
+    async with half(tmp_path) as (port, shared), Caller(port) as first, Caller(port) as second:
+        general = web.Server(answered)
+        first.write(first.asking("/metrics") + first.asking("/later"))
+        assert (await second.ask("/-/ready"))[0] == 200
+        for _ in range(2):
+            assert (await second.post(ALERT))[0] == 200
+        second.write(second.head(300_000, f"{API}?general") + b"x" * 200_000)
+        await until(lambda: len(shared.waiting) == 2)
+        shared.hand_over_to(general)
+        assert [(await first.reply())[2] for _ in range(2)] == [b"GET /metrics 0", b"GET /later 0"]
+        second.write(b"x" * 100_000)
+        assert (await second.reply())[2] == b"POST /api/v2/alerts 300000"
+        async with Caller(port) as third:
+            assert (await third.ask("/at-once"))[2] == b"GET /at-once 0"
+        general.pre_shutdown()
+        await general.shutdown(1)
+
+
+async def test_who_waits_for_too_long_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_IDLE", 0.1)
+    monkeypatch.setattr(connection, "_SWEEP", 0.02)
+    async with half(tmp_path) as (port, shared), Caller(port) as caller, asyncio.timeout(5):
+        caller.write(caller.asking("/metrics"))
+        assert await caller.ended()
+        assert shared.waiting == {}
+
+
+async def test_who_waits_while_we_stop_is_let_go(tmp_path: Path) -> None:
+    async with half(tmp_path) as (port, shared), Caller(port) as caller, asyncio.timeout(5):
+        caller.write(caller.asking("/metrics"))
+        await until(lambda: len(shared.waiting) == 1)
+        stopping = asyncio.create_task(shared.stop())
+        await asyncio.sleep(0)
+        shared.hand_over_to(web.Server(answered))  # too late: it is closed already
+        await stopping
+        assert await caller.ended()
+
+
+async def test_who_may_is_asked_for_each_request(tmp_path: Path) -> None:
+    async with half(tmp_path) as (port, shared), Caller(port) as caller:
+        assert (await caller.post(ALERT))[0] == 200
+        shared.access = Access(None, (), ())  # it goes by another name from here on
+        assert (await caller.post(ALERT))[0] == 421

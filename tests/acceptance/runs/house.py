@@ -97,7 +97,7 @@ class _Service(Service):
 
     acts: "Acts | None" = None
 
-    def _acts(self) -> "Acts | None":
+    def _acts(self) -> "Acts":
         self.acts = super()._acts()
         return self.acts
 
