@@ -18,7 +18,7 @@ both of which stand beside each class. Never put a secret or a whole request bod
     └── IllegalMove                500  exit 1   a bug: a transition that the tables forbid
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
 class ResponderError(Exception):
@@ -42,8 +42,7 @@ class FileError(ResponderError):
     exit_code = 2
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, order=True):
     """One thing that is wrong in a file.
 
     `line` and `column` count from 1; 0 means that no place is known (an environment variable).

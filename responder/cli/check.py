@@ -5,10 +5,10 @@ People and CI call it before rules are put in force. It changes nothing and need
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import click
+from msgspec.structs import asdict
 
 from responder.cli.client import DEFAULT_CONFIG
 from responder.errors import Problem, ProblemsError

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+import msgspec
 
 from responder.cli.client import (
     DEFAULT_CONFIG,
@@ -54,7 +55,7 @@ def _read(config: Path) -> dict[str, Any]:
 
     with stored(storage_of(config)) as connection:
         sums = outbox.sums(connection)
-    return {"balanced": sums.balanced} | {name: getattr(sums, name) for name in sums.__slots__}
+    return {"balanced": sums.balanced} | msgspec.structs.asdict(sums)
 
 
 def _print(sums: dict[str, Any]) -> None:

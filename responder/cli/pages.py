@@ -7,11 +7,11 @@ says never steers the terminal.
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
+from msgspec.structs import asdict
 
 from responder.cli.client import output_option, print_json, printable
 from responder.cli.table import print_table

@@ -5,16 +5,16 @@ implementation for each line (a test compares). Nothing here does anything.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from responder.core.model import MINUTE, Nanoseconds
 from responder.core.parameters import ParameterType
 from responder.core.runbook import Risk
 
 
-@dataclass(frozen=True, slots=True)
-class ActionKind:
+class ActionKind(msgspec.Struct, frozen=True):
     """One action. `kinds`: what it can act on; `arguments`: those that a step may set, with their types.
 
     `family`: which cooldown counts. `idempotent`: doing it twice is doing it once. `undo`: the action
@@ -29,7 +29,7 @@ class ActionKind:
     idempotent: bool = False
     undo: str = ""
     timeout: Nanoseconds = 5 * MINUTE
-    arguments: Mapping[str, ParameterType] = field(default_factory=dict)
+    arguments: Mapping[str, ParameterType] = msgspec.field(default_factory=dict)
 
 
 ACTIONS: Final[Mapping[str, ActionKind]] = {

@@ -5,8 +5,9 @@ Nothing here opens a file or a connection, and a secret never shows itself in a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn, TypeAlias
+
+import msgspec
 
 from responder.core.model import Nanoseconds
 
@@ -60,8 +61,7 @@ TlsVersion: TypeAlias = Literal["", "TLS10", "TLS11", "TLS12", "TLS13"]
 """Alertmanager's names; "" leaves the choice to the TLS library."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True):
     """How a TLS connection is made (Alertmanager's `tls_config`).
 
     `ca` is PEM text, read when the rules were loaded; "" trusts the system's authorities.
@@ -78,24 +78,21 @@ class Tls:
     max_version: TlsVersion = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BasicAuth:
+class BasicAuth(msgspec.Struct, frozen=True):
     """HTTP basic authentication (RFC 7617)."""
 
     username: str
     password: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(msgspec.Struct, frozen=True):
     """An `Authorization: TYPE CREDENTIALS` header of any type but basic."""
 
     type: str
     credentials: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class OAuth2:
+class OAuth2(msgspec.Struct, frozen=True):
     """The OAuth 2.0 client credentials grant (RFC 6749, section 4.4).
 
     `endpoint_params` are further form fields of the token request. `tls` and `proxy_url` are for
@@ -111,8 +108,7 @@ class OAuth2:
     proxy_url: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookSettings:
+class WebhookSettings(msgspec.Struct, frozen=True):
     """One entry of `webhook_configs`, with its secrets read and `global.http_config` inherited.
 
     `timeout` in nanoseconds; 0 means that it has none of its own and delivery's holds.
@@ -132,8 +128,7 @@ class WebhookSettings:
     headers: tuple[tuple[str, Secret], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """A text of the rules that is sent: Jinja2, or (`plain`) exactly as it stands.
 
     `place` is where it was written, `file:line:column`. It was rendered against samples when the
@@ -149,8 +144,7 @@ Templates: TypeAlias = Mapping[str, Template]
 """The texts that somebody replaced by their own, by the integration's name for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlackSettings:
+class SlackSettings(msgspec.Struct, frozen=True):
     """One entry of `slack_configs`. Either `token` or `webhook_url` is set.
 
     `token`: a bot token for the Web API at `api_url` (which ends in `/api/`). `webhook_url`: an
@@ -167,14 +161,13 @@ class SlackSettings:
     username: str = ""
     icon_emoji: str = ""
     icon_url: str = ""
-    templates: Templates = field(default_factory=dict)
+    templates: Templates = msgspec.field(default_factory=dict)
     timeout: Nanoseconds = 0
     tls: Tls | None = None
     proxy_url: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PagerdutySettings:
+class PagerdutySettings(msgspec.Struct, frozen=True):
     """One entry of `pagerduty_configs`: the Events API v2, whose enqueue URL is `url`.
 
     `templates` may have `description`, `severity`, `source`,
@@ -184,7 +177,7 @@ class PagerdutySettings:
 
     routing_key: Secret
     url: str = "https://events.pagerduty.com/v2/enqueue"
-    templates: Templates = field(default_factory=dict)
+    templates: Templates = msgspec.field(default_factory=dict)
     images: tuple[tuple[str, str, str], ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     timeout: Nanoseconds = 0
@@ -192,8 +185,7 @@ class PagerdutySettings:
     proxy_url: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EmailSettings:
+class EmailSettings(msgspec.Struct, frozen=True):
     """One entry of `email_configs`, with what it inherits from `global` and from `smtp:`.
 
     `to`: addresses, each of which gets the same mail. `hello`: what we call ourselves.
@@ -214,6 +206,6 @@ class EmailSettings:
     implicit_tls: bool = False
     tls: Tls | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    templates: Templates = field(default_factory=dict)
+    templates: Templates = msgspec.field(default_factory=dict)
     threading: bool = True
     timeout: Nanoseconds = 0

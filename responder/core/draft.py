@@ -4,8 +4,6 @@
 commits. It never touches the State itself.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from responder.core.ledger import Told
@@ -16,8 +14,7 @@ from responder.core.run import Episode, Run, RunIndex
 from responder.core.state import Changes, ClosedRow, DeadRow, Group, LogEntry, State
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What one input (or one tick) came to. `reply` answers the command that asked for it."""
 
     changes: Changes

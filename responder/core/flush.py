@@ -5,7 +5,6 @@ The verdicts come from `core.verdicts`, the reasons from `core.ledger`; nothing 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
@@ -35,8 +34,7 @@ from responder.core.state import ClosedRow, Group, LedgerRow
 from responder.core.verdicts import Verdict, stages
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """A group's members at one instant, sorted by what can be said of them."""
 
     firing: Episodes

@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from responder.core.model import DAY, HOUR, MINUTE, SECOND, Nanoseconds
 from responder.core.runbook import Mode, Risk, Verify
@@ -21,8 +23,7 @@ LONGEST_LOOK: Final = 30 * DAY
 """How far back any guard looks, and so how long runs are remembered for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(msgspec.Struct, frozen=True):
     """One line of the allow-list. `*`: any cluster, namespace or name; an action is always named."""
 
     action: str
@@ -31,8 +32,7 @@ class Allowed:
     name: str = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """What a runbook must have shown before it may go by itself.
 
     `runs` that a person approved, `within` a time, of which a share was `verified`. 0: nothing.
@@ -43,8 +43,7 @@ class Evidence:
     within: Nanoseconds = 30 * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyRules:
+class VerifyRules(msgspec.Struct, frozen=True):
     """How it is found out whether a run helped."""
 
     settle: Nanoseconds = 30 * SECOND
@@ -64,8 +63,7 @@ def floored(block: Verify, rules: VerifyRules) -> Verify:
     return replace(block, good=good, every=every, within=within, settle=max(block.settle, rules.settle))
 
 
-@dataclass(frozen=True, slots=True)
-class GuardRules:
+class GuardRules(msgspec.Struct, frozen=True):
     """Every floor. Durations in nanoseconds, shares as fractions.
 
     `allow` empty: nothing is allowed. `triggers`: the tokens whose alerts may start a run (`anonymous`
@@ -82,12 +80,12 @@ class GuardRules:
     allow: tuple[Allowed, ...] = ()
     triggers: tuple[str, ...] = ()
     mode: Mode = "auto"
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
     min_age: Nanoseconds = 120 * SECOND
     fresh: Nanoseconds = 30 * SECOND
     flaps: int = 4
     flaps_within: Nanoseconds = 30 * MINUTE
-    cooldown: Mapping[str, Nanoseconds] = field(
+    cooldown: Mapping[str, Nanoseconds] = msgspec.field(
         default_factory=lambda: {
             "restart": 15 * MINUTE,
             "scale": 10 * MINUTE,
@@ -107,10 +105,10 @@ class GuardRules:
     gap: Nanoseconds = 60 * SECOND
     min_healthy: float = 0.51
     min_healthy_count: int = 2
-    approvals: Mapping[Risk, int] = field(default_factory=lambda: {"low": 0, "medium": 1, "high": 2})
+    approvals: Mapping[Risk, int] = msgspec.field(default_factory=lambda: {"low": 0, "medium": 1, "high": 2})
     expires: Nanoseconds = 15 * MINUTE
     precondition_fresh: Nanoseconds = 5 * SECOND
     run_timeout: Nanoseconds = 15 * MINUTE
     failures_in_row: int = 2
     failures_of_ten: int = 3
-    verify: VerifyRules = field(default_factory=VerifyRules)
+    verify: VerifyRules = msgspec.field(default_factory=VerifyRules)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from heapq import merge
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from responder.core.matching import Matcher, all_match, refusal
 from responder.core.model import Alert, Labels, Nanoseconds
 
@@ -30,8 +32,7 @@ class InhibitRule:
     place: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What one rule says of an alert: the source that inhibits it, if any, and why or why not."""
 
     rule: InhibitRule

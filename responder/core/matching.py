@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Final, Literal, TypeAlias
 
+import msgspec
 import re2  # type: ignore[import-untyped]
 
 from responder.core import matcherparse
@@ -183,8 +184,7 @@ def sort_matchers(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
 # -- reading ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """What a text says, in its order, and what its author should know about it."""
 
     matchers: tuple[Matcher, ...]

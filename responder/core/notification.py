@@ -4,7 +4,6 @@
 service accepts. Nothing here knows a service.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -54,8 +53,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(msgspec.Struct, frozen=True):
     """One ledger row's content, frozen by the decision that opened the row.
 
     `row` is the ledger row's id and the stable key of everything that is sent for it.
@@ -116,8 +114,7 @@ class Notification:
 # -- how an attempt ended ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One try at telling. `number` counts from 1, over restarts too; `within` is its time.
 
     `maybe_told`: an earlier try, at this row or at one before it, may have been understood.
@@ -130,15 +127,13 @@ class Attempt:
     receipt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """The service accepted it. `receipt` comes back in the next Notification of this incident."""
 
     receipt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Partly:
+class Partly(msgspec.Struct, frozen=True):
     """People were told; what is left (a reply in a thread) may wait for everything more urgent.
 
     The row is tried once more with `receipt`, unless a newer one has come: then it counts as
@@ -148,8 +143,7 @@ class Partly:
     receipt: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """Not accepted now; the same content may be accepted later.
 
     `after`: what the service asked for (`Retry-After`), 0 when it did not say.
@@ -160,16 +154,14 @@ class Retry:
     after: Nanoseconds = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True):
     """Never accepted as it is: trying again is pointless."""
 
     reason: FailureReason
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """It may have been accepted: the connection ended after the request had gone out."""
 
     detail: str = ""

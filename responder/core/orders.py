@@ -4,9 +4,10 @@
 comes back as an Input. Nothing here sends or waits.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from responder.core.model import Nanoseconds
 from responder.core.notification import FailureReason, Notification
@@ -37,8 +38,7 @@ def rank_of(notification: Notification) -> Rank:
     return Rank.FIRST if notification.first else Rank.LATER
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """One ledger row to be told.
 
     `attempts`: how often it was tried before (by an earlier process). `claimed`: the row's claim
@@ -62,8 +62,7 @@ class Order:
         return self.notification.row
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """Delivery is done with a row.
 
     `reason` says why it was not delivered. For a superseded row it is the last failure after
@@ -83,8 +82,7 @@ class Ending:
     receipt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(msgspec.Struct, frozen=True):
     """A row was tried and waits until `next_at` (wall clock) to be tried again.
 
     `reason`: why it failed, or None if it did not: with `receipt`, people were told and part of
@@ -99,8 +97,7 @@ class Attempted:
     receipt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """What an earlier process left of a row that it may have sent.
 
     `attempts`: how often at the least. `not_before`: until when (wall clock) the service asked to

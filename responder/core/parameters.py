@@ -7,9 +7,9 @@ language, and nothing is evaluated.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+import msgspec
 import re2  # type: ignore[import-untyped]
 
 from responder.core.model import go_quote, parse_duration
@@ -33,8 +33,7 @@ _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _NEVER: Final = frozenset({"", ".", ".."})
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterType:
+class ParameterType(msgspec.Struct, frozen=True):
     """A type of the closed list. `least` and `most` are for `int`, `values` for `enum`."""
 
     kind: Kind
@@ -119,8 +118,7 @@ _WHOLE: Final = re.compile(r'"\$\{([^}"]*)\}"')
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(msgspec.Struct, frozen=True):
     """A piece of PromQL. `after`: the matcher operator just before a string, "" where there is none."""
 
     kind: str

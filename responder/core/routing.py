@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from responder.core.matching import Matcher, all_match, refusal, sort_matchers
 from responder.core.model import HOUR, MINUTE, SECOND, Labels, Nanoseconds, format_labels
 
@@ -16,8 +18,7 @@ ALL: Final = "..."
 """In `group_by`: every label, so that each alert is a group of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class RouteSpec:
+class RouteSpec(msgspec.Struct, frozen=True):
     """One node as the file says it; None means "as the parent".
 
     `group_by`: None inherits, () is one group for the whole route, ("...",) groups by all labels.
@@ -96,8 +97,7 @@ class Route:
         return f"{self.key}:{format_labels(group_labels)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One look of the walk down the tree: a route, how deep, whether it matched, and why.
 
     `receives`: the alert ends here, since it matched and none of its children did.

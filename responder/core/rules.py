@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+import msgspec
+
 from responder.core.guardrules import GuardRules
 from responder.core.inhibition import InhibitRule
 from responder.core.model import HOUR, MINUTE, Labels, Nanoseconds, label
@@ -20,8 +22,7 @@ Compatibility: TypeAlias = Literal["responder", "alertmanager"]
 """`alertmanager` brings back the faults of Alertmanager that Responder mends by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Integration:
+class Integration(msgspec.Struct, frozen=True):
     """One way to tell: an entry of `webhook_configs`, `slack_configs`...
 
     `id` is stable: it comes from what the integration *is* (kind and destination), not from its
@@ -42,8 +43,7 @@ class Integration:
     shows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class Receiver(msgspec.Struct, frozen=True):
     """A named list of integrations, all of which are told.
 
     `fallback`: the receiver that is told as well where this one cannot be reached; "": none.

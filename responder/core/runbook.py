@@ -6,8 +6,9 @@ carries out what they plan. Nothing here reads a file, and nothing in a page is 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from responder.core.matching import Matcher, all_match
 from responder.core.model import Labels, Nanoseconds, label
@@ -24,8 +25,7 @@ CLUSTER: Final = "cluster"
 """The parameter that every target has: bound from the label of this name, or given by a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """A named, typed value. `label`: the alert's label that it is bound from; "": a person gives it.
 
     `default` None: it must be given.
@@ -38,8 +38,7 @@ class Parameter:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What a run acts on, as texts with `${parameter}`. `cluster` is always the parameter's value."""
 
     kind: str
@@ -47,26 +46,23 @@ class Target:
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionStep:
+class ActionStep(msgspec.Struct, frozen=True):
     """One action of the catalogue. `arguments` are texts with `${parameter}`; `timeout` in nanoseconds."""
 
     action: str
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = msgspec.field(default_factory=dict)
     timeout: Nanoseconds = 0
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitStep:
+class WaitStep(msgspec.Struct, frozen=True):
     """Nothing, for a while."""
 
     duration: Nanoseconds
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyStep:
+class NotifyStep(msgspec.Struct, frozen=True):
     """Tell a receiver of the incident, now, whatever it was told before."""
 
     receiver: str
@@ -76,8 +72,7 @@ class NotifyStep:
 Step: TypeAlias = ActionStep | WaitStep | NotifyStep
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A PromQL expression with `${parameter}`; it holds where it gives at least one sample.
 
     No sample and no answer are the same: it does not hold.
@@ -87,8 +82,7 @@ class Query:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(msgspec.Struct, frozen=True):
     """Whether it helped: after `settle`, `good` probes in a row of `query`, one `every`, `within` a time.
 
     0 stands for the floor in `guards.verify`.
@@ -101,16 +95,14 @@ class Verify:
     settle: Nanoseconds = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """These receivers hear of the incident only if a run that goes by itself did not help in time."""
 
     receivers: tuple[str, ...]
     duration: Nanoseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Tightening:
+class Tightening(msgspec.Struct, frozen=True):
     """What a page's `guards:` may ask for beyond the floors of `responder.yaml`. None: the floor.
 
     It can only tighten: where a value here is laxer than the floor, the floor holds.
@@ -128,8 +120,7 @@ class Tightening:
     expires: Nanoseconds | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Runbook:
+class Runbook(msgspec.Struct, frozen=True):
     """One page. `hash` is the SHA-256 of its text; `risk` the page's own (an action's may be greater).
 
     `matchers`: a list of conjunctions; one that matches is enough, none: only people start it.
@@ -144,7 +135,7 @@ class Runbook:
     target: Target | None = None
     mode: Mode = "observe"
     risk: Risk = "low"
-    guards: Tightening = field(default_factory=Tightening)
+    guards: Tightening = msgspec.field(default_factory=Tightening)
     hold: Hold | None = None
     preconditions: tuple[Query, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -172,8 +163,7 @@ class Runbook:
         return next((one for one in self.parameters if one.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """A runbook's parameters with their values. `problems`: why it cannot be run with them."""
 
     values: Mapping[str, str]

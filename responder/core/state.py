@@ -6,7 +6,6 @@ must leave no trace in it.
 """
 
 import heapq
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
@@ -127,30 +126,29 @@ class Signature(msgspec.Struct, frozen=True):
     reset_at: Nanoseconds = 0
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(msgspec.Struct):
     """What a decision changes; also its view of what it has already decided."""
 
-    alerts: dict[int, Alert] = field(default_factory=dict)
-    dropped: list[int] = field(default_factory=list)
-    groups: dict[int, Group] = field(default_factory=dict)
-    closed_groups: list[int] = field(default_factory=list)
-    told: dict[tuple[int, str], Told] = field(default_factory=dict)
-    log: dict[str, LogEntry | None] = field(default_factory=dict)
-    opened: list[LedgerRow] = field(default_factory=list)
-    revised: list[LedgerRow] = field(default_factory=list)
-    closed: list[ClosedRow] = field(default_factory=list)
-    dead: dict[int, DeadRow] = field(default_factory=dict)
-    unlisted: list[int] = field(default_factory=list)
-    silences: dict[str, Silence] = field(default_factory=dict)
-    forgotten_silences: list[str] = field(default_factory=list)
-    runs: dict[int, Run] = field(default_factory=dict)
-    forgotten_runs: list[int] = field(default_factory=list)
-    ordered: list[Execute] = field(default_factory=list)
-    withdrawn: list[int] = field(default_factory=list)
-    freezes: dict[str, Freeze] = field(default_factory=dict)
-    lifted: list[str] = field(default_factory=list)
-    signatures: dict[str, Signature] = field(default_factory=dict)
+    alerts: dict[int, Alert] = msgspec.field(default_factory=dict)
+    dropped: list[int] = msgspec.field(default_factory=list)
+    groups: dict[int, Group] = msgspec.field(default_factory=dict)
+    closed_groups: list[int] = msgspec.field(default_factory=list)
+    told: dict[tuple[int, str], Told] = msgspec.field(default_factory=dict)
+    log: dict[str, LogEntry | None] = msgspec.field(default_factory=dict)
+    opened: list[LedgerRow] = msgspec.field(default_factory=list)
+    revised: list[LedgerRow] = msgspec.field(default_factory=list)
+    closed: list[ClosedRow] = msgspec.field(default_factory=list)
+    dead: dict[int, DeadRow] = msgspec.field(default_factory=dict)
+    unlisted: list[int] = msgspec.field(default_factory=list)
+    silences: dict[str, Silence] = msgspec.field(default_factory=dict)
+    forgotten_silences: list[str] = msgspec.field(default_factory=list)
+    runs: dict[int, Run] = msgspec.field(default_factory=dict)
+    forgotten_runs: list[int] = msgspec.field(default_factory=list)
+    ordered: list[Execute] = msgspec.field(default_factory=list)
+    withdrawn: list[int] = msgspec.field(default_factory=list)
+    freezes: dict[str, Freeze] = msgspec.field(default_factory=dict)
+    lifted: list[str] = msgspec.field(default_factory=list)
+    signatures: dict[str, Signature] = msgspec.field(default_factory=dict)
     rules: str = ""
     collect_at: Nanoseconds = 0
     next_alert: int = 0

@@ -5,9 +5,10 @@ about an alert. It holds no state and never ends anything: whether a window is o
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from responder.core import timeintervals
 from responder.core.matching import Matcher, all_match
@@ -19,8 +20,7 @@ State: TypeAlias = Literal["open", "closed", "over"]
 _MEMO_SIZE: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Maintenance:
+class Maintenance(msgspec.Struct, frozen=True, eq=False):
     """While one of its intervals holds, alerts that all its matchers match are not told.
 
     `time_intervals` are the names that the file says, `entries` what they stand for. It is over for good

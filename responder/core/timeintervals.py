@@ -6,19 +6,19 @@ local time zone of the machine must never matter here: the same rules decide the
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from responder.core.model import SECOND, Nanoseconds
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TimeInterval:
+class TimeInterval(msgspec.Struct, frozen=True):
     """An instant is inside if every field that is not None has a range that holds it.
 
     A field that is None allows anything; an empty one never matches. `times` are minutes of the

@@ -6,8 +6,9 @@ here tells anybody.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from responder.core import timeintervals
 from responder.core.draft import Draft
@@ -16,8 +17,7 @@ from responder.core.routing import Route
 from responder.core.rules import Ruleset
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Why an alert is hidden: the named reason, by which rule, and when that may end (0: unknown)."""
 
     reason: str

@@ -5,15 +5,15 @@ and comes out, Order and Ending, is in `core.orders`. Nothing here does anything
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from responder.core.model import MINUTE, SECOND, Nanoseconds
 from responder.core.orders import Attempted
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverySettings:
+class DeliverySettings(msgspec.Struct, frozen=True):
     """`delivery:` in the configuration. Durations are nanoseconds, `jitter` a share of 1.
 
     `per_destination` and `overall` bound the sends that are under way at one time.
@@ -46,8 +46,7 @@ class DeliveryStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationStatus:
+class DestinationStatus(msgspec.Struct, frozen=True):
     """How one destination stands. `waiting` rows are not being sent; `in_flight` ones are.
 
     `replies`: rows of which people were told and a part is left; they are not among `waiting`.
@@ -62,8 +61,7 @@ class DestinationStatus:
     replies: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """How delivery stands. `outcomes` counts attempts by (kind, receiver, `delivered` or reason).
 
     A row that was told in two parts counts as delivered once, at its end. `unreported` endings have

@@ -6,10 +6,10 @@ executed or guessed, and no value is repeated in a problem: it might be a secret
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
+import msgspec
 import yaml
 
 from responder.core.model import go_quote
@@ -43,8 +43,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScalarNode:
+class ScalarNode(msgspec.Struct, frozen=True, eq=False):
     """A text as written. `plain`: it had no quotes, so it may mean null, a number or a truth value.
 
     `span` is where it stands in the text with its anchor and tag, from and to, in characters.
@@ -63,8 +62,7 @@ class ScalarNode:
         return self.plain and self.text in _NULLS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SequenceNode:
+class SequenceNode(msgspec.Struct, frozen=True, eq=False):
     """A list."""
 
     place: Place
@@ -78,8 +76,7 @@ class Entry(NamedTuple):
     value: "Node"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MappingNode:
+class MappingNode(msgspec.Struct, frozen=True, eq=False):
     """A mapping, its merge keys (`<<`) resolved: what it says itself wins over what it merges."""
 
     place: Place
@@ -89,11 +86,10 @@ class MappingNode:
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 
 
-@dataclass(slots=True)
-class Problems:
+class Problems(msgspec.Struct):
     """Collects what is wrong, each thing once, instead of stopping at the first."""
 
-    found: dict[Problem, None] = field(default_factory=dict)
+    found: dict[Problem, None] = msgspec.field(default_factory=dict)
 
     def error(self, place: Place, message: str) -> None:
         """Something that must be put right."""

@@ -6,8 +6,9 @@ that is decided, and its spans are recorded only once their commit is durable.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from responder.core.draft import Decision
 from responder.core.messages import (
@@ -37,16 +38,15 @@ _WIDEST: Final = 1_000
 """Alerts that wait to be told in one group and are remembered: the first. A row has the requests of all."""
 
 
-@dataclass(slots=True)
-class Trail:
+class Trail(msgspec.Struct):
     """What tracing knows of one commit: spans to record after it, entries to write with it.
 
     `of_event`: the context of an event, by its identity, for its log line.
     """
 
-    spans: list[Span] = field(default_factory=list)
-    changes: dict[Key, Body | None] = field(default_factory=dict)
-    of_event: dict[int, TraceContext] = field(default_factory=dict)
+    spans: list[Span] = msgspec.field(default_factory=list)
+    changes: dict[Key, Body | None] = msgspec.field(default_factory=dict)
+    of_event: dict[int, TraceContext] = msgspec.field(default_factory=dict)
 
 
 class Causes:

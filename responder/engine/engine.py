@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from responder import __version__
 from responder.clock import Clock
@@ -122,8 +122,7 @@ def _call(loop: asyncio.AbstractEventLoop, what: Callable[[list[Order]], None], 
         loop.call_soon_threadsafe(what, orders)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """A command was accepted and is not decided yet: where to look for what comes of it."""
 
     seq: int

@@ -6,8 +6,9 @@ used never replace those in force, and whoever reads the outcome finds no secret
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from responder.clock import Clock
 from responder.core.messages import Declined
@@ -27,8 +28,7 @@ Apply = Callable[[str, Ruleset], Awaitable[object]]
 """Put a ruleset in force for the person or part that is named; its reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How the last attempt to read the rules went. `error`: why they are not in force, or "".
 
     `problems` are errors too where runbooks are broken, which are out of force while the rules are in it.

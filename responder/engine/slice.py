@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from responder.core.draft import Decision
 from responder.core.messages import (
@@ -37,18 +38,17 @@ def _untraced(row: int) -> None:
     return None
 
 
-@dataclass(slots=True)
-class Slice:
+class Slice(msgspec.Struct):
     """One commit in the making. `orders`, `superseded`, `acts` and `began` (wall clock) come at its begin."""
 
-    batch: Batch = field(default_factory=Batch)
-    journal: list[tuple[int, int, int, bytes, str]] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    replies: dict[int, object] = field(default_factory=dict)
-    orders: list[Order] = field(default_factory=list)
-    superseded: set[int] = field(default_factory=set)
-    acts: list[Act] = field(default_factory=list)
+    batch: Batch = msgspec.field(default_factory=Batch)
+    journal: list[tuple[int, int, int, bytes, str]] = msgspec.field(default_factory=list)
+    effects: list[Effect] = msgspec.field(default_factory=list)
+    events: list[Event] = msgspec.field(default_factory=list)
+    replies: dict[int, object] = msgspec.field(default_factory=dict)
+    orders: list[Order] = msgspec.field(default_factory=list)
+    superseded: set[int] = msgspec.field(default_factory=set)
+    acts: list[Act] = msgspec.field(default_factory=list)
     decisions: int = 0
     inputs: int = 0
     alerts: int = 0
@@ -56,8 +56,8 @@ class Slice:
     consumed: int = 0
     at: Nanoseconds = 0
     began: Nanoseconds = 0
-    head: Head = field(default_factory=Head)
-    trail: Trail = field(default_factory=Trail)
+    head: Head = msgspec.field(default_factory=Head)
+    trail: Trail = msgspec.field(default_factory=Trail)
 
     def take(self, decision: Decision, at: Nanoseconds, given: Input | None, chain: Chain) -> None:
         """Add a decision: its changes, its journal row if it is worth one, its effects."""

@@ -5,7 +5,9 @@
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from responder.core import receiving
 from responder.core.messages import AlertsReceived, Input
@@ -19,8 +21,7 @@ from responder.store.inputs import read_inputs
 from responder.store.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """State and ruleset as of `consumed`, what is undecided, and where the logs end.
 
     `attempted`: open rows that were claimed, and what came of it. `begun`: steps that were claimed, by key.

@@ -7,11 +7,11 @@ requests but where the service finds the first too large.
 import asyncio
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 from yarl import URL
 
 from responder.clock import Clock

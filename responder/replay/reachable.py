@@ -6,6 +6,8 @@ is changed.
 
 import dataclasses
 
+import msgspec
+
 from responder.core.model import Nanoseconds
 from responder.core.rules import Receiver, Ruleset
 from responder.ruleset.kinds import SERVED
@@ -23,6 +25,6 @@ def reachable(ruleset: Ruleset, resolve_timeout: Nanoseconds | None = None) -> R
 
 def _served(receiver: Receiver) -> Receiver:
     integrations = tuple(
-        dataclasses.replace(each, supported=each.kind in SERVED) for each in receiver.integrations
+        msgspec.structs.replace(each, supported=each.kind in SERVED) for each in receiver.integrations
     )
-    return dataclasses.replace(receiver, integrations=integrations)
+    return msgspec.structs.replace(receiver, integrations=integrations)

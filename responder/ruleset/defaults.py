@@ -5,9 +5,10 @@ An entry's own keys win over `global`, and `global` over the settings file.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import SplitResult
+
+import msgspec
 
 from responder.document.fields import Fields
 from responder.document.tree import MappingNode, Node, Problems, ScalarNode
@@ -18,12 +19,11 @@ from responder.settings.values import Settings
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True):
     """`general` is the section `global` of the rules, `settings` what is configured beside them."""
 
-    general: Fields = field(default_factory=lambda: Fields(None, "global", Problems()))
-    settings: Settings = field(default_factory=Settings)
+    general: Fields = msgspec.field(default_factory=lambda: Fields(None, "global", Problems()))
+    settings: Settings = msgspec.field(default_factory=Settings)
 
     def scalar(self, fields: Fields, key: str, general_key: str) -> ScalarNode | None:
         """The entry's own value, else that of `global`; as in Alertmanager "" says nothing."""
@@ -44,8 +44,7 @@ class Defaults:
         return HttpConfig() if node is None else read_http_config(node, reading)
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """One integration: its settings (None: it cannot be served), where it leads, and what it is.
 
     `destination` names what is paced and breaks as one, without its kind; `identity` is what makes

@@ -4,8 +4,9 @@
 goes to no server but the settings' own, whatever the rules say.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from responder.core.catalogue import EmailSettings, Secret, Template, Tls
 from responder.document.addresses import address, addresses, greeting, host_port
@@ -32,8 +33,7 @@ _HEADER_NAME: Final = frozenset(map(chr, range(33, 127))) - {":"}  # RFC 5322, s
 _SMTPS: Final = 465
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
+class _Server(msgspec.Struct, frozen=True):
     """What the entry and `global` say, or the settings: never some of each."""
 
     host: str

@@ -5,8 +5,9 @@ accepts, and opens no connection.
 """
 
 import ssl
-from dataclasses import dataclass
 from typing import Final, cast
+
+import msgspec
 
 from responder.core.catalogue import Authorization, BasicAuth, OAuth2, Secret, Tls, TlsVersion
 from responder.document.fields import Fields, choice, flag, split_url, text, url
@@ -41,8 +42,7 @@ _RESERVED_HEADERS: Final = frozenset(
 _HEADER_NAME: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")  # RFC 9110, token
 
 
-@dataclass(frozen=True, slots=True)
-class HttpConfig:
+class HttpConfig(msgspec.Struct, frozen=True):
     """What an `http_config` comes to."""
 
     basic_auth: BasicAuth | None = None

@@ -5,9 +5,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 
 class Shape(Enum):
@@ -49,8 +50,7 @@ def _keys(**by_shape: Any) -> dict[str, Any]:
     return keys
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of integration. `section` is its key in a receiver: `slack_configs`.
 
     `send_resolved` is the default. `needs`: of each group of keys at least one must be there.

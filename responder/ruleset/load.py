@@ -5,11 +5,13 @@ back from `compile_ruleset`. What is kept in `source` holds no secret.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from responder.core.catalogue import Secret
 from responder.core.guardrules import GuardRules
@@ -42,8 +44,7 @@ ROUTING: Final = "routing.yaml"
 _KNOWN: Final = frozenset({ROUTING, SUPPRESSION, RUNBOOKS, "prometheus", "tests"})
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A Ruleset, and what its author should know.
 
     `unsupported`: what this version cannot do. `broken`: the errors of runbooks, which are not in the
@@ -82,7 +83,7 @@ def load_ruleset(
     texts = _read(path, reading)
     signing_secrets = read_signing_secrets(settings.slack, reading)
     loaded = compile_texts(texts, settings, reading, allow_unsupported)
-    return replace(loaded, signing_secrets=signing_secrets)
+    return msgspec.structs.replace(loaded, signing_secrets=signing_secrets)
 
 
 def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Ruleset | None = None) -> Loaded:
@@ -99,7 +100,7 @@ def compile_ruleset(sources: Mapping[str, str], settings: Settings, live: Rulese
     if live is None:
         return loaded
     receivers = stored_secrets(loaded.ruleset.receivers, live.receivers)
-    return replace(loaded, ruleset=replace(loaded.ruleset, receivers=receivers))
+    return msgspec.structs.replace(loaded, ruleset=replace(loaded.ruleset, receivers=receivers))
 
 
 def _read(path: Path, reading: Reading) -> Texts:
@@ -157,7 +158,7 @@ def compile_texts(texts: Texts, settings: Settings, reading: Reading, allow_unsu
     read = compile_pages(texts.pages, known, texts.unread)
     unsupported = reading.unsupported.listed()
     if not allow_unsupported:
-        unsupported = [replace(problem, severity="error") for problem in unsupported]
+        unsupported = [msgspec.structs.replace(problem, severity="error") for problem in unsupported]
     problems = reading.problems.listed() + unsupported
     if ruleset is None or any(problem.severity == "error" for problem in problems):
         raise ProblemsError(problems + read.warnings + read.broken)
@@ -179,8 +180,9 @@ def _timed(runbook: Runbook, times: RunbookTimers) -> Runbook:
     asked = {name: value for name in ("settle", "every", "within") if (value := getattr(times, name))}
     guards = runbook.guards
     if times.cooldown is not None:
-        guards = replace(guards, cooldown=times.cooldown)
-    return replace(runbook, guards=guards, verify=tuple(replace(one, **asked) for one in runbook.verify))
+        guards = msgspec.structs.replace(guards, cooldown=times.cooldown)
+    verify = tuple(msgspec.structs.replace(one, **asked) for one in runbook.verify)
+    return msgspec.structs.replace(runbook, guards=guards, verify=verify)
 
 
 def _hash(source: Mapping[str, str]) -> str:
@@ -241,7 +243,7 @@ def _global(root: Fields, settings: Settings, reading: Reading) -> tuple[Default
     fields = root.fields("global", "global") or Fields(None, "global", reading.problems)
     resolve_timeout = fields.read("resolve_timeout", duration, 5 * MINUTE)
     # Files that it names are read where an integration inherits them.
-    read_keys(fields, GLOBAL, replace(reading, read_files=False))
+    read_keys(fields, GLOBAL, msgspec.structs.replace(reading, read_files=False))
     fields.close()
     return Defaults(fields, settings), resolve_timeout
 

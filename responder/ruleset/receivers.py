@@ -6,10 +6,11 @@ id comes from the destination it stands for, never from where it stands or what 
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from hashlib import sha256
 from typing import Final
+
+from msgspec.structs import replace
 
 from responder.core.rules import Integration, Receiver
 from responder.document.fields import Fields, flag, name, text, whole

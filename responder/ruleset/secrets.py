@@ -7,10 +7,11 @@ secret, and nothing that a secret might be, ever stands in a problem.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from responder.core.catalogue import MASK, Secret
 from responder.core.model import go_quote
@@ -21,8 +22,7 @@ from responder.ruleset.opened import Opened, read_bytes
 _MASKED: Final = re.compile(r"<secret(?::(?P<digest>[0-9a-f]{12}))?>")
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """What one reading of the rules has found so far.
 
     `read_files` False: files with secrets are not opened and their secrets are empty, for those
@@ -34,17 +34,17 @@ class Reading:
     `files`: each scalar that names a file, and that file. `opened`: how each file was found that was read.
     """
 
-    problems: Problems = field(default_factory=Problems)
-    unsupported: Problems = field(default_factory=Problems)
-    masks: dict[ScalarNode, str] = field(default_factory=dict)
+    problems: Problems = msgspec.field(default_factory=Problems)
+    unsupported: Problems = msgspec.field(default_factory=Problems)
+    masks: dict[ScalarNode, str] = msgspec.field(default_factory=dict)
     read_files: bool = True
     secrets_dir: Path | None = None
     withheld: int = 0
     lacking: int = 0
-    places: Mapping[str, Place] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    files: dict[ScalarNode, Path] = field(default_factory=dict)
-    opened: Opened = field(default_factory=dict)
+    places: Mapping[str, Place] = msgspec.field(default_factory=dict)
+    missing: set[str] = msgspec.field(default_factory=set)
+    files: dict[ScalarNode, Path] = msgspec.field(default_factory=dict)
+    opened: Opened = msgspec.field(default_factory=dict)
 
     def secret(self, fields: Fields, key: str) -> Secret | None:
         """The secret under `key` or in the file under `key_file`; None when neither is given."""

@@ -4,7 +4,6 @@
 files with secrets and hold none.
 """
 
-from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Final
 
@@ -66,7 +65,7 @@ def settings_source(settings: Settings, reading: Reading) -> str:
 
 def _times(times: Timers | RunbookTimers) -> str:
     """Those that are set, as they would be written."""
-    set_ = ((one.name, getattr(times, one.name)) for one in dataclass_fields(times))
+    set_ = ((name, getattr(times, name)) for name in times.__struct_fields__)
     said = (f"{name}: {format_duration(value)}" for name, value in set_ if value is not None)
     return f"{{{', '.join(said)}}}"
 
@@ -74,11 +73,11 @@ def _times(times: Timers | RunbookTimers) -> str:
 def _flow(section: Slack | Pagerduty | Smtp) -> str:
     """One section: what differs from its defaults, as it would be written."""
     default, said = type(section)(), []
-    for field in dataclass_fields(section):
-        value = getattr(section, field.name)
-        if value == getattr(default, field.name) or field.name in _ELSEWHERE:
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if value == getattr(default, name) or name in _ELSEWHERE:
             continue
-        key = "from" if field.name == "sender" else field.name
+        key = "from" if name == "sender" else name
         shown = str(value).lower() if isinstance(value, bool) else go_quote(str(value))
         said.append(f"{key}: {shown}")
     return f"{{{', '.join(said)}}}"

@@ -4,9 +4,11 @@
 to no host but the settings' own, whatever the rules say.
 """
 
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from responder.core.catalogue import Secret, SlackSettings
 from responder.document.fields import Fields, go_duration, split_url, text, url
@@ -39,8 +41,7 @@ _METHOD: Final = "chat.postMessage"
 _SETTING: Final = "slack.bot_token_file"
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """How Slack is reached: a token for the Web API at `api_url`, or the URL of an incoming webhook.
 
     `lead` and `identity` are what destination and identity have beside the channel. `posts`: it is

@@ -5,9 +5,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from responder.document.tree import Problems
 from responder.ruleset.settingssource import SETTINGS
@@ -19,8 +20,7 @@ RUNBOOKS: Final = "runbooks"
 """The directory below the rules, and the beginning of the pages' names in a source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(msgspec.Struct, frozen=True):
     """Rules that were read and not yet understood.
 
     `path`: where the routing stands, which its relative file names are read from. `routing` None: it is no
@@ -31,8 +31,8 @@ class Texts:
     path: Path
     routing: str | None
     suppression: tuple[Path, str] | None = None
-    pages: Mapping[str, str] = field(default_factory=dict)
-    unread: Problems = field(default_factory=Problems)
+    pages: Mapping[str, str] = msgspec.field(default_factory=dict)
+    unread: Problems = msgspec.field(default_factory=Problems)
 
 
 def texts_of(source: Mapping[str, str]) -> Texts:

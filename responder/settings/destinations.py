@@ -5,8 +5,9 @@ whoever loads rules that need one reads it, at every reload anew.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from responder.document.addresses import address, greeting, host_port
 from responder.document.fields import Fields, flag, name, split_url, text, url
@@ -14,14 +15,13 @@ from responder.document.tree import Place, ScalarNode
 from responder.settings.values import Pagerduty, Slack, Smtp
 
 
-@dataclass(frozen=True, slots=True)
-class Destinations:
+class Destinations(msgspec.Struct, frozen=True):
     """The three sections, and the place of each file that they name: `slack.bot_token_file`."""
 
     slack: Slack | None
     pagerduty: Pagerduty
     smtp: Smtp | None
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, Place] = msgspec.field(default_factory=dict)
 
 
 def read_destinations(fields: Fields) -> Destinations:

@@ -5,9 +5,11 @@ depend on it. Every key is the field of GuardRules that it sets; nothing here ju
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from responder.core.actioncatalogue import ACTIONS
 from responder.core.guardrules import LONGEST_LOOK, PATIENCE, Allowed, Evidence, GuardRules, VerifyRules
@@ -19,8 +21,7 @@ from responder.document.tree import ScalarNode
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """How a scalar is read, and how it is written again."""
 
     read: Callable[[ScalarNode], Any]
@@ -235,4 +236,4 @@ def _differing(value: Any, default: Any, kinds: Mapping[str, _Kind]) -> list[str
 
 
 def _line(line: Allowed) -> str:
-    return f"{{{', '.join(f'{one.name}: {go_quote(getattr(line, one.name))}' for one in fields(line))}}}"
+    return f"{{{', '.join(f'{name}: {go_quote(getattr(line, name))}' for name in line.__struct_fields__)}}}"

@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import msgspec
+
 from responder.core.guardrules import GuardRules
 from responder.core.model import DAY, HOUR, MILLISECOND, SECOND, Nanoseconds
 from responder.document.tree import Node, Place
@@ -26,8 +28,7 @@ MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where to listen. Port 0 lets the system choose."""
 
     host: str = "127.0.0.1"
@@ -45,16 +46,14 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True):
     """Where everything durable is kept. A relative path counts from the working directory."""
 
     path: Path = Path("var/responder.db")
     dialect: Literal["sqlite"] = "sqlite"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Somebody who may approve: a line of the people file."""
 
     name: str
@@ -63,8 +62,7 @@ class Person:
     email: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """A line of the tokens file. `sha256` is the token's, in lower-case hex; the token is not known.
 
     `roles` are the effective ones: what the token has and its person has too; without a person
@@ -77,8 +75,7 @@ class Token:
     person: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(msgspec.Struct, frozen=True):
     """Who may call. `metrics`: whether `/metrics` is open to everybody or needs the role `read`."""
 
     tokens_file: Path
@@ -86,15 +83,13 @@ class Auth:
     metrics: Literal["open", "read"] = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(msgspec.Struct, frozen=True):
     """How alerts are taken in. A webhook alert that nobody renewed for `stale_after` is stale."""
 
     stale_after: Nanoseconds = 24 * HOUR
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What one request, one alert and all of them together may come to."""
 
     body: int = 32 * MIB
@@ -108,8 +103,7 @@ class Limits:
     backlog: int = 256 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(msgspec.Struct, frozen=True):
     """When a destination counts as down, and how often it is then tried."""
 
     after: int = 10
@@ -117,8 +111,7 @@ class Breaker:
     max_probe: Nanoseconds = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How fast a destination may be told: `rate` a second, `burst` at once after a rest."""
 
     rate: float
@@ -133,8 +126,7 @@ PACES: Final[Mapping[str, Pace]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """How sending is retried and paced. `jitter` is a share of the wait, both ways: 0.5 for 50%.
 
     `pace` by kind of integration; one that it does not name is not paced.
@@ -145,12 +137,11 @@ class Delivery:
     jitter: float = 0.5
     max_retry: Nanoseconds = 60 * SECOND
     timeout: Nanoseconds = 10 * SECOND
-    breaker: Breaker = field(default_factory=Breaker)
-    pace: Mapping[str, Pace] = field(default_factory=lambda: dict(PACES))
+    breaker: Breaker = msgspec.field(default_factory=Breaker)
+    pace: Mapping[str, Pace] = msgspec.field(default_factory=lambda: dict(PACES))
 
 
-@dataclass(frozen=True, slots=True)
-class Slack:
+class Slack(msgspec.Struct, frozen=True):
     """Slack's Web API, for every `slack_configs` that names no `api_url` of its own.
 
     The files hold the bot token (`xoxb-`), the secret that signs what Slack sends us (on two lines
@@ -169,8 +160,7 @@ class Slack:
         return bool(self.signing_secret_file or self.app_token_file)
 
 
-@dataclass(frozen=True, slots=True)
-class Pagerduty:
+class Pagerduty(msgspec.Struct, frozen=True):
     """PagerDuty's Events API v2. `events_url` is the full enqueue URL.
 
     `routing_key_file`: the integration key of every `pagerduty_configs` that names none of its own.
@@ -181,8 +171,7 @@ class Pagerduty:
     webhook_secret_file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Smtp:
+class Smtp(msgspec.Struct, frozen=True):
     """The mail server of every `email_configs` that names no smarthost of its own.
 
     `sender` is written `from`. `require_tls`: STARTTLS or nothing; `implicit_tls`: TLS from the
@@ -200,8 +189,7 @@ class Smtp:
     ca_file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(msgspec.Struct, frozen=True):
     """A Kubernetes cluster. `cluster` is the value of the alerts' label of this name.
 
     `kubeconfig` None: the cluster that we run in, by the service account of our pod. `context` "": the
@@ -213,8 +201,7 @@ class Cluster:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
+class Prometheus(msgspec.Struct, frozen=True):
     """Who is asked whether an alert still fires, and what runbooks ask. `url` is the base, without `/api`.
 
     `token_file`: a bearer token, read for each question. `ca_file`: which authorities to trust instead of
@@ -227,15 +214,13 @@ class Prometheus:
     timeout: Nanoseconds = 10 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Reload:
+class Reload(msgspec.Struct, frozen=True):
     """When the rules are read again unasked. `watch`: how often files are looked at; 0: never."""
 
     watch: Nanoseconds = 5 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True):
     """How long rows are kept, and how large the database may grow."""
 
     inputs: Nanoseconds = 7 * DAY
@@ -245,8 +230,7 @@ class Retention:
     max_size: int = 10 * GIB
 
 
-@dataclass(frozen=True, slots=True)
-class SecretHeader:
+class SecretHeader(msgspec.Struct, frozen=True):
     """A header field whose value is the line in a file, or a variable of the environment (`env`)."""
 
     name: str
@@ -255,8 +239,7 @@ class SecretHeader:
     env: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
+class Tracing(msgspec.Struct, frozen=True):
     """Where spans go. `endpoint` is the full URL of an OTLP/HTTP receiver.
 
     `headers` go along with every request, `ca_file` says which authorities to trust instead of the system's.
@@ -274,7 +257,7 @@ class Tracing:
     propagators: tuple[Propagator, ...] = ("tracecontext", "b3", "jaeger")
     service: str = "responder"
     environment: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     queue: int = 2048
     batch: int = 512
     every: Nanoseconds = 5 * SECOND
@@ -282,8 +265,7 @@ class Tracing:
     stop_within: Nanoseconds = 2 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Timers:
+class Timers(msgspec.Struct, frozen=True):
     """Timers that replace every route's own; None leaves them."""
 
     group_wait: Nanoseconds | None = None
@@ -291,8 +273,7 @@ class Timers:
     repeat_interval: Nanoseconds | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunbookTimers:
+class RunbookTimers(msgspec.Struct, frozen=True):
     """Times that replace those which runbooks ask for themselves; None leaves them.
 
     `settle`, `every` and `within` are of verify blocks, `cooldown` is of `guards`.
@@ -304,17 +285,16 @@ class RunbookTimers:
     within: Nanoseconds | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(msgspec.Struct, frozen=True):
     """What wins over the rules, in the sandbox only.
 
     `receivers` maps a receiver's name to the integrations that replace its own, still as nodes:
     `ruleset` reads them as it reads the file's, and reports problems at their places.
     """
 
-    timers: Timers = field(default_factory=Timers)
-    receivers: Mapping[str, Node] = field(default_factory=dict)
-    runbooks: RunbookTimers = field(default_factory=RunbookTimers)
+    timers: Timers = msgspec.field(default_factory=Timers)
+    receivers: Mapping[str, Node] = msgspec.field(default_factory=dict)
+    runbooks: RunbookTimers = msgspec.field(default_factory=RunbookTimers)
 
 
 @dataclass(frozen=True, slots=True)

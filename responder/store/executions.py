@@ -6,7 +6,6 @@ never claimed again, whatever came of it; nothing here ever forgets one that is 
 """
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -54,8 +53,7 @@ def withdraw(writer: Writer, run: int) -> None:
     writer.execute("UPDATE executions SET state = 'ended' WHERE run = ? AND state = 'pending'", (run,))
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """A step that was begun, or may have been, and of whose end there is no record."""
 
     run: int

@@ -8,7 +8,6 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +24,7 @@ _CANONICAL = msgspec.json.Encoder(order="sorted")
 _COLUMNS = ("n", "at", "seq", "body", "hash")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The newest row: its number and hash. `HASH@N` is how an anchor is written."""
 
     n: int = 0
@@ -77,8 +75,7 @@ def append(writer: Writer, rows: list[tuple[int, int, int, bytes, str]]) -> None
     writer.insert("journal", _COLUMNS, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One row as people and programs read it."""
 
     n: int
@@ -148,8 +145,7 @@ def newest(connection: sqlite3.Connection) -> Head:
     return Head(*row) if row else checkpoint(connection)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True):
     """What `verify` found: the head, and the first thing that is wrong (empty: nothing)."""
 
     head: Head

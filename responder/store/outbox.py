@@ -6,8 +6,9 @@ Opening and closing rows is the engine's alone (`store.records`).
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from responder.clock import Clock
 from responder.core.model import Nanoseconds, format_time
@@ -63,8 +64,7 @@ def claimed(connection: sqlite3.Connection) -> dict[int, Earlier]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(msgspec.Struct, frozen=True):
     """Law and count: what was owed ever, and how it was closed."""
 
     owed: int
@@ -109,8 +109,7 @@ def difference(connection: sqlite3.Connection) -> int:
     return kept.get("owed", 0) - closed - int(pending)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
+class DeliveryRow(msgspec.Struct, frozen=True):
     """A ledger row as people see it. Times in nanoseconds; `count`: how many alike, for dead rows."""
 
     id: int
@@ -151,7 +150,7 @@ def list_rows(
 
 def as_shown(row: DeliveryRow) -> dict[str, object]:
     """A row as JSON for people and programs: times as RFC 3339, empty fields left out."""
-    shown: dict[str, object] = {name: getattr(row, name) for name in row.__slots__}
+    shown: dict[str, object] = msgspec.structs.asdict(row)
     shown["at"] = format_time(row.at)
     shown["next_at"] = format_time(row.next_at) if row.next_at else ""
     return {name: value for name, value in shown.items() if value != ""}

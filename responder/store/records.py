@@ -7,7 +7,6 @@ the one that was in memory.
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -73,8 +72,7 @@ def _content(row: LedgerRow) -> bytes:
     return _encode(Content(row.firing, row.resolved, row.stale, row.labels))
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """The changes of several decisions, the later over the earlier, as one write.
 
     `steps`: those that were ordered, and runs whose steps were taken back. `vocabulary`: entries that
@@ -82,24 +80,24 @@ class Batch:
     since `claimed_at`; those that are opened here are written as claimed.
     """
 
-    alerts: dict[int, Alert | None] = field(default_factory=dict)
-    groups: dict[int, Group | None] = field(default_factory=dict)
-    told: dict[tuple[int, str], Told] = field(default_factory=dict)
-    log: dict[str, LogEntry | None] = field(default_factory=dict)
-    opened: dict[int, LedgerRow] = field(default_factory=dict)
-    revised: dict[int, LedgerRow] = field(default_factory=dict)
-    closed: dict[int, tuple[ClosedRow, Nanoseconds]] = field(default_factory=dict)
-    dead: dict[int, int] = field(default_factory=dict)
-    unlisted: set[int] = field(default_factory=set)
-    silences: dict[str, Silence | None] = field(default_factory=dict)
-    runs: dict[int, Run | None] = field(default_factory=dict)
-    steps: list[Execute | int] = field(default_factory=list)
-    freezes: dict[str, Freeze | None] = field(default_factory=dict)
-    signatures: dict[str, Signature] = field(default_factory=dict)
-    sums: dict[str, int] = field(default_factory=dict)
-    meta: dict[str, str] = field(default_factory=dict)
-    vocabulary: list[tuple[int, bytes]] = field(default_factory=list)
-    claimed: set[int] = field(default_factory=set)
+    alerts: dict[int, Alert | None] = msgspec.field(default_factory=dict)
+    groups: dict[int, Group | None] = msgspec.field(default_factory=dict)
+    told: dict[tuple[int, str], Told] = msgspec.field(default_factory=dict)
+    log: dict[str, LogEntry | None] = msgspec.field(default_factory=dict)
+    opened: dict[int, LedgerRow] = msgspec.field(default_factory=dict)
+    revised: dict[int, LedgerRow] = msgspec.field(default_factory=dict)
+    closed: dict[int, tuple[ClosedRow, Nanoseconds]] = msgspec.field(default_factory=dict)
+    dead: dict[int, int] = msgspec.field(default_factory=dict)
+    unlisted: set[int] = msgspec.field(default_factory=set)
+    silences: dict[str, Silence | None] = msgspec.field(default_factory=dict)
+    runs: dict[int, Run | None] = msgspec.field(default_factory=dict)
+    steps: list[Execute | int] = msgspec.field(default_factory=list)
+    freezes: dict[str, Freeze | None] = msgspec.field(default_factory=dict)
+    signatures: dict[str, Signature] = msgspec.field(default_factory=dict)
+    sums: dict[str, int] = msgspec.field(default_factory=dict)
+    meta: dict[str, str] = msgspec.field(default_factory=dict)
+    vocabulary: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
+    claimed: set[int] = msgspec.field(default_factory=set)
     claimed_at: Nanoseconds = 0
 
     def add(self, changes: Changes, at: Nanoseconds) -> None:

@@ -7,9 +7,10 @@ for a person, and never says which part of a credential was wrong. It reads no b
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
+
+import msgspec
 
 from responder.errors import Forbidden, Refused, Unauthenticated
 
@@ -18,8 +19,7 @@ ANONYMOUS_ROLES: Final = frozenset({"ingest", "read", "acknowledge", "silence"})
 """What a caller may do where no `auth` is configured (loopback only)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who is asking. `name` is what the journal says; `person` where a token names one."""
 
     name: str
@@ -31,8 +31,7 @@ class Identity:
 ANONYMOUS: Final = Identity("anonymous", ANONYMOUS_ROLES, authenticated=False)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownToken:
+class KnownToken(msgspec.Struct, frozen=True):
     """A token that opens the door: the SHA-256 of it, in hex, and whom it lets in."""
 
     sha256: str

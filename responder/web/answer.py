@@ -4,7 +4,6 @@
 words and never a traceback.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -12,8 +11,7 @@ import msgspec
 from responder.errors import Overloaded, ResponderError, Unauthenticated
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A status, a body or none, what that is, and headers beside those that every answer has."""
 
     status: int = 200

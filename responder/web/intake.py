@@ -6,8 +6,9 @@ succeed; 503 whenever trying again may help, because Alertmanager drops an alert
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, Literal, NoReturn, TypeAlias
+
+from msgspec.structs import replace
 
 from responder.clock import Clock
 from responder.core.messages import AlertsReceived, BadRequest, Body, LimitReached, ReceivedAlert

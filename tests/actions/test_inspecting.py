@@ -92,7 +92,7 @@ async def oracle(answer: Callable[[str], list[str]]) -> AsyncIterator[Oracle]:
 
 def asked(**more: Any) -> Inspect:
     labels = labels_from({"alertname": "High"})
-    return replace(Inspect(7, "r7-1", 2, RUNBOOK, VALUES, TARGET, labels), **more)
+    return msgspec.structs.replace(Inspect(7, "r7-1", 2, RUNBOOK, VALUES, TARGET, labels), **more)
 
 
 async def gather(

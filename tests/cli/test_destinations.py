@@ -19,7 +19,7 @@ KEY = PagerdutySettings(Secret("k"))
 MAIL = EmailSettings(("a@x",), "b@x", "mx", 25)
 
 
-_KINDS = {SlackSettings: "slack", PagerdutySettings: "pagerduty", EmailSettings: "email"}
+_KINDS: dict[type, str] = {SlackSettings: "slack", PagerdutySettings: "pagerduty", EmailSettings: "email"}
 
 
 def ruleset(**receivers: Any) -> Ruleset:

@@ -1,8 +1,8 @@
 import copy
-import dataclasses
 import pickle
 import traceback
 
+import msgspec
 import pytest
 
 from responder.core.catalogue import MASK, BasicAuth, Secret, WebhookSettings
@@ -24,7 +24,7 @@ def test_it_shows_as_a_mask_everywhere() -> None:
         f"{secret!s:>10}",
         "%s" % secret,  # noqa: UP031 - this form too
         repr(settings),
-        repr(dataclasses.asdict(settings)),
+        repr(msgspec.structs.asdict(settings)),
         repr({secret}),
     ]
     assert [text for text in shown if CANARY in text] == []

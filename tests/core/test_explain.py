@@ -1,7 +1,8 @@
 """Why an alert is told or not, at each stage, from the functions that decide it."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from responder.core.explain import explain_alert
 from responder.core.messages import BreakerTurned, CreateSilence, ExpireSilence

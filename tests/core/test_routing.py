@@ -1,8 +1,7 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from responder.core.matching import Matcher, equality_matcher, parse_matchers, regex_matcher_anchored
 from responder.core.model import HOUR, MINUTE, SECOND, Labels, fingerprint, labels_from

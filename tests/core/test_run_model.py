@@ -1,11 +1,12 @@
 """Whatever happens to runs in whatever order: they act together, often and twice no more than they may."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from responder.core.freezing import actions_of
 from responder.core.guardrules import GuardRules

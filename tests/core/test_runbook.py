@@ -1,7 +1,7 @@
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from responder.core.matching import parse_matchers
 from responder.core.model import labels_from

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from responder.core.draft import Draft
@@ -163,7 +164,7 @@ def test_nothing_is_done_about_what_maintenance_hides() -> None:
 
 
 def test_nothing_is_held_back_for_a_runbook_that_nobody_signed() -> None:
-    with Timeline(ruleset(floors=replace(FLOORS, approvals={"low": 0, "medium": 1, "high": 2}))) as line:
+    with Timeline(ruleset(floors=ASKING)) as line:
         line.post(firing("A"))
         assert states(line) == ["proposed", "awaiting_approval"]
         assert the_run(line).mode == "approve"
@@ -226,7 +227,7 @@ def test_the_page_goes_out_when_it_takes_longer_than_the_hold_lasts() -> None:
 
 # -- with people ------------------------------------------------------------------------------
 
-ASKING: Final = replace(FLOORS, approvals={"low": 0, "medium": 1, "high": 2})
+ASKING: Final = msgspec.structs.replace(FLOORS, approvals={"low": 0, "medium": 1, "high": 2})
 
 
 def approve(line: Timeline, person: str, **fields: str) -> object:
@@ -536,7 +537,7 @@ def test_a_freeze_without_a_scope_or_an_end_in_reach_is_refused(scope: str, seco
 
 
 def test_an_alert_that_is_too_young_is_asked_about_again_when_it_is_not() -> None:
-    with Timeline(ruleset(floors=replace(FLOORS, min_age=2 * MINUTE))) as line:
+    with Timeline(ruleset(floors=msgspec.structs.replace(FLOORS, min_age=2 * MINUTE))) as line:
         sign(line)
         line.post(firing("A")).at("1m").skip()
         assert the_run(line).state == "proposed"
@@ -546,7 +547,7 @@ def test_an_alert_that_is_too_young_is_asked_about_again_when_it_is_not() -> Non
 
 
 def test_what_time_does_not_mend_in_ten_minutes_is_denied() -> None:
-    with Timeline(ruleset(floors=replace(FLOORS, min_age=20 * MINUTE))) as line:
+    with Timeline(ruleset(floors=msgspec.structs.replace(FLOORS, min_age=20 * MINUTE))) as line:
         sign(line)
         line.post(firing("A")).at("11m").skip()
         assert (the_run(line).state, the_run(line).reason) == ("denied", "trigger_age")
@@ -567,7 +568,7 @@ def test_few_healthy_ones_are_left_alone() -> None:
 
 
 def test_a_second_run_waits_for_the_cooldown_and_a_third_is_one_too_many() -> None:
-    floors = replace(FLOORS, cooldown={"restart": 15 * MINUTE})
+    floors = msgspec.structs.replace(FLOORS, cooldown={"restart": 15 * MINUTE})
     with Timeline(ruleset(floors=floors)) as line:
         sign(line)
         line.post(firing("A")).at("10m").post(firing("A")).skip()
@@ -808,7 +809,7 @@ def test_an_answer_whether_it_helped_is_waited_for_as_long_as_the_floors_take() 
     world = World()
     world.hold.add(VerifyRun)
     made = page(verify=(Verify(Query("up"), 2, MINUTE, 2 * MINUTE),))
-    floors = replace(FLOORS, verify=VerifyRules(good=10))
+    floors = msgspec.structs.replace(FLOORS, verify=VerifyRules(good=10))
     with Timeline(ruleset(made, floors=floors), world=world) as line:
         sign(line, made)
         line.post(firing("A")).at("9m").skip()

@@ -6,11 +6,11 @@ Time is virtual and stands still while a request is on its way.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from responder.core.catalogue import Authorization, BasicAuth, Secret

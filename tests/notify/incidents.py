@@ -1,7 +1,8 @@
 """Incidents as people would be mailed about them: ordinary ones, and one that means harm."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from responder.core.model import MINUTE, Alert, labels_from
 from responder.core.notification import Notification

@@ -1,9 +1,9 @@
 """Runs as people are shown them: one that waits, others that helped or were denied, one that means harm."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from responder.core.model import MINUTE, SECOND
 from responder.core.notification import Acknowledgement, Notification

@@ -1,8 +1,7 @@
 """What a person reads, whatever the service: headlines, counts, lateness, and which links are links."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from responder.core.model import HOUR, MINUTE, SECOND, Alert
 from responder.core.notification import Notification

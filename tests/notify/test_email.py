@@ -1,10 +1,10 @@
 """Telling by mail as a whole: an incident from its first mail to its last, with the real client."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import uvloop
+from msgspec.structs import replace
 
 from responder.core.catalogue import EmailSettings
 from responder.core.model import MILLISECOND, SECOND

@@ -1,6 +1,6 @@
 """Finding the Sender of an integration."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from responder.core.catalogue import Secret
 from responder.core.model import SECOND

@@ -2,7 +2,6 @@
 
 import base64
 import os
-from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from responder.core.catalogue import EmailSettings, Template
 from responder.core.model import MINUTE

@@ -6,12 +6,12 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from responder.core.catalogue import Secret, Template, Tls
 from responder.core.model import MILLISECOND, SECOND, Alert

@@ -2,12 +2,12 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.catalogue import PagerdutySettings, Secret
 from responder.core.model import MINUTE, SECOND, Alert, labels_from

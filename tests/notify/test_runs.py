@@ -1,9 +1,8 @@
 """A run and an acknowledgement in words."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.notification import Acknowledgement
 from responder.core.run import Run

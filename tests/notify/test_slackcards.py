@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.catalogue import Secret
 from responder.core.notification import Attempt, Delivered, Notification, Rejected, Retry, Unknown

@@ -2,6 +2,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from responder.core.catalogue import EmailSettings, Secret, Template, Tls
@@ -150,7 +151,7 @@ def test_the_authorities_of_the_settings(tmp_path: Path, settings: Settings) -> 
     pem = (Path(__file__).parents[1] / "notify/tls/ca.pem").read_text()
     (tmp_path / "ca.pem").write_text(pem)
     assert settings.smtp is not None
-    there = replace(settings, smtp=replace(settings.smtp, ca_file=tmp_path / "ca.pem"))
+    there = replace(settings, smtp=msgspec.structs.replace(settings.smtp, ca_file=tmp_path / "ca.pem"))
     receiver = f"  email_configs: [{{to: {OPS}}}]\n"
     assert one(receiver, tmp_path, there).settings.tls == Tls(ca=pem.strip())
     (tmp_path / "ca.pem").write_text("nonsense")
@@ -222,8 +223,8 @@ def test_the_same_from_what_was_kept(tmp_path: Path, settings: Settings) -> None
     assert again.hash == ruleset.hash
     first, second, third = ruleset.receivers["r"].integrations
     assert again.receivers["r"].integrations == (
-        replace(first, settings=None),
-        replace(second, settings=None),
+        msgspec.structs.replace(first, settings=None),
+        msgspec.structs.replace(second, settings=None),
         third,
     )
     assert compile_ruleset(ruleset.source, Settings(), live=ruleset).ruleset.receivers == ruleset.receivers

@@ -1,5 +1,4 @@
 import re
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from responder.core.catalogue import Secret, WebhookSettings
 from responder.core.guardrules import GuardRules

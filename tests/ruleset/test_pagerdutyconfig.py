@@ -2,6 +2,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from responder.core.catalogue import PagerdutySettings, Secret, Template
@@ -45,7 +46,7 @@ def test_a_key_in_a_file(tmp_path: Path) -> None:
 
 def test_the_settings_key_and_url(tmp_path: Path, settings: Settings) -> None:
     url = "http://127.0.0.1:9096/pagerduty/v2/enqueue"
-    there = replace(settings, pagerduty=replace(settings.pagerduty, events_url=url))
+    there = replace(settings, pagerduty=msgspec.structs.replace(settings.pagerduty, events_url=url))
     found = one("  pagerduty_configs: [{}]\n", tmp_path, there)
     assert found.settings == PagerdutySettings(routing_key=Secret(KEY), url=url)
     assert found.destination == f"pagerduty 127.0.0.1:9096 {short(str(tmp_path / 'settings-key'))}"
@@ -183,6 +184,6 @@ def test_the_same_from_what_was_kept(tmp_path: Path, settings: Settings) -> None
     again = compile_ruleset(ruleset.source, Settings()).ruleset
     assert again.hash == ruleset.hash
     assert again.receivers["r"].integrations == tuple(
-        replace(each, settings=None) for each in ruleset.receivers["r"].integrations
+        msgspec.structs.replace(each, settings=None) for each in ruleset.receivers["r"].integrations
     )
     assert compile_ruleset(ruleset.source, Settings(), live=ruleset).ruleset.receivers == ruleset.receivers

@@ -2,6 +2,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from responder.core.catalogue import Secret, SlackSettings, Template, Tls
@@ -271,7 +272,7 @@ def test_the_same_from_what_was_kept(tmp_path: Path, settings: Settings) -> None
     again = compile_ruleset(ruleset.source, Settings()).ruleset
     assert again.hash == ruleset.hash
     assert again.receivers["r"].integrations == tuple(
-        replace(each, settings=None) for each in ruleset.receivers["r"].integrations
+        msgspec.structs.replace(each, settings=None) for each in ruleset.receivers["r"].integrations
     )
     assert compile_ruleset(ruleset.source, Settings(), live=ruleset).ruleset.receivers == ruleset.receivers
 

@@ -103,7 +103,7 @@ def test_every_key_has_its_field() -> None:
     assert load(EVERYTHING) == RULES
     # None of them has its default, so that none can be forgotten here.
     default = GuardRules()
-    same = [name for name in GuardRules.__slots__ if getattr(RULES, name) == getattr(default, name)]
+    same = [name for name in GuardRules.__struct_fields__ if getattr(RULES, name) == getattr(default, name)]
     assert same == []
 
 
@@ -116,7 +116,7 @@ def test_the_shipped_file_says_every_key_with_its_default() -> None:
     root = parse((ROOT / "config/responder.yaml").read_text(), "responder.yaml", Problems())
     section = Fields(root, "the settings", Problems()).fields("guards", "guards")
     assert section is not None
-    assert set(section.written()) == set(GuardRules.__slots__)
+    assert set(section.written()) == set(GuardRules.__struct_fields__)
     assert read_guards(Fields(root, "the settings", Problems())) == GuardRules()
 
 

@@ -4,11 +4,11 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from responder.core.model import MILLISECOND, SECOND, format_time
 from responder.errors import FileError

@@ -5,8 +5,9 @@ judges by it twice hears the same twice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
+
+import msgspec
 
 from responder.core.actioncatalogue import ACTIONS, ActionKind
 from responder.core.freeze import Freeze
@@ -32,8 +33,7 @@ def known(value: T | None, what: str) -> T:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """Everything that guards may depend on. None: not known, and then a guard that needs it denies.
 
     `run`: the one that is judged, `runs` every other one that acted within the longest window that
@@ -56,8 +56,8 @@ class Situation:
     problems: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
     freezes: tuple[Freeze, ...] = ()
-    signed: Mapping[str, str] = field(default_factory=dict)
-    reset_at: Mapping[str, Nanoseconds] = field(default_factory=dict)
+    signed: Mapping[str, str] = msgspec.field(default_factory=dict)
+    reset_at: Mapping[str, Nanoseconds] = msgspec.field(default_factory=dict)
     fires_since: Nanoseconds | None = None
     seen_at: Nanoseconds = 0
     flaps: int | None = None

@@ -5,8 +5,9 @@ behaviour.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from responder.core.guardrules import VerifyRules
 from responder.core.model import Labels, Nanoseconds
@@ -16,23 +17,20 @@ from responder.core.rules import Integration
 from responder.core.runbook import Runbook
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(msgspec.Struct, frozen=True):
     """Tell: the row is the first open one of its (group, integration)."""
 
     notification: Notification
     integration: Integration
 
 
-@dataclass(frozen=True, slots=True)
-class Succeed:
+class Succeed(msgspec.Struct, frozen=True):
     """A newer row waits behind `row`: if that one is not being sent, it is out of date."""
 
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inspect:
+class Inspect(msgspec.Struct, frozen=True):
     """Look at a run's target, ask whether its alert fires, try its preconditions, plan.
 
     `step`: the first step to plan (the earlier ones are done); `rolling`: plan `on_failure` instead.
@@ -49,8 +47,7 @@ class Inspect:
     rolling: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(msgspec.Struct, frozen=True):
     """Carry out one step, once. `key` is the same for every look at it, and for nothing else.
 
     `not_after`: it is not begun later. `at`: when the intent was recorded. `actions` and `runbook`:
@@ -69,8 +66,7 @@ class Execute:
     rolling: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LookAgain:
+class LookAgain(msgspec.Struct, frozen=True):
     """Find out what came of a step of which nobody knows."""
 
     run: int
@@ -81,8 +77,7 @@ class LookAgain:
     at: Nanoseconds
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyRun:
+class VerifyRun(msgspec.Struct, frozen=True):
     """Find out whether a run helped, as its runbook says. `rules` are the floors."""
 
     run: int
@@ -93,15 +88,13 @@ class VerifyRun:
     rules: VerifyRules
 
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(msgspec.Struct, frozen=True):
     """Nothing that was ordered for this run and is not begun is to be done."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(msgspec.Struct, frozen=True):
     """Bring the place where an incident was told up to date.
 
     `row` is one of the ledger's numbers, and yet nothing that is owed.

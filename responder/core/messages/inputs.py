@@ -4,7 +4,6 @@
 them. They have no behaviour.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -38,8 +37,7 @@ class RejectedAlert(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsReceived:
+class AlertsReceived(msgspec.Struct, frozen=True):
     """Alerts from an entrance. `raw` is the body as it is kept in the inputs log.
 
     `lines`: it holds several requests of one sender, one a line. `traces`: which of them are traced, for
@@ -363,8 +361,7 @@ Command: TypeAlias = (
 Body: TypeAlias = AlertsReceived | Command
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """One entry of the inputs log.
 
     `seq` is its place, gapless; `at` its time, never before that of an earlier one; `actor` who

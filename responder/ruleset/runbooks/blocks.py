@@ -6,9 +6,10 @@ catalogue; everything else is an error.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
+
+import msgspec
 
 from responder.core.actioncatalogue import ACTIONS, ActionKind
 from responder.core.model import Nanoseconds
@@ -28,15 +29,14 @@ _FOR: Final = re.compile(r"(\d{1,3}) of (\d{1,3}) probes?(?:, every (\w+))?(?:, 
 _EXAMPLE: Final = '"2 of 2 probes, every 15s, within 5m"'
 
 
-@dataclass(slots=True)
-class Procedure:
+class Procedure(msgspec.Struct):
     """What the blocks come to. `verified_at`: where the first `verify` stands."""
 
-    preconditions: list[Query] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    verify: list[Verify] = field(default_factory=list)
-    verified_at: list[Fields] = field(default_factory=list)
-    on_failure: list[Step] = field(default_factory=list)
+    preconditions: list[Query] = msgspec.field(default_factory=list)
+    steps: list[Step] = msgspec.field(default_factory=list)
+    verify: list[Verify] = msgspec.field(default_factory=list)
+    verified_at: list[Fields] = msgspec.field(default_factory=list)
+    on_failure: list[Step] = msgspec.field(default_factory=list)
 
 
 def read_blocks(

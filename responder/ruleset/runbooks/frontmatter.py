@@ -6,9 +6,10 @@ error; what its author may not have meant is a warning.
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, cast
+
+import msgspec
 
 from responder.core.actioncatalogue import ACTIONS
 from responder.core.guardrules import PATIENCE
@@ -48,8 +49,7 @@ _PARAMETER: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _FROM: Final = re.compile(r"labels\.([a-zA-Z_][a-zA-Z0-9_]*)")
 
 
-@dataclass(slots=True)
-class Front:
+class Front(msgspec.Struct):
     """What front matter says, and the names that the rest of the page may use.
 
     `fields`: for those who know more of the page, and find that something does not fit.
@@ -63,7 +63,7 @@ class Front:
     target: Target | None = None
     mode: Mode = "observe"
     risk: Risk = "low"
-    tightening: Tightening = field(default_factory=Tightening)
+    tightening: Tightening = msgspec.field(default_factory=Tightening)
     hold: Hold | None = None
 
 

@@ -5,9 +5,10 @@ block of ours and is none in every reading is an error, so that what runs is wha
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from responder.document.tree import Node, Place, Problems, parse
 
@@ -23,8 +24,7 @@ MOST: Final = 50
 _MARK: Final = "---"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """One fenced block: its kind, where it begins, and the YAML in it."""
 
     kind: str
@@ -32,8 +32,7 @@ class Block:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Anatomy:
+class Anatomy(msgspec.Struct, frozen=True):
     """What a page consists of. `front` None: it could not be read, which is recorded."""
 
     front: Node | None

@@ -5,11 +5,12 @@ page, and never the routing.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path, PurePath
 from typing import Final
+
+import msgspec
 
 from responder.core.guardrules import GuardRules
 from responder.core.matching import Matcher
@@ -27,22 +28,20 @@ MAX_PAGE: Final = 256 * 1024
 """Bytes of one page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What pages are held against: the routing's receivers (None: it could not be read) and the floors."""
 
     receivers: Collection[str] | None
     floors: GuardRules
 
 
-@dataclass(slots=True)
-class Pages:
+class Pages(msgspec.Struct):
     """What became of the pages, by their names. `broken`: the errors of those that are left out."""
 
-    runbooks: dict[str, Runbook] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    warnings: list[Problem] = field(default_factory=list)
-    broken: list[Problem] = field(default_factory=list)
+    runbooks: dict[str, Runbook] = msgspec.field(default_factory=dict)
+    texts: dict[str, str] = msgspec.field(default_factory=dict)
+    warnings: list[Problem] = msgspec.field(default_factory=list)
+    broken: list[Problem] = msgspec.field(default_factory=list)
 
     def take(self, problems: Problems) -> None:
         """What is wrong with one page, or with the directory."""

@@ -5,9 +5,10 @@ here needs no check at run time but that of the values themselves.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
+
+import msgspec
 
 from responder.core.parameters import ParameterType, query_fault, references
 from responder.core.runbook import CLUSTER, Parameter, Query
@@ -18,8 +19,7 @@ _LONGEST: Final = 4_096
 """Characters of a query: it stands in the journal, and people are to read it."""
 
 
-@dataclass(slots=True)
-class Names:
+class Names(msgspec.Struct):
     """The parameters of a page, which of them were used so far, and the receivers that there are.
 
     `receivers` None: the routing could not be read, and nothing is said of them.
@@ -28,7 +28,7 @@ class Names:
     declared: Mapping[str, Parameter]
     receivers: Collection[str] | None
     problems: Problems
-    used: set[str] = field(default_factory=set)
+    used: set[str] = msgspec.field(default_factory=set)
 
     def receiver(self, node: ScalarNode, key: str) -> str:
         """A receiver of the routing; "" if there is none of that name."""

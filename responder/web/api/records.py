@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from responder.core.explain import explain_alert
@@ -35,7 +36,7 @@ class Records:
         """The sums: owed = delivered + suppressed + superseded + dead + pending."""
         await self._corridor.reading(request)
         sums = await self._corridor.rows(outbox.sums)
-        return answer({"balanced": sums.balanced, **_fields(sums)})
+        return answer({"balanced": sums.balanced, **msgspec.structs.asdict(sums)})
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """Ledger rows, newest first, in pages; `?dead=1`: what was refused and nobody dealt with."""
@@ -108,7 +109,3 @@ class Records:
         """When and how the rules were last read, what is wrong with them, and which are in force."""
         self._corridor.may(request, "read")
         return answer(self._rules())
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from responder.core.catalogue import EmailSettings, PagerdutySettings, SlackSettings
@@ -77,10 +78,10 @@ def _rules(
 
 
 def _hurried(receiver: Receiver, timeout: Nanoseconds) -> Receiver:
-    return replace(
+    return msgspec.structs.replace(
         receiver,
         integrations=tuple(
-            replace(one, settings=replace(one.settings, timeout=timeout))
+            msgspec.structs.replace(one, settings=msgspec.structs.replace(one.settings, timeout=timeout))
             if isinstance(one.settings, EmailSettings | PagerdutySettings | SlackSettings)
             else one
             for one in receiver.integrations

@@ -1,9 +1,9 @@
 """A run that every guard allows, and ways to make it worse, for tests of the guards."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from responder.core.guardrules import Allowed, Evidence, GuardRules
 from responder.core.guards import Situation, evaluate

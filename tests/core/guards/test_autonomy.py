@@ -1,9 +1,9 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.guardrules import Evidence
 from responder.core.guards import effective_mode

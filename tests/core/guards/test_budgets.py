@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.guardrules import GuardRules
 from responder.core.model import DAY, HOUR, MINUTE, SECOND

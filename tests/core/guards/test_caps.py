@@ -1,12 +1,12 @@
 """Whatever is proposed, begun and ended in whatever order: nothing goes beyond what is configured."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from responder.core.guardrules import Allowed, Evidence, GuardRules
 from responder.core.guards import evaluate

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.freeze import Freeze
 from responder.core.model import DAY, MINUTE, SECOND

@@ -1,11 +1,11 @@
 """All guards at once: their order, what is missing, what is broken, and whom they exempt."""
 
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.guards import GUARDS, Situation, evaluate
 from responder.core.plan import ObjectFacts
@@ -127,7 +127,7 @@ class Broken:
     __hash__ = None  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Situation)])
+@pytest.mark.parametrize("name", Situation.__struct_fields__)
 def test_a_fault_of_our_own_denies_and_is_not_repeated(name: str) -> None:
     one = situation(asks_prometheus=False, facts=facts(firing_asked="")) if name in OLD_WAY else situation()
     broken: dict[str, Any] = {name: Broken()}

@@ -1,13 +1,13 @@
 """A denied plan stays denied when things get worse, and nothing gets easier by it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from operator import ge
 from typing import Any, TypeAlias
 
 import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from responder.core.freeze import Freeze
 from responder.core.guardrules import Evidence, GuardRules

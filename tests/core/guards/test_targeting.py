@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.guardrules import Allowed
 from responder.core.plan import ObjectFacts, TargetRef

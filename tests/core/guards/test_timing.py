@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from responder.core.model import DAY, MINUTE, SECOND
 from responder.core.runbook import Tightening

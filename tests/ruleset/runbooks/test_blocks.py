@@ -1,7 +1,7 @@
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from responder.core import actioncatalogue
 from responder.core.actioncatalogue import ACTIONS

@@ -1,6 +1,6 @@
 """Runbooks as the API writes them; `test_runbooks` has whole answers."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from responder.core.matching import parse_matchers
 from responder.core.model import MINUTE, SECOND

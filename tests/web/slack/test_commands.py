@@ -1,11 +1,11 @@
 """Slash commands, from a signed request to what is said and what the engine decided."""
 
 import sys
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responder.core.ledger import Told, View
 from responder.core.model import SECOND, Alert, labels_from

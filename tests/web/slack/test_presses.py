@@ -1,10 +1,10 @@
 """Buttons: each does what it says once, for those who may, and only while it is up to date."""
 
 import asyncio
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from responder.core.messages import StartRun
 from responder.core.run import Run

@@ -1,6 +1,6 @@
 """A run of an alert, as its incident's people see it: the card in the thread, pressed, and changed."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from responder.core.matching import parse_matchers
 from responder.sandbox.slackroom import Message
