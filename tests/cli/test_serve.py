@@ -19,7 +19,7 @@ def test_a_stop_right_after_it_is_ready_is_clean(tmp_path: Path) -> None:
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
     said = process.log.read_text()
-    assert said.count('"event": "stopped"') == 1
+    assert said.count('"event":"stopped"') == 1
     assert "Traceback" not in said
 
 
@@ -29,7 +29,7 @@ def test_what_is_asked_for_too_early_waits_until_it_can_be_answered(tmp_path: Pa
     process.signal(signal.SIGHUP)
     try:
         assert get(f"{process.url}/api/v2/status").status == 200
-        while '"event": "reloaded"' not in process.log.read_text():
+        while '"event":"reloaded"' not in process.log.read_text():
             assert process.alive
     finally:
         process.stop()
@@ -47,5 +47,5 @@ def test_without_a_part_of_it_nothing_of_it_goes_on(tmp_path: Path) -> None:
         env={**os.environ},
     )
     assert done.returncode == 1
-    assert '"event": "stopped"' in done.stderr
+    assert '"event":"stopped"' in done.stderr
     assert "import of aiohttp halted" in done.stderr.splitlines()[-1]
