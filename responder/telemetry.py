@@ -7,7 +7,11 @@ integrations come from the rules, destinations and senders stay out.
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
+from json import dumps
 from typing import Any, Final
+
+import msgspec
 
 if "rich" not in sys.modules:
     # structlog would import rich and pygments, a fifth of our start, to print tracebacks in colour.
@@ -34,17 +38,29 @@ def configure_logging(*, json: bool, level: str = "info", lasting: bool = True) 
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
     last: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_as_json)]
         if json
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=shared + last,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(
+            structlog.BytesLoggerFactory(sys.stderr.buffer)
+            if json
+            else structlog.PrintLoggerFactory(sys.stderr)
+        ),
         cache_logger_on_first_use=lasting,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def _as_json(line: Mapping[str, Any], default: Callable[[Any], Any]) -> bytes:
+    """A log line as JSON; what msgspec refuses, such as an integer of over 64 bits, is told all the same."""
+    try:
+        return msgspec.json.encode(line, enc_hook=default)
+    except (OverflowError, TypeError, ValueError):
+        return dumps(line, default=default).encode()
 
 
 def logger(name: str) -> Any:

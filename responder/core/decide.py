@@ -404,9 +404,10 @@ def _revise(draft: Draft, group: Group, to: Addressee, told: Told) -> Told:
 
 def _let_leave(draft: Draft, group: Group, view: View) -> None:
     """Resolved alerts that the closed row named may have nobody left to hear of them."""
-    members = draft.members(group.id)
-    named = sorted(view.resolved.keys() | view.firing.keys() | view.stale.keys())
-    over = {a: members[a].episode for a in named if a in members and members[a].resolved_at(draft.at)}
+    members, at = draft.members(group.id), draft.at
+    named = view.resolved.keys() | view.firing.keys() | view.stale.keys()
+    ended = sorted(a for a in named if a in members and 0 < members[a].ends_at <= at)
+    over = {alert: members[alert].episode for alert in ended}
     left = flush.leave(draft, group, Look({}, over, {}, {})) if over else 0
     if left == len(members) and flush.may_close(draft, group.id):
         draft.changes.closed_groups.append(group.id)

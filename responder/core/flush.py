@@ -32,7 +32,7 @@ from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
 from responder.core.rules import Integration
 from responder.core.state import ClosedRow, Group, LedgerRow
-from responder.core.verdicts import Verdict, group_verdict, verdict_on
+from responder.core.verdicts import Verdict, stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Look:
     @property
     def audible(self) -> bool:
         """Whether anything fires that nothing hides."""
+        if not self.verdicts:
+            return bool(self.firing)
         return any(alert not in self.verdicts for alert in self.firing)
 
 
@@ -56,7 +58,7 @@ _by_id = attrgetter("id")
 def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
     """Sort a group's members into firing, resolved and stale, with the verdict on each."""
     at = draft.at
-    whole = group_verdict(draft, route)
+    asked = stages(draft, route)
     firing: Episodes = {}
     resolved: Episodes = {}
     stale: Episodes = {}
@@ -64,7 +66,7 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
     newly_stale: list[int] = []
     deadline = at - draft.ruleset.stale_after
     for alert in sorted(members, key=_by_id):  # so that memory and rows give the same order
-        if alert.resolved_at(at):
+        if 0 < alert.ends_at <= at:
             resolved[alert.id] = alert.episode
         elif alert.stale:
             stale[alert.id] = alert.episode
@@ -74,9 +76,11 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
             draft.put_alert(msgspec.structs.replace(alert, stale=True))
         else:
             firing[alert.id] = alert.episode
-        verdict = verdict_on(draft, alert, route, whole)
-        if verdict:
-            verdicts[alert.id] = verdict
+        for stage in asked:
+            verdict = stage(alert)
+            if verdict:
+                verdicts[alert.id] = verdict
+                break
     if newly_stale:
         draft.events.append(AlertsStale(newly_stale))
     return Look(firing, resolved, stale, verdicts)
@@ -145,6 +149,8 @@ def tell(draft: Draft, group: Group, seen: Look, told: int = 0) -> Group:
 
 def _journal_verdicts(draft: Draft, group: Group, seen: Look) -> None:
     """A suppression is journaled when its verdict changes, not at every look."""
+    if not (seen.verdicts or group.muted):
+        return
     begun: dict[tuple[str, str], list[int]] = {}
     for alert in seen.firing:
         verdict = seen.verdicts.get(alert)
@@ -198,9 +204,11 @@ def _held_from(draft: Draft, group: Group, to: Addressee, seen: Look) -> Look:
 
 def sets_for(draft: Draft, told: Told, seen: Look) -> Sets:
     """What one integration may be told of what is there."""
-    verdicts = seen.verdicts
-    firing = {a: e for a, e in seen.firing.items() if a not in verdicts}
-    muted = {a: e for a, e in seen.firing.items() if a in verdicts}
+    verdicts, firing = seen.verdicts, seen.firing
+    muted: Episodes = {}
+    if verdicts:
+        firing = {a: e for a, e in seen.firing.items() if a not in verdicts}
+        muted = {a: e for a, e in seen.firing.items() if a in verdicts}
     if draft.ruleset.mends:
         resolved = ledger.sayable(seen.resolved, told)
         stale = ledger.sayable(seen.stale, told)

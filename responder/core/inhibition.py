@@ -117,13 +117,13 @@ class Inhibitor:
         """Take note of an alert, in place of what was known under its id."""
         if not self.rules:
             return
-        roles = self._roles(alert.labels)
         old = self._alerts.get(alert.id)
         if old is not None:
             if old.labels == alert.labels:
                 self._alerts[alert.id] = alert
                 return
             self.drop(alert.id)
+        roles = self._roles(alert.labels)
         if not roles.source_of:
             return
         self._alerts[alert.id] = alert
@@ -146,6 +146,11 @@ class Inhibitor:
             del ids[bisect_left(ids, alert_id)]
             if not sources.one_sided and not sources.two_sided:
                 del self._sources[rule][key]
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether any alert is known that can inhibit others while it fires."""
+        return any(self._sources)
 
     def is_source(self, labels: Labels) -> bool:
         """Whether an alert with these labels can inhibit others: its end may concern them."""

@@ -100,7 +100,7 @@ def _hidden(draft: Draft, firing: list[Alert]) -> str:
             route = draft.ruleset.router.by_id.get(group.route) if group else None
             if route is None:
                 continue
-            verdict = verdicts.verdict_on(draft, alert, route, verdicts.group_verdict(draft, route))
+            verdict = verdicts.verdict_on(draft, alert, route)
             if verdict is None:
                 return ""
             said = said or str(verdict)

@@ -119,6 +119,8 @@ class Sets(msgspec.Struct, frozen=True):
 
 
 def _fresh(now: Mapping[int, int], known: Mapping[int, int], by_episode: bool) -> list[int]:
+    if now == known:  # at most looks, and cheaply found out
+        return []
     if by_episode:
         return [alert for alert, episode in now.items() if known.get(alert) != episode]
     return [alert for alert in now if alert not in known]
@@ -148,7 +150,7 @@ def reason_to_tell(
         if mends and all(alert in hidden for alert in fresh):
             return "unmuted"
         return "new_alerts" if base.firing else "first_notification"
-    if mends and any(alert in hidden for alert in sets.firing):
+    if mends and hidden and any(alert in hidden for alert in sets.firing):
         return "unmuted"
     if not mends:
         return _reason_as_alertmanager(sets, base, now, repeat_interval, send_resolved)

@@ -5,8 +5,6 @@
 
 from typing import Literal, TypeAlias
 
-import msgspec
-
 from responder.core.messages import ReceivedAlert
 from responder.core.model import Alert, Nanoseconds, Source
 
@@ -67,17 +65,19 @@ def update(
             ends_at, by_timeout = old.ends_at, False
         starts_at = min(old.starts_at, starts_at)
         is_over = 0 < ends_at <= at
-    alert = msgspec.structs.replace(
-        old,
-        annotations=received.annotations,
-        generator_url=received.generator_url,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        ends_by_timeout=by_timeout,
-        updated_at=at,
-        source=source,
-        stale=False,
-        episode=old.episode + 1 if not is_over and (was_over or old.stale) else old.episode,
+    alert = Alert(  # in full: a third of what replacing costs, and asked for every alert that goes on
+        old.id,
+        old.labels,
+        received.annotations,
+        starts_at,
+        ends_at,
+        at,
+        received.generator_url,
+        old.episode + 1 if not is_over and (was_over or old.stale) else old.episode,
+        source,
+        by_timeout,
+        False,
+        old.groups,
     )
     if alert.episode != old.episode:
         return alert, "fired"

@@ -5,12 +5,13 @@ Times are whole nanoseconds since the Unix epoch and durations whole nanoseconds
 Alertmanager speaks RFC 3339 with up to nine fractional digits and nothing may be rounded away.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
+from fnv_c import fnv1a_64  # type: ignore[import-untyped]  # it has no stubs
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """A label set: (name, value) pairs sorted by name, none empty.
@@ -30,7 +31,8 @@ Source: TypeAlias = Literal["webhook", "api", "responder"]
 """Which entrance an alert came by: it decides how its end is known."""
 
 
-_POOLS: Final[dict[str, dict[str, tuple[str, str]]]] = {}
+_Pool: TypeAlias = dict[str, tuple[str, str]]
+_POOLS: Final[dict[str, _Pool]] = {}
 _NAMES_MOST: Final = 4_096
 _VALUES_MOST: Final = 2_048
 """A label with more values than this (a pod, an instance) has few alerts a value: not worth sharing."""
@@ -41,34 +43,71 @@ def share(pairs: Labels) -> Labels:
 
     Saves memory and time, nothing else.
     """
-    return tuple(_shared(pairs))
+    names = tuple([name for name, _ in pairs])
+    each, _ = _SHAPES.get(names) or _shape(names)
+    return tuple(
+        [
+            pool.get(value) or _shared(pool, name, value)
+            for (name, pool), (_, value) in zip(each, pairs, strict=True)
+        ]
+    )
 
 
-def _shared(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those whose value is not empty."""
-    found = []
-    for name, value in pairs:
-        if not value:
-            continue
-        pool = _POOLS.get(name)
-        if pool is None:
-            if len(_POOLS) >= _NAMES_MOST:
-                _POOLS.clear()
-            pool = _POOLS[name] = {}
-        pair = pool.get(value)
-        if pair is None:
-            pair = (name, value)
-            if len(pool) < _VALUES_MOST:
-                pool[value] = pair
-        found.append(pair)
-    return found
+def _pool(name: str) -> _Pool:
+    """The pairs of this name that are shared."""
+    pool = _POOLS.get(name)
+    if pool is None:
+        if len(_POOLS) >= _NAMES_MOST:
+            _POOLS.clear()
+            _SHAPES.clear()
+        pool = _POOLS[name] = {}
+    return pool
+
+
+def _shared(pool: _Pool, name: str, value: str) -> tuple[str, str]:
+    """A pair that is in no pool, and is from now on if there is room."""
+    pair = (name, value)
+    if len(pool) < _VALUES_MOST:
+        pool[value] = pair
+    return pair
+
+
+class _Shape(NamedTuple):
+    """What all label sets have in common whose names come in the same order.
+
+    `each`: name and pool, sorted by name. `in_order`: the names were sorted already.
+    """
+
+    each: tuple[tuple[str, _Pool], ...]
+    in_order: bool
+
+
+_SHAPES: Final[dict[tuple[str, ...], _Shape]] = {}
+_SHAPES_MOST: Final = 4_096
+
+
+def _shape(names: tuple[str, ...]) -> _Shape:
+    if len(_SHAPES) >= _SHAPES_MOST:
+        _SHAPES.clear()
+    in_order = sorted(names)
+    each = tuple([(name, _pool(name)) for name in in_order])
+    shape = _SHAPES[names] = _Shape(each, tuple(in_order) == names)
+    return shape
 
 
 def labels_from(mapping: Mapping[str, str]) -> Labels:
     """The label set of a mapping of name to value: sorted by name, without empty values."""
-    pairs = _shared(mapping.items())
-    pairs.sort()
-    return tuple(pairs)
+    names = tuple(mapping)
+    each, in_order = _SHAPES.get(names) or _shape(names)
+    values = mapping.values() if in_order else [mapping[name] for name, _ in each]
+    if "" in values:
+        return labels_from({name: value for name, value in mapping.items() if value})
+    return tuple(
+        [
+            pool.get(value) or _shared(pool, name, value)
+            for (name, pool), value in zip(each, values, strict=True)
+        ]
+    )
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -114,36 +153,14 @@ def label(labels: Labels, name: str) -> str:
 
 # -- fingerprint ------------------------------------------------------------------------------
 
-_FNV_OFFSET: Final = 0xCBF29CE484222325
-_FNV_PRIME: Final = 0x100000001B3
-_MASK: Final = 0xFFFFFFFFFFFFFFFF
-
-
-@lru_cache(maxsize=65_536)
-def _fold(low: int, name: str, value: str) -> tuple[int, int]:
-    """What one pair does to a state that ends in the byte `low`: state * factor + summand.
-
-    FNV-1a mixes a byte into the lowest eight bits alone and multiplies; so what a pair adds depends
-    on those bits only, and the cache also serves pairs that come after one that nobody else has.
-    """
-    raw = b"%b\xff%b\xff" % (name.encode(), value.encode())
-    state = low
-    for byte in raw:
-        state = (state ^ byte) * _FNV_PRIME & _MASK
-    factor = pow(_FNV_PRIME, len(raw), _MASK + 1)
-    return factor, state - low * factor
-
 
 def fingerprint(labels: Labels) -> str:
     """Alertmanager's fingerprint: FNV-1a 64 over the pairs, each `name 0xFF value 0xFF`, as hex.
 
     Costs microseconds: made when it leaves (API, webhook, journal), never to compare alerts.
     """
-    state = _FNV_OFFSET
-    for name, value in labels:
-        factor, summand = _fold(state & 0xFF, name, value)
-        state = (state * factor + summand) & _MASK
-    return f"{state:016x}"
+    raw = b"".join([b"%b\xff%b\xff" % (name.encode(), value.encode()) for name, value in labels])
+    return f"{fnv1a_64(raw):016x}"
 
 
 # -- text -------------------------------------------------------------------------------------
@@ -192,10 +209,16 @@ def format_time(at: Nanoseconds) -> str:
     if at == 0:
         return "0001-01-01T00:00:00Z"
     seconds, nanos = divmod(at, SECOND)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    if text[4] != "-":  # strftime does not pad years below 1000
-        text = text.rjust(19, "0")
+    text = _second(seconds)
     return f"{text}.{nanos:09d}".rstrip("0") + "Z" if nanos else f"{text}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _second(seconds: int) -> str:
+    """A whole second; what happens in one is written by the hundreds."""
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    # strftime does not pad years below 1000
+    return text if text[4] == "-" else text.rjust(19, "0")
 
 
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"

@@ -87,6 +87,11 @@ class SilenceIndex:
         """Whether a silence ends at that moment and has not been noted to have ended."""
         return at in self._ends
 
+    @property
+    def may_hide(self) -> bool:
+        """Whether there is any silence that could hide an alert now, or could at its very end."""
+        return bool(self._lasting or self._ended_last)
+
     def lasting(self) -> int:
         """How many have not ended."""
         return len(self._lasting)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final, Literal, TypeAlias
 
-from responder.core.model import Alert, Labels, label
+from responder.core.model import Alert, Labels
 from responder.core.notification import Notification
 
 MARK: Final = "…"
@@ -89,8 +89,12 @@ def _in_order(entries: list[Shown]) -> list[Shown]:
 
 
 def _by_job(entry: Shown) -> tuple[bool, str, bool, str]:
-    labels = entry[0].labels
-    job, instance = label(labels, "job"), label(labels, "instance")
+    job = instance = ""
+    for name, value in entry[0].labels:
+        if name == "instance":
+            instance = value
+        elif name == "job":
+            job = value
     return job == "", job, instance == "", instance
 
 

@@ -5,7 +5,9 @@ come from `core.inhibition`, `core.timeintervals`, `core.silenceindex` and `core
 here tells anybody.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from responder.core import timeintervals
 from responder.core.draft import Draft
@@ -52,7 +54,7 @@ def next_interval_change(draft: Draft, route: Route) -> Nanoseconds:
     return min((at for at in changes if at), default=0)
 
 
-def alert_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
+def inhibition_verdict(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
     """Whether an inhibit rule hides the alert now."""
     found = draft.state.inhibitor.inhibited_by(alert.labels, draft.at)
     if found is None:
@@ -75,14 +77,28 @@ def maintenance_verdict(draft: Draft, alert: Alert) -> Verdict | None:
     return Verdict("maintenance", hiding[0][0].name, hiding[0][1]) if hiding else None
 
 
-def verdict_on(draft: Draft, alert: Alert, route: Route, whole: Verdict | None) -> Verdict | None:
-    """What hides the alert in this route's groups, the first in the order of stages.
+Stage: TypeAlias = Callable[[Alert], Verdict | None]
 
-    `whole`: the `group_verdict`, which is the same for all alerts of a group.
+
+def stages(draft: Draft, route: Route) -> tuple[Stage, ...]:
+    """What can hide an alert in this route's groups now, in the order of stages: nearly always nothing.
+
+    Ask each for an alert; the first verdict is the one that counts. What cannot hide any alert at all
+    is left out, because a look asks for each of a group's alerts.
     """
-    return (
-        alert_verdict(draft, alert, route)
-        or whole
-        or silence_verdict(draft, alert)
-        or maintenance_verdict(draft, alert)
-    )
+    state, found = draft.state, list[Stage]()
+    if state.inhibitor.has_sources:
+        found.append(lambda alert: inhibition_verdict(draft, alert, route))
+    whole = group_verdict(draft, route)
+    if whole:
+        found.append(lambda alert: whole)
+    if state.silences.may_hide:
+        found.append(lambda alert: silence_verdict(draft, alert))
+    if draft.ruleset.suppression.maintenance:
+        found.append(lambda alert: maintenance_verdict(draft, alert))
+    return tuple(found)
+
+
+def verdict_on(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
+    """What hides the alert in this route's groups, the first in the order of stages."""
+    return next((verdict for stage in stages(draft, route) if (verdict := stage(alert))), None)

@@ -48,9 +48,10 @@ from responder.engine.stored import Stored, read_stored
 from responder.engine.told import tell
 from responder.errors import Overloaded, StorageError
 from responder.settings.values import Limits
-from responder.store import journal, outbox, traces
+from responder.store import journal, traces
 from responder.store.database import Database, Writer
 from responder.store.inputs import InputsLog
+from responder.store.vocabulary import Vocabulary
 from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 
@@ -159,6 +160,7 @@ class Engine:
         self._hearing = Hearing(clock, limits, self.log, self.lag, lambda: None)
         self._chain = journal.Chain(journal.Head())
         self._backlog = Backlog()
+        self._vocabulary = Vocabulary()
         self.consumed = 0
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
@@ -328,14 +330,17 @@ class Engine:
 
     def lag(self) -> Nanoseconds:
         """Age of the oldest input that is accepted and not decided."""
-        front = self._backlog.front
-        if front is None and not (self._committing or self._slice.inputs or self._lost_at):
+        committing, front, oldest = self._committing, self._backlog.front, self._lost_at
+        at: Nanoseconds = 0  # what is being committed came first, what is in the slice next
+        if committing is not None and committing.inputs:
+            at = committing.at
+        elif self._slice.inputs:
+            at = self._slice.at
+        elif front is not None:
+            at = front.at
+        if not (at or oldest):
             return 0
-        times = [front.at] if front else []
-        times += [piece.at for piece in (self._committing, self._slice) if piece and piece.inputs]
-        if self._lost_at:
-            times.append(self._lost_at)
-        return max(self.log.now() - min(times), 0) if times else 0
+        return max(self.log.now() - (min(at, oldest) if at and oldest else at or oldest), 0)
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
@@ -626,18 +631,19 @@ class Engine:
         now = piece.began = self._clock.now()
         if piece.consumed:
             piece.batch.meta["consumed"] = str(piece.consumed)
+        piece.batch.claimed, piece.batch.claimed_at = claims, now
         piece.batch.meta["clock"] = str(self.log.now())
         claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
+        vocabulary = self._vocabulary
 
         def job(writer: Writer) -> None:
             if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
                 raise StorageError(f"input {piece.consumed} did not get into the log")
-            piece.batch.write(writer)
+            piece.batch.write(writer, vocabulary)
             if piece.trail.changes:
                 traces.write(writer, piece.trail.changes)
             journal.append(writer, piece.journal)
-            outbox.claim(writer, sorted(claims), now)
             if claimed:  # while the disk flushes, the event loop is free to get ready for them
                 writer.before_commit.append(lambda: _call(loop, prepare, claimed))
             writer.after_commit.append(lambda: self._head_file.write(piece.head))
@@ -738,6 +744,7 @@ class Engine:
         stored = await self._database.read(lambda c: read_stored(c, limits, self._ruleset_for))
         self.state, self.ruleset = stored.state, stored.ruleset
         self._chain = journal.Chain(stored.head)
+        self._vocabulary = stored.vocabulary
         self.head = stored.head
         self._slice = Slice()
         self.consumed = stored.consumed

@@ -16,6 +16,7 @@ from responder.core.state import State
 from responder.settings.values import Limits
 from responder.store import executions, journal, outbox, records, traces
 from responder.store.inputs import read_inputs
+from responder.store.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Stored:
     attempted: dict[int, Earlier]
     begun: dict[str, executions.Claimed]
     traces: traces.Traces
+    vocabulary: Vocabulary
 
 
 def read_stored(
@@ -48,9 +50,10 @@ def read_stored(
     consumed = int(meta.get("consumed", "0"))
     undecided = _traced(connection, consumed, list(read_inputs(connection, consumed, alert_limits(limits))))
     ruleset = ruleset_for(connection, meta.get("rules", ""), bool(undecided))
+    vocabulary = Vocabulary.read(connection)
     last_seq, last_at = connection.execute("SELECT max(seq), max(at) FROM inputs").fetchone()
     return Stored(
-        records.load(connection, ruleset),
+        records.load(connection, ruleset, vocabulary),
         ruleset,
         consumed,
         undecided,
@@ -60,6 +63,7 @@ def read_stored(
         outbox.claimed(connection),
         executions.claimed(connection),
         traces.read(connection),
+        vocabulary,
     )
 
 

@@ -21,8 +21,8 @@ from responder.ruleset import compile_ruleset
 from responder.settings import Settings
 from responder.store.inputs import read_inputs
 from responder.store.retention import Snapshot
+from responder.store.vocabulary import Vocabulary
 
-_ALERT = msgspec.json.Decoder(Alert)
 _SILENCE = msgspec.json.Decoder(Silence)
 _SNAPSHOT = msgspec.json.Decoder(Snapshot)
 
@@ -90,7 +90,8 @@ class Recording:
 
     def _from_snapshot(self, seq: int, at: Nanoseconds, body: bytes) -> Beginning:
         snapshot = _SNAPSHOT.decode(zlib.decompress(body))
-        alerts = [_ALERT.decode(raw) for _, raw in snapshot.alerts]
+        vocabulary = Vocabulary.read(self._connection)
+        alerts = [vocabulary.alert(raw) for _, raw in snapshot.alerts]
         firing = [alert for alert in alerts if alert.source != "responder" and alert.firing_at(at)]
         silences = [_SILENCE.decode(raw) for raw in snapshot.silences]
         known: list[Body] = [_made_again(silence) for silence in silences if silence.phase(at) != "expired"]

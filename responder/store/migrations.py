@@ -13,7 +13,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # What was accepted, exactly as it came. seq order is commit order.
         "CREATE TABLE inputs (seq INTEGER PRIMARY KEY, at BIGINT NOT NULL, kind TEXT NOT NULL,"
         " actor TEXT NOT NULL, body BLOB NOT NULL)",
-        # The state as of `consumed`; bodies are arrays, see core.model.Alert, core.state.Group,
+        # The state as of `consumed`; bodies are arrays, see store.vocabulary, core.state.Group,
         # core.ledger.Told.
         "CREATE TABLE alerts (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE groups (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
@@ -79,5 +79,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Where in a trace something belongs that is not over yet, see store.traces. Empty without tracing.
         "CREATE TABLE traces (about TEXT NOT NULL, id BIGINT NOT NULL, part BIGINT NOT NULL,"
         " body BLOB NOT NULL, PRIMARY KEY (about, id, part)) WITHOUT ROWID",
+    ),
+    (
+        # What the rows of alerts have in common since this step, by number; see store.vocabulary.
+        "CREATE TABLE vocabulary (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     ),
 )

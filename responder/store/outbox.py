@@ -30,8 +30,9 @@ class OutboxStore:
         now = self._clock.now()
 
         def job(writer: Writer) -> set[int]:
-            claim(writer, rows, now)
-            query = f"SELECT id FROM deliveries WHERE state = 'pending' AND id IN ({placeholders(rows)})"
+            known = placeholders(rows)
+            writer.execute(f"UPDATE deliveries SET claimed_at = ? WHERE id IN ({known})", (now, *rows))
+            query = f"SELECT id FROM deliveries WHERE state = 'pending' AND id IN ({known})"
             return {row for (row,) in writer.query(query, rows)}
 
         return await self._database.submit(job)
@@ -48,14 +49,6 @@ class OutboxStore:
                 )
 
         await self._database.submit(job)
-
-
-def claim(writer: Writer, rows: Sequence[int], now: Nanoseconds) -> None:
-    """The claim itself; the engine calls it inside its commit for rows that start at once."""
-    if rows:
-        writer.execute(
-            f"UPDATE deliveries SET claimed_at = ? WHERE id IN ({placeholders(rows)})", (now, *rows)
-        )
 
 
 def claimed(connection: sqlite3.Connection) -> dict[int, Earlier]:

@@ -30,8 +30,8 @@ from responder.core.state import (
 )
 from responder.store import executions
 from responder.store.database import Writer
+from responder.store.vocabulary import Vocabulary
 
-_ALERT = msgspec.json.Decoder(Alert)
 _GROUP = msgspec.json.Decoder(Group)
 _TOLD = msgspec.json.Decoder(Told)
 _LOG_ENTRY = msgspec.json.Decoder(LogEntry)
@@ -56,6 +56,7 @@ _DELIVERY_COLUMNS = (
     "detail",
     "closed_by",
     "listed",
+    "claimed_at",
 )
 
 
@@ -76,7 +77,9 @@ def _content(row: LedgerRow) -> bytes:
 class Batch:
     """The changes of several decisions, the later over the earlier, as one write.
 
-    `steps`: those that were ordered, and runs whose steps were taken back.
+    `steps`: those that were ordered, and runs whose steps were taken back. `vocabulary`: entries that
+    these alerts are the first to use. `claimed`: rows that may be sent as soon as this is durable,
+    since `claimed_at`; those that are opened here are written as claimed.
     """
 
     alerts: dict[int, Alert | None] = field(default_factory=dict)
@@ -95,6 +98,9 @@ class Batch:
     signatures: dict[str, Signature] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
+    vocabulary: list[tuple[int, bytes]] = field(default_factory=list)
+    claimed: set[int] = field(default_factory=set)
+    claimed_at: Nanoseconds = 0
 
     def add(self, changes: Changes, at: Nanoseconds) -> None:
         """Merge one decision's changes."""
@@ -143,9 +149,12 @@ class Batch:
     def _sum(self, name: str) -> None:
         self.sums[name] = self.sums.get(name, 0) + 1
 
-    def write(self, writer: Writer) -> None:
+    def write(self, writer: Writer, vocabulary: Vocabulary) -> None:
         """Write everything, inside the transaction of the decisions. May be called again after a failure."""
-        alerts = [(key, _encode(alert)) for key, alert in self.alerts.items() if alert is not None]
+        written = vocabulary.written
+        alerts = [(key, written(alert)) for key, alert in self.alerts.items() if alert is not None]
+        self.vocabulary += vocabulary.fresh()
+        writer.insert("vocabulary", ("id", "body"), self.vocabulary)
         writer.upsert("alerts", ("id",), ("id", "body"), alerts)
         writer.delete("alerts", "id", [key for key, alert in self.alerts.items() if alert is None])
         groups = [(key, _encode(group)) for key, group in self.groups.items() if group is not None]
@@ -208,6 +217,7 @@ class Batch:
                     content,
                     *end,
                     self._listed(row.id),
+                    self.claimed_at if row.id in self.claimed else 0,
                 )
             )
         writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
@@ -225,6 +235,8 @@ class Batch:
         writer.update("deliveries", ("id", "attempts"), sent)
         unlisted = [(row, 0) for row in self.unlisted.difference(self.opened)]
         writer.update("deliveries", ("id", "listed"), unlisted)
+        claimed = [(row, self.claimed_at) for row in sorted(self.claimed.difference(self.opened))]
+        writer.update("deliveries", ("id", "claimed_at"), claimed)
 
 
 def add_to_sums(writer: Writer, more: Mapping[str, int]) -> None:
@@ -238,8 +250,8 @@ def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, value FROM meta"))
 
 
-def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
-    """The State that the rows describe."""
+def load(connection: sqlite3.Connection, ruleset: Ruleset, vocabulary: Vocabulary) -> State:
+    """The State that the rows describe. Raises StorageError when they contradict each other."""
     state = State(ruleset)
     changes = Changes()
     for (body,) in connection.execute("SELECT body FROM groups ORDER BY id"):
@@ -250,8 +262,8 @@ def load(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
     for key, body in connection.execute("SELECT key, body FROM notification_log"):
         changes.log[key] = _LOG_ENTRY.decode(body)
     for (body,) in connection.execute("SELECT body FROM alerts ORDER BY id"):
-        alert = _ALERT.decode(body)
-        changes.alerts[alert.id] = _shared(alert)
+        alert = vocabulary.alert(body)
+        changes.alerts[alert.id] = alert
     query = "SELECT id, group_id, integration, listed FROM deliveries WHERE listed > 0"
     for row, group_id, integration, count in connection.execute(query):
         changes.dead[row] = DeadRow(group_id, integration, count)
@@ -279,21 +291,3 @@ def _load_runs(connection: sqlite3.Connection, changes: Changes) -> None:
     for (body,) in connection.execute("SELECT body FROM signatures"):
         signature = _SIGNATURE.decode(body)
         changes.signatures[signature.runbook] = signature
-
-
-def _shared(alert: Alert) -> Alert:
-    """The same alert with its strings interned: they repeat in thousands of others."""
-    return Alert(
-        alert.id,
-        share(alert.labels),
-        share(alert.annotations),
-        alert.starts_at,
-        alert.ends_at,
-        alert.updated_at,
-        alert.generator_url,
-        alert.episode,
-        alert.source,
-        alert.ends_by_timeout,
-        alert.stale,
-        alert.groups,
-    )

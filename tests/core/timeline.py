@@ -55,6 +55,7 @@ from responder.replay import apply
 from responder.store import outbox, records
 from responder.store.database import Writer, migrate
 from responder.store.journal import canonical
+from responder.store.vocabulary import Vocabulary
 from tests.clock import MONDAY
 from tests.core.acting import World
 from tests.core.invariants import consistent, difference
@@ -107,6 +108,7 @@ class Store:
     every: int
     connection: sqlite3.Connection = field(init=False)
     batch: records.Batch = field(default_factory=records.Batch)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     waiting: int = 0
 
     def __post_init__(self) -> None:
@@ -123,9 +125,13 @@ class Store:
     def write(self) -> None:
         """Commit what waits."""
         self.connection.execute("BEGIN")
-        self.batch.write(Writer(self.connection))
+        self.batch.write(Writer(self.connection), self.vocabulary)
         self.connection.execute("COMMIT")
         self.batch, self.waiting = records.Batch(), 0
+
+    def load(self, ruleset: Ruleset) -> State:
+        """What a process that starts now would begin with."""
+        return records.load(self.connection, ruleset, Vocabulary.read(self.connection))
 
 
 class Timeline:
@@ -258,7 +264,7 @@ class Timeline:
         self.orders.clear()
         self.succeeded.clear()
         self.up = True
-        self.state = records.load(self._stores[0].connection, self.ruleset)
+        self.state = self._stores[0].load(self.ruleset)
         begun = self.world.restart()
         self.give(Started(ruleset.hash, self.heard, attempted, restored, begun=begun), "responder")
         return self
@@ -468,7 +474,7 @@ class Timeline:
         """The invariants of the state, the ledger and the store."""
         state, connection = self.state, self._stores[0].connection
         consistent(state)
-        stored = records.load(connection, self.ruleset)
+        stored = self._stores[0].load(self.ruleset)
         assert difference(state, stored) == []
         probe = [alert.labels for alert in state.by_id.values()]
         assert [state.inhibitor.inhibited_by(one, self.now) for one in probe] == [
@@ -485,7 +491,7 @@ class Timeline:
         self.check()
         merged = self._stores[1]
         merged.write()
-        assert difference(self.state, records.load(merged.connection, self.ruleset)) == []
+        assert difference(self.state, merged.load(self.ruleset)) == []
         # A commit never both opens a row and ends it with an attempt: that column may differ here.
         columns = "id, reason, content, state, closed_at, close_reason, detail, closed_by, listed"
         for every in (f"SELECT {columns} FROM deliveries ORDER BY id", "SELECT * FROM sums ORDER BY name"):
@@ -507,7 +513,7 @@ class Timeline:
             store.add(decision, at)
             if given is not None or not store.waiting:
                 store.write()
-                state = records.load(store.connection, ruleset)
+                state = store.load(ruleset)
 
         def run(until: Nanoseconds) -> None:
             while (due := state.next_due()) and due[0] <= until:

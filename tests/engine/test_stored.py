@@ -18,6 +18,7 @@ from responder.store import journal
 from responder.store.database import Writer, migrate
 from responder.store.journal import Chain, Head
 from responder.store.records import Batch
+from responder.store.vocabulary import Vocabulary
 from tests.clock import MONDAY
 from tests.core.invariants import difference
 from tests.core.words import rules
@@ -100,7 +101,7 @@ def test_state_journal_and_claims(connection: sqlite3.Connection) -> None:
     batch = Batch()
     batch.add(changes, MONDAY)
     writer = Writer(connection)
-    batch.write(writer)
+    batch.write(writer, Vocabulary.read(connection))
     writer.execute("UPDATE deliveries SET claimed_at = 5, attempts = 4 WHERE id = 2")
     writer.execute("UPDATE deliveries SET claimed_at = 5 WHERE id = 3")
     chain = Chain(Head())

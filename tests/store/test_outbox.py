@@ -14,6 +14,7 @@ from responder.store import outbox
 from responder.store.database import Database
 from responder.store.outbox import DeliveryRow, OutboxStore, Sums
 from responder.store.records import Batch
+from responder.store.vocabulary import Vocabulary
 from tests.clock import MONDAY, ManualClock
 
 
@@ -37,7 +38,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     )
     opened.next_alert, opened.next_group, opened.next_row = 1, 4, 8
     batch.add(opened, MONDAY)
-    await database.submit(batch.write)
+    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
     batch = Batch()
     closed = Changes(
         closed=[
@@ -51,7 +52,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     )
     batch.add(closed, MONDAY + SECOND)
     batch.add(Changes(dead={7: DeadRow(3, "a", 2)}, unlisted=[6]), MONDAY + SECOND)
-    await database.submit(batch.write)
+    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
     yield database
     await database.close()
 
@@ -75,7 +76,6 @@ async def test_a_claim_answers_with_the_rows_that_can_still_be_sent(database: Da
 
 async def test_a_claim_of_nothing(database: Database) -> None:
     assert await OutboxStore(database, ManualClock()).claim([]) == set()
-    await database.submit(lambda w: outbox.claim(w, [], MONDAY))
     assert await database.read(outbox.claimed) == {}
 
 

@@ -17,6 +17,7 @@ from responder.core.state import Changes, ClosedRow, DeadRow, Group, LedgerRow, 
 from responder.store import outbox, records
 from responder.store.database import Writer, migrate
 from responder.store.records import Batch
+from responder.store.vocabulary import Vocabulary
 from tests.clock import MONDAY
 from tests.core.invariants import consistent, difference
 from tests.core.words import inhibit, rules
@@ -109,6 +110,10 @@ THIRD = ids(
 )
 
 
+def loaded(connection: sqlite3.Connection, ruleset: Ruleset) -> State:
+    return records.load(connection, ruleset, Vocabulary.read(connection))
+
+
 def check(
     connection: sqlite3.Connection, ruleset: Ruleset, decisions: Sequence[Changes], every: int
 ) -> State:
@@ -121,10 +126,10 @@ def check(
         batch.add(changes, MONDAY + number)
         waiting += 1
         if waiting == every or number == len(decisions) - 1:
-            batch.write(writer)
+            batch.write(writer, Vocabulary.read(connection))
             batch, waiting = Batch(), 0
     consistent(state)
-    assert difference(state, records.load(connection, ruleset)) == []
+    assert difference(state, loaded(connection, ruleset)) == []
     return state
 
 
@@ -158,28 +163,28 @@ def test_a_loaded_state_equals_the_one_in_memory(connection: sqlite3.Connection,
 
 
 def test_an_empty_database_is_an_empty_state(connection: sqlite3.Connection) -> None:
-    assert difference(State(rules()), records.load(connection, rules())) == []
+    assert difference(State(rules()), loaded(connection, rules())) == []
 
 
 def test_strings_of_a_loaded_state_are_shared(connection: sqlite3.Connection) -> None:
     """They repeat in thousands of alerts."""
-    Batch().write(Writer(connection))
+    Batch().write(Writer(connection), Vocabulary.read(connection))
     state = check(connection, rules(), [FIRST], 1)
     assert state.by_id[1].annotations == state.by_id[2].annotations
-    loaded = records.load(connection, rules())
-    assert loaded.by_id[1].annotations[0] is loaded.by_id[2].annotations[0]
+    again = loaded(connection, rules())
+    assert again.by_id[1].annotations[0] is again.by_id[2].annotations[0]
 
 
 def test_the_inhibition_index_is_built_again(connection: sqlite3.Connection) -> None:
     ruleset = rules(inhibits=[inhibit('instance="1"', 'instance="2"', name="one over two")])
     check(connection, ruleset, [FIRST], 1)
-    loaded = records.load(connection, ruleset)
+    again = loaded(connection, ruleset)
     target = alert(2).labels
     memory = State(ruleset)
     memory.apply(FIRST)
     verdict = memory.inhibitor.inhibited_by(target, MONDAY)
     assert verdict
-    assert loaded.inhibitor.inhibited_by(target, MONDAY) == verdict
+    assert again.inhibitor.inhibited_by(target, MONDAY) == verdict
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -247,7 +252,7 @@ def test_a_row_that_was_opened_before_routes_had_labels(connection: sqlite3.Conn
     told = msgspec.json.decode(body)
     assert told[5].pop() == []
     connection.execute("UPDATE told SET body = ?", (msgspec.json.encode(told),))
-    assert records.load(connection, rules()).told_to(1, "team") == Told(head=pending(1, 1, 2))
+    assert loaded(connection, rules()).told_to(1, "team") == Told(head=pending(1, 1, 2))
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4])
@@ -271,8 +276,8 @@ def test_a_newer_dead_row_takes_the_place_of_an_older_one(connection: sqlite3.Co
     state.apply(gone)
     batch = Batch()
     batch.add(gone, MONDAY)
-    batch.write(Writer(connection))
-    assert difference(state, records.load(connection, rules())) == []
+    batch.write(Writer(connection), Vocabulary.read(connection))
+    assert difference(state, loaded(connection, rules())) == []
     assert state.dead_of == {}
 
 
@@ -294,14 +299,30 @@ def test_a_row_that_a_decision_alone_closes_keeps_the_count_of_its_attempts(
 ) -> None:
     writer, batch = Writer(connection), Batch()
     batch.add(FIRST, MONDAY)
-    batch.write(writer)
+    batch.write(writer, Vocabulary.read(connection))
     (row,) = [opened.id for opened in FIRST.opened][:1]
     writer.execute("UPDATE deliveries SET attempts = 4 WHERE id = ?", (row,))
     batch = Batch()
     batch.add(Changes(closed=[ClosedRow(row, "superseded", "superseded", by="rules_loaded")]), MONDAY)
-    batch.write(writer)
+    batch.write(writer, Vocabulary.read(connection))
     query = "SELECT state, attempts FROM deliveries WHERE id = ?"
     assert connection.execute(query, (row,)).fetchone() == ("superseded", 4)
+
+
+def test_rows_are_claimed_in_the_commit_that_opens_them_or_in_a_later_one(
+    connection: sqlite3.Connection,
+) -> None:
+    query = "SELECT id, claimed_at FROM deliveries ORDER BY id"
+    vocabulary = Vocabulary()
+    batch = Batch(claimed={1}, claimed_at=MONDAY)
+    batch.add(FIRST, MONDAY)
+    batch.write(Writer(connection), vocabulary)
+    batch = Batch()
+    batch.add(SECOND_ONE, MONDAY + 1)
+    batch.write(Writer(connection), vocabulary)
+    assert connection.execute(query).fetchall() == [(1, MONDAY), (2, 0), (3, 0), (4, 0)]
+    Batch(claimed={4}, claimed_at=MONDAY + 2).write(Writer(connection), vocabulary)
+    assert connection.execute(query).fetchall() == [(1, MONDAY), (2, 0), (3, 0), (4, MONDAY + 2)]
 
 
 def test_many_changes_at_once(connection: sqlite3.Connection) -> None:
@@ -334,7 +355,7 @@ def test_single_values(connection: sqlite3.Connection) -> None:
     batch = Batch()
     batch.add(FIRST, MONDAY)
     batch.meta["consumed"] = "7"
-    batch.write(Writer(connection))
+    batch.write(Writer(connection), Vocabulary.read(connection))
     assert records.read_meta(connection) == {
         "rules": "rules",
         "collect_at": str(MONDAY + HOUR),
@@ -360,8 +381,8 @@ def test_silences_are_kept_replaced_and_forgotten(connection: sqlite3.Connection
         batch = Batch()
         for step in steps:
             batch.add(step, MONDAY)
-        batch.write(Writer(connection))
-        return records.load(connection, ruleset).silences.all
+        batch.write(Writer(connection), Vocabulary.read(connection))
+        return loaded(connection, ruleset).silences.all
 
     kept = {name: silence(name) for name in ("s", "t", "u")}
     assert write(Changes(silences=kept)) == kept

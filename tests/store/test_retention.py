@@ -19,6 +19,7 @@ from responder.store.journal import Chain, Head, verify
 from responder.store.records import Batch
 from responder.store.rejected import keep_rejected
 from responder.store.retention import SNAPSHOT_INTERVAL, Snapshot, prune, take_snapshot
+from responder.store.vocabulary import Vocabulary
 from tests.clock import MONDAY
 
 KEEP = Retention(inputs=7 * DAY, deliveries=30 * DAY, journal=400 * DAY, rejected=7 * DAY)
@@ -120,7 +121,7 @@ async def write_ledger(database: Database) -> None:
     batch.add(
         Changes(closed=ends, dead={11: DeadRow(1, "a"), 12: DeadRow(1, "b")}, unlisted=[11]), MONDAY + DAY
     )
-    await database.submit(batch.write)
+    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
 
 
 async def test_forgotten_deliveries_stay_in_the_sums(database: Database) -> None:
@@ -223,13 +224,14 @@ async def test_a_snapshot_holds_the_state_as_it_is_stored(database: Database) ->
     told = Told(View({1: 1}))
     batch = Batch(meta={"consumed": "9"})
     batch.add(Changes(alerts={1: alert}, groups={1: group}, told={(1, "team"): told}, rules="hash"), MONDAY)
-    await database.submit(batch.write)
+    vocabulary = Vocabulary()
+    await database.submit(lambda writer: batch.write(writer, vocabulary))
     assert await take_snapshot(database, MONDAY + SECOND) == 9
     ((seq, at, body),) = await rows(database, "SELECT seq, at, body FROM snapshots")
     assert (seq, at) == (9, MONDAY + SECOND)
     found = msgspec.json.decode(zlib.decompress(body), type=Snapshot)
     assert found.meta == {"consumed": "9", "rules": "hash"}
-    assert [(key, msgspec.json.decode(raw, type=Alert)) for key, raw in found.alerts] == [(1, alert)]
+    assert [(key, vocabulary.alert(raw)) for key, raw in found.alerts] == [(1, alert)]
     assert [(key, msgspec.json.decode(raw, type=Group)) for key, raw in found.groups] == [(1, group)]
     assert [(*key, msgspec.json.decode(raw, type=Told)) for *key, raw in found.told] == [(1, "team", told)]
 
@@ -239,7 +241,7 @@ async def test_a_snapshot_holds_what_people_have_not_dealt_with(database: Databa
     row = LedgerRow(4, 1, "{}:{}", "team", "hook", MONDAY, "repeat", [1], [], [])
     closed = ClosedRow(4, "dead", "client_error")
     batch.add(Changes(opened=[row], closed=[closed], dead={4: DeadRow(1, "hook", 3)}), MONDAY)
-    await database.submit(batch.write)
+    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
     await take_snapshot(database, MONDAY)
     (body,) = await rows(database, "SELECT body FROM snapshots")
     assert msgspec.json.decode(zlib.decompress(body), type=Snapshot).dead == [(4, 1, "hook", 3)]
@@ -249,7 +251,7 @@ async def test_a_snapshot_holds_silences(database: Database) -> None:
     silence = Silence("s", (("a", "=~", "b|c"),), MONDAY, MONDAY + DAY, "boss", "alice", "why", MONDAY)
     batch = Batch()
     batch.add(Changes(silences={"s": silence}), MONDAY)
-    await database.submit(batch.write)
+    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
     await take_snapshot(database, MONDAY)
     (body,) = await rows(database, "SELECT body FROM snapshots")
     found = msgspec.json.decode(zlib.decompress(body), type=Snapshot).silences

@@ -27,6 +27,9 @@ def trigger_age(situation: Situation) -> GuardResult:
         )
     if situation.asks_prometheus or (situation.facts is not None and situation.facts.firing_asked):
         return _still_asked(situation)
+    if situation.when == "step":
+        # Whether Prometheus was asked is known from what was found out: without that, nothing is.
+        known(situation.facts, "whether the alert still fires")
     if not situation.seen_at:
         raise CannotTell("when its alerts were last heard of")
     ago = now - situation.seen_at

@@ -42,6 +42,12 @@ def test_an_alert_that_is_over_starts_nothing() -> None:
     assert (result.verdict, result.reason) == ("deny", "the alert fires no more: prometheus was asked")
 
 
+def test_before_a_step_nothing_is_known_without_facts() -> None:
+    result = answer("trigger_age", facts=None, asks_prometheus=False, when="step")
+    assert (result.verdict, result.reason) == ("deny", "cannot tell: whether the alert still fires")
+    assert verdict("trigger_age", facts=None, asks_prometheus=False, when="proposal") == "ask"
+
+
 def test_before_a_step_prometheus_was_asked_just_now() -> None:
     assert verdict("trigger_age", facts=facts(at=NOW - 30 * SECOND)) == "allow"
     assert verdict("trigger_age", facts=facts(at=NOW - 30 * SECOND - 1)) == "deny"

@@ -13,17 +13,12 @@ rm -f "$DUMPED"
 
 # \! runs in a shell of its own that knows the snapshot only by its environment.
 if ! psql --no-psqlrc --no-password --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 \
-    --set database="$BACKUPS/.$name.database.part" > "$rows" <<'SQL'
+    --set counts="$here/row-counts.sql" --set database="$BACKUPS/.$name.database.part" > "$rows" <<'SQL'
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS snapshot \gset
 \setenv SNAPSHOT :snapshot
 \! pg_dump --format=custom --compress="$COMPRESSION" --no-password --snapshot="$SNAPSHOT" --file="$DUMP" && touch "$DUMPED"
-SELECT format('SELECT %L, count(*) FROM %I.%I',
-    quote_ident(n.nspname) || '.' || quote_ident(c.relname), n.nspname, c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
-ORDER BY n.nspname, c.relname
-\gexec
+\i :counts
 \o :database
 SELECT format('CREATE DATABASE :"restored" TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L',
         pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype)

@@ -35,14 +35,7 @@ fi
 
 # Planned before anybody asks; and counted: each table must have the rows that it had in the dump's own snapshot.
 sql --dbname "$restored" --command ANALYZE
-sql --dbname "$restored" > "$WORK/rows" <<'SQL'
-SELECT format('SELECT %L, count(*) FROM %I.%I',
-    quote_ident(n.nspname) || '.' || quote_ident(c.relname), n.nspname, c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
-ORDER BY n.nspname, c.relname
-\gexec
-SQL
+sql --dbname "$restored" --file "$here/row-counts.sql" > "$WORK/rows"
 if ! cmp -s "$WORK/rows" "$WORK/$name.rows"; then
     die 65 "$restored has other rows than $name had; $PGDATABASE is as it was"
 fi

@@ -1,0 +1,144 @@
+"""What the rows of many alerts have in common, kept once: label pairs, annotations, generator URLs.
+
+`store.records` writes alerts by it, and reads them back, as `replay.recording` does from snapshots. An
+entry is written with the first alert that uses it and never changes or goes: rows name it by its number.
+"""
+
+import sqlite3
+from typing import Final, TypeAlias
+
+import msgspec
+
+from responder.core.model import Alert, Labels, Source, share
+from responder.errors import StorageError
+
+Pair: TypeAlias = tuple[str, str]
+Entry: TypeAlias = Pair | str
+"""A label's or an annotation's name and value; or a generator URL."""
+
+_VALUES_MOST: Final = 2_048
+_MOST: Final = 65_536
+_LONGEST: Final = 1_024
+"""Entries of one name, entries in all, and characters of a value: what goes beyond is written out in each
+row, so that texts which no two alerts share (a pod's name, a measured value) do not fill the table."""
+
+
+class _Row(msgspec.Struct, array_like=True, gc=False):
+    """An alert as it is written: as `core.model.Alert`, with numbers in place of entries."""
+
+    id: int
+    labels: list[int | Pair]
+    annotations: list[int | Pair]
+    starts_at: int
+    ends_at: int
+    updated_at: int
+    generator_url: int | str
+    episode: int
+    source: Source
+    ends_by_timeout: bool
+    stale: bool
+    groups: tuple[int, ...]
+
+
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_entry = msgspec.json.Decoder(Entry).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Vocabulary:
+    """The entries of one database. The writer's thread alone adds to it; one that failed is thrown away."""
+
+    __slots__ = ("_by_number", "_counts", "_fresh", "_full", "_numbers")
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._by_number: dict[int, Entry] = {}
+        self._numbers: dict[Entry, int] = {}
+        self._counts: dict[str, int] = {}
+        self._full: set[str] = set()
+        self._fresh: list[tuple[int, bytes]] = []
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> "Vocabulary":
+        """As the database has it."""
+        known = cls()
+        for number, body in connection.execute("SELECT id, body FROM vocabulary"):
+            entry = _decode_entry(body)
+            if not isinstance(entry, str):
+                (entry,) = share((entry,))
+            known._note(number, entry)
+        return known
+
+    def fresh(self) -> list[tuple[int, bytes]]:
+        """Rows of the entries that were added since this was asked last."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def written(self, alert: Alert) -> bytes:
+        """An alert's row. Entries that it adds are written in the same transaction: see `fresh`."""
+        number, full, url = self._numbers.get, self._full, alert.generator_url
+        return _encode(
+            (
+                alert.id,
+                [number(pair) or (pair if pair[0] in full else self._add(pair)) for pair in alert.labels],
+                [
+                    number(pair) or (pair if pair[0] in full else self._add(pair))
+                    for pair in alert.annotations
+                ],
+                alert.starts_at,
+                alert.ends_at,
+                alert.updated_at,
+                number(url) or self._add(url),
+                alert.episode,
+                alert.source,
+                alert.ends_by_timeout,
+                alert.stale,
+                alert.groups,
+            )
+        )
+
+    def alert(self, body: bytes) -> Alert:
+        """The alert of a row. Raises StorageError when it names an entry that is not there."""
+        row, entries = _decode_row(body), self._by_number
+        try:
+            return Alert(
+                row.id,
+                _pairs(row.labels, entries),
+                _pairs(row.annotations, entries),
+                row.starts_at,
+                row.ends_at,
+                row.updated_at,
+                row.generator_url if isinstance(row.generator_url, str) else entries[row.generator_url],  # type: ignore[arg-type]
+                row.episode,
+                row.source,
+                row.ends_by_timeout,
+                row.stale,
+                row.groups,
+            )
+        except KeyError as error:
+            raise StorageError(
+                f"alert {row.id} names entry {error} of the vocabulary, which is not there"
+            ) from None
+
+    def _note(self, number: int, entry: Entry) -> None:
+        self._by_number[number] = entry
+        self._numbers[entry] = number
+        name = "" if isinstance(entry, str) else entry[0]
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _add(self, entry: Entry) -> int | Entry:
+        """Its number from now on; or itself, where it is not to be kept."""
+        name, value = ("", entry) if isinstance(entry, str) else entry
+        if self._counts.get(name, 0) >= _VALUES_MOST or len(self._numbers) >= _MOST:
+            self._full.add(name)
+            return entry
+        if not 0 < len(value) <= _LONGEST:
+            return entry
+        number = len(self._numbers) + 1
+        self._note(number, entry)
+        self._fresh.append((number, _encode(entry)))
+        return number
+
+
+def _pairs(row: list[int | Pair], entries: dict[int, Entry]) -> Labels:
+    return tuple([entries[one] if one.__class__ is int else one for one in row])  # type: ignore[misc]
