@@ -143,7 +143,7 @@ class Service:
         except BaseException:
             await self.stop()
             raise
-        gc.freeze()
+        _spare_the_collector()
 
     async def stop(self) -> None:
         """503 from now on; finish what is under way, flush, close. Done within 10 s."""
@@ -315,7 +315,7 @@ class Service:
 
 
 def _spare_the_collector() -> None:
-    """What lives for good is never looked at again, and new garbage rarely: nearly everything is a value."""
+    """What there is lives for good and is never looked at; of garbage there will be little."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     # The writer thread gives up the interpreter's lock at each statement; the event loop, which

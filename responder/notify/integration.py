@@ -112,18 +112,20 @@ class Senders:
             await self._workspaces.close()
 
     def _make(self, integration: Integration) -> Sender:
+        if not integration.supported or integration.kind not in _MODULES:
+            return Unsupported(integration.kind)
         from responder.notify.http import Http
 
         http = self._http = self._http or Http()
-        if integration.supported and integration.kind == "webhook":
+        if integration.kind == "webhook":
             from responder.notify.webhook import WebhookSender
 
             return WebhookSender(integration, self._external_url, self._mends, self._clock, http)
-        if integration.supported and integration.kind == "pagerduty":
+        if integration.kind == "pagerduty":
             from responder.notify.pagerduty import PagerdutySender
 
             return PagerdutySender(integration, self._external_url, self._clock, http, self._threads)
-        if integration.supported and integration.kind == "slack":
+        if integration.kind == "slack":
             from responder.notify.slack import SlackSender
             from responder.notify.slackweb import Workspaces
 
@@ -136,11 +138,9 @@ class Senders:
                 self._workspaces,
                 pressable=self._pressable,
             )
-        if integration.supported and integration.kind == "email":
-            from responder.notify.email import EmailSender
+        from responder.notify.email import EmailSender
 
-            return EmailSender(integration, self._external_url, self._clock, http)
-        return Unsupported(integration.kind)
+        return EmailSender(integration, self._external_url, self._clock, http)
 
 
 class Unsupported:

@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.bench.alerts import write_templates
 from tests.bench.cases import CASES, Case, Figures, Stage
-from tests.bench.probe import fdatasync_ms
+from tests.bench.probe import fdatasync_ms, import_ms
 from tests.bench.report import report
 from tests.bench.sink import SinkProcess
 from tests.bench.subjects import Name
@@ -82,7 +82,8 @@ def main(words: list[str]) -> int:
             [stage.alertmanager, "--version"], capture_output=True, text=True, check=True
         ).stdout.split()[2]
         print(
-            f"{os.cpu_count()} cores, Python {platform.python_version()}, Alertmanager {version} in memory, "
+            f"{os.cpu_count()} cores that import aiohttp in {import_ms('aiohttp'):.0f} ms, "
+            f"Python {platform.python_version()}, Alertmanager {version} in memory, "
             f"Responder durable; medians of {asked.rounds} interleaved rounds of {asked.seconds:g} s",
             flush=True,
         )

@@ -1,10 +1,12 @@
-"""What the disk can do just now: the figure beside every durable one.
+"""What the disk and the processor can do just now: the figures beside every other.
 
-The runner asks before each measurement: durable figures drift with the disk by a quarter within hours. It
-leaves nothing behind.
+The runner asks the disk before each measurement, since durable figures drift with it by a quarter within
+hours, and the processor once: plain figures (a start, say) mean little without it. It leaves nothing behind.
 """
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -25,3 +27,14 @@ def fdatasync_ms(directory: Path, times: int = 40) -> float:
             taken.append((time.perf_counter() - began) * 1e3)
     path.unlink()
     return median(taken)
+
+
+def import_ms(module: str, times: int = 3) -> float:
+    """Milliseconds that a fresh interpreter takes to import a module beyond its own start: the best."""
+
+    def run(code: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return (time.perf_counter() - began) * 1e3
+
+    return min(run(f"import {module}") - run("pass") for _ in range(times))

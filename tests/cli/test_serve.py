@@ -1,13 +1,12 @@
 """`responder serve` while it starts: it is ready before everything is imported, and can be told to stop."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
-from tests.peers.calls import get
+from tests.peers.calls import get, wait_until
 from tests.peers.responder import ResponderProcess
 
 ROUTING: Final = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
@@ -19,7 +18,7 @@ def test_a_stop_right_after_it_is_ready_is_clean(tmp_path: Path) -> None:
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
     said = process.log.read_text()
-    assert said.count('"event": "stopped"') == 1
+    assert said.count('"event":"stopped"') == 1
     assert "Traceback" not in said
 
 
@@ -29,8 +28,7 @@ def test_what_is_asked_for_too_early_waits_until_it_can_be_answered(tmp_path: Pa
     process.signal(signal.SIGHUP)
     try:
         assert get(f"{process.url}/api/v2/status").status == 200
-        while '"event": "reloaded"' not in process.log.read_text():
-            assert process.alive
+        wait_until(lambda: '"event":"reloaded"' in process.log.read_text(), what="the rules")
     finally:
         process.stop()
 
@@ -44,8 +42,7 @@ def test_without_a_part_of_it_nothing_of_it_goes_on(tmp_path: Path) -> None:
         text=True,
         timeout=30,
         check=False,
-        env={**os.environ},
     )
     assert done.returncode == 1
-    assert '"event": "stopped"' in done.stderr
+    assert '"event":"stopped"' in done.stderr
     assert "import of aiohttp halted" in done.stderr.splitlines()[-1]
