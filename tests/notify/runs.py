@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from responder.core.model import MINUTE, SECOND
@@ -71,7 +70,7 @@ WAITS: Final = run(
         Moment(MONDAY + MINUTE + 2 * SECOND, "awaiting_approval", "every guard allows it; it needs 1 person"),
     ),
 )
-HELPED: Final = msgspec.structs.replace(
+HELPED: Final = replace(
     WAITS,
     state="succeeded",
     approvals=(Approval("ana", MONDAY + 2 * MINUTE, PLAN.hash, "slack"),),
@@ -98,7 +97,7 @@ DENIED: Final = run(
     ),
     ended_at=MONDAY + MINUTE + 3 * SECOND,
 )
-REQUESTED: Final = msgspec.structs.replace(
+REQUESTED: Final = replace(
     WAITS, number=3, risk="high", needed=2, requested_by="ana", person="ana", via="slack", why="it is slow"
 )
 HOSTILE: Final = run(
@@ -107,7 +106,7 @@ HOSTILE: Final = run(
     runbook="<!channel> *loud*",
     parameters={"namespace": "x" * 1_000},
     target=TargetRef("<!here>", "n" * 300, "Deployment", "`c` <@U0BOSS>" + "d" * 300),
-    plan=msgspec.structs.replace(
+    plan=replace(
         PLAN,
         steps=tuple(
             PlannedStep(

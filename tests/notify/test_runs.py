@@ -1,6 +1,5 @@
 """A run and an acknowledgement in words."""
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -50,5 +49,5 @@ def test_who_asked_and_for_what() -> None:
 
 def test_a_person_counts_once() -> None:
     approval = HELPED.approvals[0]
-    twice = msgspec.structs.replace(REQUESTED, approvals=(approval, approval))
+    twice = replace(REQUESTED, approvals=(approval, approval))
     assert [runs.have(one) for one in (WAITS, HELPED, REQUESTED, twice)] == [0, 1, 1, 1]

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -131,10 +130,10 @@ async def test_a_run_of_which_nothing_is_known_yet_has_no_card(workspace: Worksp
 
 async def test_the_channel_is_shown_once_that_a_card_waits(workspace: Workspace) -> None:
     known = await told(workspace)
-    young = msgspec.structs.replace(WAITS, state="proposed")
+    young = replace(WAITS, state="proposed")
     receipt = ""
     loud = []
-    for state in (young, WAITS, msgspec.structs.replace(WAITS, needed=2), HELPED):
+    for state in (young, WAITS, replace(WAITS, needed=2), HELPED):
         outcome = await workspace.send(update(known, runs=(state,), shown=receipt))
         assert isinstance(outcome, Delivered)
         receipt = outcome.receipt
@@ -147,7 +146,7 @@ async def test_where_the_channel_cannot_be_shown_it_the_card_changes_all_the_sam
     workspace: Workspace,
 ) -> None:
     known = await told(workspace)
-    young = msgspec.structs.replace(WAITS, state="proposed")
+    young = replace(WAITS, state="proposed")
     first = await workspace.send(update(known, runs=(young,)))
     assert isinstance(first, Delivered)
     workspace.slack.fault("chat.update", "none")
@@ -226,7 +225,7 @@ async def test_after_a_restart_the_thread_is_searched_for_a_card(workspace: Work
     assert isinstance(again, Delivered)
     assert headers(workspace.slack.messages("ops")[0].replies) == ["pod-restarts: succeeded"]
     workspace.slack.fault("conversations.replies", "ok_false:thread_not_found")
-    other = msgspec.structs.replace(DENIED)
+    other = replace(DENIED)
     assert isinstance(await workspace.send(update(known, runs=(other,)), maybe_told=True), Delivered)
 
 
@@ -257,7 +256,7 @@ async def test_older_cards_are_forgotten_first(workspace: Workspace) -> None:
 
 async def test_runs_whose_cards_are_forgotten_are_not_shown_again(workspace: Workspace) -> None:
     known = await told(workspace)
-    many = tuple(msgspec.structs.replace(DENIED, number=number) for number in range(1, KEPT + 4))
+    many = tuple(replace(DENIED, number=number) for number in range(1, KEPT + 4))
     first = await workspace.send(update(known, runs=many[:-1]))
     assert isinstance(first, Delivered)
     second = await workspace.send(update(known, 901, runs=many, shown=first.receipt))

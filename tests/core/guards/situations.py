@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from responder.core.guardrules import Allowed, Evidence, GuardRules
@@ -62,7 +61,7 @@ def run(number: int = 1, **changed: Any) -> Run:
         trigger="prometheus",
         episodes=(EPISODE,),
     )
-    return msgspec.structs.replace(made, **changed)
+    return replace(made, **changed)
 
 
 def acted(number: int, ago: Nanoseconds, state: RunState = "succeeded", **changed: Any) -> Run:
@@ -111,7 +110,7 @@ def facts(**changed: Any) -> Facts:
     """The usual facts, but for what is changed."""
     usual = situation().facts
     assert usual is not None
-    return msgspec.structs.replace(usual, **changed)
+    return replace(usual, **changed)
 
 
 def said(plan: Plan, *people: str, at: Nanoseconds = NOW - SECOND) -> tuple[Approval, ...]:

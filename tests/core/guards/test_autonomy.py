@@ -1,7 +1,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -138,9 +137,7 @@ def test_evidence_is_of_the_same_runbook_and_of_the_last_thirty_days() -> None:
     ten = record(*GOOD * 10, begin=30 * DAY - 10 * HOUR)
     assert mode_of(rules=ASKING, runs=ten) == "auto"
     assert mode_of(rules=ASKING, runs=ten, now=NOW + HOUR) == "approve"
-    assert mode_of(rules=ASKING, runs=tuple(msgspec.structs.replace(one, runbook="b") for one in ten)) == (
-        "approve"
-    )
+    assert mode_of(rules=ASKING, runs=tuple(replace(one, runbook="b") for one in ten)) == ("approve")
 
 
 def test_what_evidence_is_lacking_is_said() -> None:
@@ -192,7 +189,7 @@ def test_a_failure_is_remembered_for_longer_than_evidence_is_looked_for() -> Non
 
 
 def test_failures_of_another_runbook_do_not_count() -> None:
-    runs = tuple(msgspec.structs.replace(one, runbook="another") for one in record("failed", "failed"))
+    runs = tuple(replace(one, runbook="another") for one in record("failed", "failed"))
     assert mode_of(runs=runs) == "auto"
 
 
@@ -275,7 +272,7 @@ def test_an_alert_is_nobody() -> None:
 
 
 def test_a_yes_to_another_plan_does_not_count() -> None:
-    other = msgspec.structs.replace(PLAN, parameters={"replicas": "5"})
+    other = replace(PLAN, parameters={"replicas": "5"})
     approved = run(approvals=(*said(other, "alice", "bob"), *said(PLAN, "carol")))
     result = answer("approval", rules=BY_RISK, runbook=risky("high"), run=approved)
     assert (result.verdict, result.data) == ("ask", {"needed": 2, "have": 1, "risk": "high"})
@@ -285,9 +282,7 @@ def test_a_yes_to_another_plan_does_not_count() -> None:
 
 
 def test_once_begun_a_yes_holds_for_what_the_later_steps_turn_out_to_be() -> None:
-    later = msgspec.structs.replace(
-        PLAN, steps=tuple(msgspec.structs.replace(step, observed={"revision": 8}) for step in PLAN.steps)
-    )
+    later = replace(PLAN, steps=tuple(replace(step, observed={"revision": 8}) for step in PLAN.steps))
     high = {"rules": BY_RISK, "runbook": risky("high"), "plan": later}
     both = said(PLAN, "alice", "bob")
     assert verdict("approval", **high, run=run(approvals=both)) == "ask"
@@ -302,10 +297,10 @@ def test_the_greatest_risk_counts_whoever_names_it() -> None:
 
     assert needed() == "medium"  # the actions' own
     assert needed(runbook=risky("high")) == "high"
-    step = msgspec.structs.replace(PLAN.steps[0], risk="high")
-    assert needed(plan=msgspec.structs.replace(PLAN, steps=(step,))) == "high"
-    assert needed(plan=msgspec.structs.replace(PLAN, on_failure=(step,))) == "high"
-    low = msgspec.structs.replace(PLAN, steps=(), on_failure=())
+    step = replace(PLAN.steps[0], risk="high")
+    assert needed(plan=replace(PLAN, steps=(step,))) == "high"
+    assert needed(plan=replace(PLAN, on_failure=(step,))) == "high"
+    low = replace(PLAN, steps=(), on_failure=())
     assert needed(plan=low, runbook=replace(RUNBOOK, steps=(), on_failure=())) == "low"
 
 

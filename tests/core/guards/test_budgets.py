@@ -1,4 +1,3 @@
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -40,7 +39,7 @@ def same(number: int, ago: int, state: RunState = "succeeded") -> Run:
 def test_a_target_rests_from_the_end_of_the_last_run() -> None:
     assert verdict("cooldown", runs=(same(2, 15 * MINUTE - 1),)) == "deny"
     assert verdict("cooldown", runs=(same(2, 15 * MINUTE),)) == "allow"
-    long = msgspec.structs.replace(same(2, HOUR), ended_at=NOW - MINUTE)
+    long = replace(same(2, HOUR), ended_at=NOW - MINUTE)
     assert verdict("cooldown", runs=(long,)) == "deny"
 
 
@@ -62,7 +61,7 @@ def test_one_that_goes_on_counts_as_now(state: RunState) -> None:
 
 
 def test_a_run_that_never_acted_does_not_count() -> None:
-    denied = msgspec.structs.replace(same(2, MINUTE, "denied"), acted_at=0)
+    denied = replace(same(2, MINUTE, "denied"), acted_at=0)
     for guard in ("cooldown", "attempts", "rate", "concurrency"):
         assert answer(guard, runs=(denied,) * 50).verdict == "allow"
 
@@ -73,7 +72,7 @@ def test_another_runbook_or_another_target_does_not_count() -> None:
 
 
 def test_a_target_that_was_made_anew_is_the_same_target() -> None:
-    anew = acted(2, MINUTE, runbook=NAME, target=msgspec.structs.replace(TARGET, uid="uid-0"))
+    anew = acted(2, MINUTE, runbook=NAME, target=replace(TARGET, uid="uid-0"))
     assert verdict("cooldown", runs=(anew,)) == "deny"
 
 
@@ -176,7 +175,7 @@ def test_a_target_is_acted_on_by_one_run_at_a_time() -> None:
     assert (result.verdict, result.retry_at) == ("deny", 0)
     assert result.reason == f"the run {holder.id} has this target and is verifying"
     assert verdict("concurrency", runs=(acted(2, HOUR, target=TARGET),)) == "allow"
-    waiting = msgspec.structs.replace(holder, state="awaiting_approval", acted_at=0)
+    waiting = replace(holder, state="awaiting_approval", acted_at=0)
     assert verdict("concurrency", runs=(waiting,)) == "allow"
 
 
@@ -252,8 +251,8 @@ def test_a_run_that_takes_too_long_begins_no_further_step() -> None:
     result = answer("unknown", run=late)
     assert result.reason == "the run began 15m ago: after 15m it begins no further step"
     assert (result.verdict, result.retry_at) == ("deny", 0)
-    assert verdict("unknown", run=msgspec.structs.replace(late, rolling=True)) == "allow"
-    assert verdict("unknown", run=msgspec.structs.replace(late, acted_at=late.acted_at + 1)) == "allow"
+    assert verdict("unknown", run=replace(late, rolling=True)) == "allow"
+    assert verdict("unknown", run=replace(late, acted_at=late.acted_at + 1)) == "allow"
 
 
 def test_the_default_budgets() -> None:

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -56,11 +55,11 @@ class World:
         one = self.runs[index]
         assert one.target is not None
         page = replace(RUNBOOK, name=one.runbook, verify=RUNBOOK.verify)
-        plan = msgspec.structs.replace(
+        plan = replace(
             PLAN,
             runbook=one.runbook,
             target=one.target,
-            steps=tuple(msgspec.structs.replace(step, target=None) for step in PLAN.steps),
+            steps=tuple(replace(step, target=None) for step in PLAN.steps),
             on_failure=(),
         )
         results = evaluate(
@@ -84,7 +83,7 @@ class World:
         self.change(index, state="succeeded", ended_at=self.now)
 
     def change(self, index: int, **changed: Any) -> None:
-        self.runs[index] = msgspec.structs.replace(self.runs[index], **changed)
+        self.runs[index] = replace(self.runs[index], **changed)
 
     def waiting(self) -> list[int]:
         return [index for index, one in enumerate(self.runs) if one.state == "proposed"]

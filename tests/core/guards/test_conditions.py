@@ -1,4 +1,3 @@
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -108,11 +107,11 @@ def test_a_page_without_preconditions_needs_no_answers() -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        msgspec.structs.replace(PLAN, runbook="another"),
-        msgspec.structs.replace(PLAN, runbook_hash="page-0"),
-        msgspec.structs.replace(PLAN, steps=()),
-        msgspec.structs.replace(PLAN, steps=(msgspec.structs.replace(PLAN.steps[0], calls=()),)),
-        msgspec.structs.replace(PLAN, steps=(msgspec.structs.replace(PLAN.steps[0], action="rm"),)),
+        replace(PLAN, runbook="another"),
+        replace(PLAN, runbook_hash="page-0"),
+        replace(PLAN, steps=()),
+        replace(PLAN, steps=(replace(PLAN.steps[0], calls=()),)),
+        replace(PLAN, steps=(replace(PLAN.steps[0], action="rm"),)),
     ],
     ids=["of another page", "of an older page", "without steps", "without calls", "of an unknown action"],
 )
@@ -121,7 +120,7 @@ def test_a_plan_that_does_not_say_exactly_what_the_page_does_denies(plan: object
 
 
 def test_a_page_that_changed_since_the_proposal_denies() -> None:
-    plan = msgspec.structs.replace(PLAN, runbook_hash="page-2")
+    plan = replace(PLAN, runbook_hash="page-2")
     page = replace(RUNBOOK, hash="page-2")
     assert verdict("plan_first", plan=plan, runbook=page) == "deny"
     assert verdict("plan_first", plan=plan, runbook=page, run=run(runbook_hash="page-2")) == "allow"
@@ -129,9 +128,9 @@ def test_a_page_that_changed_since_the_proposal_denies() -> None:
 
 
 def test_a_later_step_may_have_bounds_instead_of_calls() -> None:
-    later = msgspec.structs.replace(PLAN.steps[0], calls=(), bounds="at most 5 replicas")
+    later = replace(PLAN.steps[0], calls=(), bounds="at most 5 replicas")
     page = replace(RUNBOOK, steps=(*RUNBOOK.steps, ActionStep(later.action)))
-    plan = msgspec.structs.replace(PLAN, steps=(*PLAN.steps, later))
+    plan = replace(PLAN, steps=(*PLAN.steps, later))
     assert verdict("plan_first", plan=plan, runbook=page) == "allow"
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -64,7 +63,7 @@ MISSING: dict[str, tuple[dict[str, Any], set[str]]] = {
     "target": ({"run": run(target=None)}, WITHOUT_TARGET),
     "plan": ({"plan": None}, WITHOUT_PLAN),
     "uid": (
-        {"plan": msgspec.structs.replace(PLAN, target=msgspec.structs.replace(PLAN.target, uid=""))},
+        {"plan": replace(PLAN, target=replace(PLAN.target, uid=""))},
         {"target"},
     ),
     "facts": ({"facts": None}, WITHOUT_FACTS),

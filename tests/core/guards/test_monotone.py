@@ -4,7 +4,6 @@ from collections.abc import Callable
 from operator import ge
 from typing import Any, TypeAlias
 
-import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -92,7 +91,7 @@ def situations(draw: st.DrawFn) -> Situation:
 
 def known(**changed: Any) -> Move:
     """Worse facts, where there are any."""
-    return lambda one: replace(one, facts=one.facts and msgspec.structs.replace(one.facts, **changed))
+    return lambda one: replace(one, facts=one.facts and replace(one.facts, **changed))
 
 
 def seen(change: Callable[[ObjectFacts], ObjectFacts]) -> Move:
@@ -102,7 +101,7 @@ def seen(change: Callable[[ObjectFacts], ObjectFacts]) -> Move:
         found: Facts | None = one.facts
         if found is None or found.object is None:
             return one
-        return replace(one, facts=msgspec.structs.replace(found, object=change(found.object)))
+        return replace(one, facts=replace(found, object=change(found.object)))
 
     return move
 
@@ -112,7 +111,7 @@ def counted(name: str, by: int) -> Move:
 
     def change(found: ObjectFacts) -> ObjectFacts:
         value = getattr(found, name)
-        return msgspec.structs.replace(found, **{name: None if value is None else value + by})
+        return replace(found, **{name: None if value is None else value + by})
 
     return seen(change)
 
@@ -128,7 +127,7 @@ def younger(one: Situation) -> Situation:
 
 def stranger(one: Situation) -> Situation:
     """Nobody has said yes."""
-    return replace(one, run=msgspec.structs.replace(one.run, approvals=()))
+    return replace(one, run=replace(one.run, approvals=()))
 
 
 def another(made: Run) -> Move:
@@ -163,10 +162,10 @@ MOVES: list[Move] = [
     counted("takes", 1),
     counted("desired", 1),
     *(
-        seen(lambda found, name=name: msgspec.structs.replace(found, **{name: None}))  # type: ignore[misc]
+        seen(lambda found, name=name: replace(found, **{name: None}))  # type: ignore[misc]
         for name in ("healthy", "takes", "desired")
     ),
-    seen(lambda found: msgspec.structs.replace(found, busy="a rollout is under way")),
+    seen(lambda found: replace(found, busy="a rollout is under way")),
     known(object=None),
     known(probes=()),
     known(at=NOW - HOUR),

@@ -1,4 +1,3 @@
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -25,8 +24,8 @@ from tests.core.guards.situations import (
 @pytest.mark.parametrize("name", ["", "*", ".", "..", ".*", "a*", "a b", "a|b", "-a", "a\n", "a,b"])
 @pytest.mark.parametrize("part", ["cluster", "namespace", "kind", "name"])
 def test_what_names_nothing_or_many_is_no_target(part: str, name: str) -> None:
-    wrong = msgspec.structs.replace(TARGET, **{part: name})
-    plan = msgspec.structs.replace(PLAN, target=wrong, steps=(), on_failure=())
+    wrong = replace(TARGET, **{part: name})
+    plan = replace(PLAN, target=wrong, steps=(), on_failure=())
     # Things that lie in no namespace exist.
     expected = "allow" if (part, name) == ("namespace", "") else "deny"
     assert verdict("target", run=run(target=wrong), plan=plan) == expected
@@ -42,14 +41,14 @@ def test_a_plan_for_something_else_is_refused() -> None:
 
 
 def test_two_targets_are_refused() -> None:
-    strange = msgspec.structs.replace(PLAN.steps[0], target=OTHER)
-    assert verdict("target", plan=msgspec.structs.replace(PLAN, steps=(strange,))) == "deny"
-    assert verdict("target", plan=msgspec.structs.replace(PLAN, on_failure=(strange,))) == "deny"
+    strange = replace(PLAN.steps[0], target=OTHER)
+    assert verdict("target", plan=replace(PLAN, steps=(strange,))) == "deny"
+    assert verdict("target", plan=replace(PLAN, on_failure=(strange,))) == "deny"
 
 
 def test_a_step_without_a_target_of_its_own_is_about_the_plans() -> None:
-    plain = msgspec.structs.replace(PLAN.steps[0], target=None)
-    assert verdict("target", plan=msgspec.structs.replace(PLAN, steps=(plain,))) == "allow"
+    plain = replace(PLAN.steps[0], target=None)
+    assert verdict("target", plan=replace(PLAN, steps=(plain,))) == "allow"
 
 
 # -- allow_list ---------------------------------------------------------------------------------
@@ -89,8 +88,8 @@ def test_the_way_back_must_be_allowed_too() -> None:
 
 
 def test_a_step_that_changes_nothing_needs_no_line() -> None:
-    waits = msgspec.structs.replace(PLAN.steps[0], action="wait", mutates=False)
-    plan = msgspec.structs.replace(PLAN, steps=(waits,), on_failure=())
+    waits = replace(PLAN.steps[0], action="wait", mutates=False)
+    plan = replace(PLAN, steps=(waits,), on_failure=())
     assert verdict("allow_list", plan=plan, rules=replace(RULES, allow=())) == "allow"
 
 
@@ -166,5 +165,5 @@ def test_a_rollback_that_takes_nothing_away_goes_ahead(object_facts: ObjectFacts
 
 def test_things_in_no_namespace_have_a_key_of_their_own() -> None:
     node = TargetRef("prod", "", "Node", "n1", "uid-n1")
-    plan = msgspec.structs.replace(PLAN, target=node, steps=(), on_failure=())
+    plan = replace(PLAN, target=node, steps=(), on_failure=())
     assert answer("target", run=run(target=node), plan=plan).reason == "prod//Node/n1, nothing else"

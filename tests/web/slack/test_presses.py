@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from responder.core.messages import StartRun
@@ -107,12 +106,12 @@ async def test_a_card_of_an_earlier_plan_does_nothing(place: Place) -> None:
 
 
 def replace_nonce(run: Run, nonce: str) -> Run:
-    return msgspec.structs.replace(run, nonce=nonce)
+    return replace(run, nonce=nonce)
 
 
 def replace_plan(run: Run) -> Run:
     assert run.plan is not None
-    return msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, runbook="another"))
+    return replace(run, plan=replace(run.plan, runbook="another"))
 
 
 async def test_a_button_that_carries_nonsense_does_nothing(place: Place) -> None:
