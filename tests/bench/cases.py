@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from tests.bench import alerts, load
 from tests.bench.sink import SinkProcess
-from tests.bench.subjects import ALERTS, Name, Subject, catch_up, routing, subject
+from tests.bench.subjects import ALERTS, Name, Subject, catch_up, routing, start, subject
 from tests.peers.calls import wait_until
 from tests.peers.responder import ResponderProcess
 
@@ -100,7 +100,7 @@ def _press(
 ) -> Figures:
     """Accepted a second under full load; for us also decided, and how long after the load all of it was."""
     process = stage.make(name, routing(stage.sink.url, QUIET, children))
-    process.start()
+    start(process)
     try:
         pressed = load.press(
             stage.wrk,
@@ -150,7 +150,7 @@ def _latency(stage: Stage, name: Name, *, webhook: bool) -> Figures:
     count = round(50 * stage.seconds)
     warm = 25
     process = stage.make(name, routing(stage.sink.url, AT_ONCE))
-    process.start()
+    start(process)
     try:
         each = list(alerts.alerts(count + warm))
         if webhook and name == "responder":
@@ -184,7 +184,7 @@ def _storm(stage: Stage, name: Name, per_request: int) -> Figures:
     count = 10_000
     process = stage.make(name, routing(stage.sink.url, STORM))
     bodies = alerts.bodies(count, per_request)
-    process.start()
+    start(process)
     try:
         sent = load.send(process.url + ALERTS, bodies, connections=8)
         if len(sent.accepted) != len(bodies):
@@ -226,7 +226,7 @@ def memory(stage: Stage, name: Name) -> Figures:
         return median(samples)
 
     process = stage.make(name, routing(stage.sink.url, MANY))
-    process.start()
+    start(process)
     try:
         _fill(process, count)
         known = mebibytes()
@@ -236,7 +236,7 @@ def memory(stage: Stage, name: Name) -> Figures:
         process.kill9()
 
 
-def start(stage: Stage, name: Name) -> Figures:
+def start_to_ready(stage: Stage, name: Name) -> Figures:
     """From the start of the process to the first 200 of /-/ready, on an empty directory."""
     process = stage.make(name, routing(stage.sink.url, QUIET))
     try:
@@ -272,7 +272,7 @@ def loss(stage: Stage, name: Name) -> Figures:
     per_request = 10
     config = routing(stage.sink.url, {**STORM, "group_wait": "2s"})
     process = stage.make(name, config)
-    process.start()
+    start(process)
     try:
         bodies = alerts.bodies(40_000, per_request)
         sent = load.send(process.url + ALERTS, bodies, connections=8, after=1_000, act=process.kill9)
@@ -347,7 +347,7 @@ CASES: Final = (
         ),
         rounds=1,
     ),
-    Case("start", start, bounds=(Bound("start to ready", "seconds", "s", 0.5),)),
+    Case("start", start_to_ready, bounds=(Bound("start to ready", "seconds", "s", 0.5),)),
     Case(
         "restart",
         restart,

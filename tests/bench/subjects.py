@@ -44,6 +44,16 @@ def subject(name: Name, program: str, directory: Path, config: Mapping[str, Any]
     return ResponderProcess(directory, config, {"limits": LIMITS}, deadline=60.0)
 
 
+def start(process: Subject) -> None:
+    """Start it, and wait until it has settled as well.
+
+    Responder imports what it serves beside alerts once it is ready; a load is to find what lasts.
+    """
+    process.start()
+    if isinstance(process, ResponderProcess):
+        process.metric("responder_alerts_decided_total")  # answered when all of it is there
+
+
 def decided(responder: ResponderProcess) -> int:
     """Alerts decided so far."""
     return int(responder.metric("responder_alerts_decided_total"))
