@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from responder.core.messages import AlertsReceived, ReceivedAlert, RejectedAlert
-from responder.core.model import Labels, Source, labels_from, parse_time
+from responder.core.model import Labels, Source, labels_from, parse_time, shape_of
 from responder.core.tracecontext import Traced
 
 T = TypeVar("T")
@@ -183,15 +183,16 @@ _LONGEST_NAME: Final = 1_024
 
 
 def _read(one: _WireAlert, limits: Limits, webhook: bool) -> ReceivedAlert:
-    labels = labels_from(one.labels)
+    shape = shape_of(one.labels)
+    labels = shape.labels(one.labels)
     if not labels:
         raise ValueError("labels: at least one label with a value is needed")
-    # Joined lengths first: one look for nearly every alert there is, on the path of every alert.
+    # Lengths in all first: one look for nearly every alert there is, on the path of every alert.
     if (
         len(labels) > limits.labels
-        or len("".join(one.labels.values())) > limits.label_value
-        or len("".join(one.labels)) > _LONGEST_NAME
-        or "" in one.labels
+        or sum(map(len, one.labels.values())) > limits.label_value
+        or shape.names_length > _LONGEST_NAME
+        or shape.nameless
     ):
         _check_labels(labels, limits)
     raw = bytes(one.annotations)

@@ -57,6 +57,22 @@ def test_sharing_changes_no_value(mapping: dict[str, str]) -> None:
 # -- an alert at an instant -------------------------------------------------------------------
 
 
+def test_label_sets_are_made_of_pairs_that_others_have_too() -> None:
+    one, other = (labels_from({"shared here": "a", "pod": pod}) for pod in ("x", "y"))
+    assert one[1] is other[1]
+    assert labels_from({"pod": "z", "shared here": "a"})[1] is one[1]
+
+
+def test_a_name_with_very_many_values_is_read_like_any_other() -> None:
+    """Its pairs are not kept, and it is no longer looked for them."""
+    read = [labels_from({"varied here": str(number), "b": "2"}) for number in range(3_000)]
+    assert read == [(("b", "2"), ("varied here", str(number))) for number in range(3_000)]
+    assert labels_from({"varied here": "", "b": "2"}) == (("b", "2"),)
+    assert labels_from({"varied here": "1"}) == (("varied here", "1"),)
+    assert labels_from({"varied here": "1"})[0] is not labels_from({"varied here": "1"})[0]
+    assert read[0][0] is read[-1][0]
+
+
 @pytest.mark.parametrize(
     ("ends_at", "stale", "fires", "over"),
     [
