@@ -56,10 +56,10 @@ from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 
 _SLICE: Final = MILLISECOND
-_LONG_SLICE: Final = 8 * MILLISECOND
-_CATCH_UP: Final = SECOND // 2
+_LONG_SLICE: Final = 16 * MILLISECOND
+_CATCH_UP: Final = SECOND
 """How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
-fast, unless what is accepted waits for longer than `_CATCH_UP`."""
+fast, unless what is accepted waits for longer than `_CATCH_UP`; then for long enough to catch up."""
 
 _BREATH: Final = 0.001
 _FEW: Final = 16
