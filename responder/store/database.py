@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
@@ -106,9 +107,15 @@ class Writer:
             self._run(f"DELETE FROM {table} WHERE {key} IN (VALUES ", piece, ")")
 
     def _run(self, head: str, rows: Sequence[tuple[Any, ...]], tail: str) -> None:
-        one = "(" + ", ".join("?" * len(rows[0])) + ")"
         parameters = [value for row in rows for value in row]
-        self._connection.execute(head + ", ".join([one] * len(rows)) + tail, parameters)
+        self._connection.execute(_text(head, len(rows[0]), len(rows), tail), parameters)
+
+
+@lru_cache(maxsize=1024)
+def _text(head: str, columns: int, rows: int, tail: str) -> str:
+    """A statement's text: the same object each time, which the cache of statements finds quickly."""
+    one = "(" + ", ".join("?" * columns) + ")"
+    return head + ", ".join([one] * rows) + tail
 
 
 Job = Callable[[Writer], Any]

@@ -166,16 +166,21 @@ class Batch(msgspec.Struct):
         gone = [key for key, group in self.groups.items() if group is None]
         writer.delete("groups", "id", gone)
         writer.delete("told", "group_id", gone)
+        self._write_deliveries(writer)
+        if self.log or self.silences:
+            self._write_log_and_silences(writer)
+        if self.runs or self.steps or self.freezes or self.signatures:
+            self._write_runs(writer)
+        writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
+        add_to_sums(writer, self.sums)
+
+    def _write_log_and_silences(self, writer: Writer) -> None:
         log = [(key, _encode(entry)) for key, entry in self.log.items() if entry is not None]
         writer.upsert("notification_log", ("key",), ("key", "body"), log)
         writer.delete("notification_log", "key", [key for key, entry in self.log.items() if entry is None])
         silences = [(key, _encode(silence)) for key, silence in self.silences.items() if silence]
         writer.upsert("silences", ("id",), ("id", "body"), silences)
         writer.delete("silences", "id", [key for key, silence in self.silences.items() if silence is None])
-        self._write_deliveries(writer)
-        self._write_runs(writer)
-        writer.upsert("meta", ("name",), ("name", "value"), list(self.meta.items()))
-        add_to_sums(writer, self.sums)
 
     def _write_runs(self, writer: Writer) -> None:
         runs = [(key, _encode(run), run.ended_at) for key, run in self.runs.items() if run is not None]
