@@ -139,7 +139,7 @@ class Service:
             )
         _spare_the_collector()
         try:
-            await self._complete(connections, acting, later)
+            await self._complete(ruleset, connections, acting, later)
         except BaseException:
             await self.stop()
             raise
@@ -185,10 +185,15 @@ class Service:
         return connections
 
     async def _complete(
-        self, connections: Connections, acting: Waiting | None, undo: contextlib.AsyncExitStack
+        self,
+        ruleset: Ruleset,
+        connections: Connections,
+        acting: Waiting | None,
+        undo: contextlib.AsyncExitStack,
     ) -> None:
         """Import beside the event loop, and build, who tells people, what aiohttp serves, and who acts."""
-        await _imported(needed(self.engine.ruleset))
+        # Those of before are in force until what was accepted under them is decided.
+        await _imported({*needed(self.engine.ruleset), *needed(ruleset)})
         self.delivery.resume()
         await _imported(["responder.notify.slacksocket"] if self._slack_token else [])
         await _imported(["responder.web.general"])

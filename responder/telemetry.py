@@ -6,6 +6,7 @@ integrations come from the rules, destinations and senders stay out.
 """
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping
 from json import dumps
@@ -58,9 +59,14 @@ def configure_logging(*, json: bool, level: str = "info", lasting: bool = True) 
 def _as_json(line: Mapping[str, Any], default: Callable[[Any], Any]) -> bytes:
     """A log line as JSON; what msgspec refuses, such as an integer of over 64 bits, is told all the same."""
     try:
-        return msgspec.json.encode(line, enc_hook=default)
+        written = msgspec.json.encode(line, enc_hook=default)
     except (OverflowError, TypeError, ValueError):
         return dumps(line, default=default).encode()
+    # What a terminal would take for orders; JSON lets it stand in strings, and nowhere else.
+    return _CONTROLS.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), written)
+
+
+_CONTROLS: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 
 
 def logger(name: str) -> Any:

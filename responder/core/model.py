@@ -36,26 +36,30 @@ _Pool: TypeAlias = dict[str, tuple[str, str]]
 _POOLS: Final[dict[str, _Pool]] = {}
 _NAMES_MOST: Final = 4_096
 _VALUES_MOST: Final = 2_048
+_VALUE_LONGEST: Final = 1_024
 _VARIED: Final[set[str]] = set()
-"""Names with more values than this (a pod, an instance) have few alerts a value: not worth sharing, nor the
-memory that looking for them takes up."""
+"""Names with more than `_VALUES_MOST` values (a pod, an instance) have few alerts a value: not worth sharing,
+nor the memory that looking for them takes up."""
 
 
 class Shape:
     """What all label sets have in common whose names come in the same order: how they are read.
 
-    `names_length`: the characters of all names. `nameless`: one of the names is empty.
+    `names_length`: the characters of all names. `nameless`: one of the names is empty. `kept`: it is so small
+    that it, and pairs of these names, may be remembered: limits are looked at later than this.
     """
 
-    __slots__ = ("_find", "_names", "_sorted", "nameless", "names_length")
+    __slots__ = ("_find", "_names", "_sorted", "kept", "nameless", "names_length")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         """Of label sets with these names, in this order."""
         self._names = tuple(sorted(names))
         self._sorted = self._names == names
-        self._find = tuple([_finder(name) for name in self._names])
         self.names_length = len("".join(names))
         self.nameless = "" in names
+        self.kept = len(names) <= _SHAPE_NAMES and self.names_length <= _SHAPE_LENGTH
+        finder = _finder if self.kept else _maker
+        self._find = tuple([finder(name) for name in self._names])
 
     def labels(self, mapping: Mapping[str, str]) -> Labels:
         """The label set of a mapping with these names: sorted by name, without empty values.
@@ -72,7 +76,10 @@ class Shape:
 
 
 _SHAPES: Final[dict[tuple[str, ...], Shape]] = {}
-_SHAPES_MOST: Final = 4_096
+_SHAPES_MOST: Final = 1_024
+_SHAPE_NAMES: Final = 128
+_SHAPE_LENGTH: Final = 4_096
+"""Names, and their characters, of a shape that is remembered."""
 
 
 def shape_of(mapping: Iterable[str]) -> Shape:
@@ -83,7 +90,9 @@ def shape_of(mapping: Iterable[str]) -> Shape:
         if len(_SHAPES) >= _SHAPES_MOST or len(_POOLS) >= _NAMES_MOST:
             for pool in (_SHAPES, _POOLS, _VARIED):
                 pool.clear()
-        shape = _SHAPES[names] = Shape(names)
+        shape = Shape(names)
+        if shape.kept:
+            _SHAPES[names] = shape
     return shape
 
 
@@ -99,20 +108,23 @@ def share(pairs: Labels) -> Labels:
 
 def _finder(name: str) -> Callable[[str], tuple[str, str] | None]:
     """What finds the pair of this name and a value; None: it was not seen before, or the value is empty."""
-    if name in _VARIED:
-        return lambda value: (name, value) if value else None
-    return _POOLS.setdefault(name, {}).get
+    return _maker(name) if name in _VARIED else _POOLS.setdefault(name, {}).get
+
+
+def _maker(name: str) -> Callable[[str], tuple[str, str] | None]:
+    """What makes such a pair each time."""
+    return lambda value: (name, value) if value else None
 
 
 def _shared(name: str, value: str) -> tuple[str, str]:
     """A pair that is in no pool, and is from now on."""
     pair = (name, value)
-    if name not in _VARIED:
+    if name not in _VARIED and len(value) <= _VALUE_LONGEST:
         pool = _POOLS.setdefault(name, {})
         pool[value] = pair
         if len(pool) > _VALUES_MOST:
             _VARIED.add(name)
-            del _POOLS[name]
+            _POOLS.pop(name, None)  # a thread that reads the store may have been first
             _SHAPES.clear()
     return pair
 

@@ -232,6 +232,8 @@ class Engine:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        with contextlib.suppress(StorageError):  # behind what the last commit does once it is made
+            await self._database.submit(lambda writer: None)
         self._head_file.close()
 
     # -- putting in -----------------------------------------------------------------------

@@ -90,13 +90,22 @@ class Recording:
 
     def _from_snapshot(self, seq: int, at: Nanoseconds, body: bytes) -> Beginning:
         snapshot = _SNAPSHOT.decode(zlib.decompress(body))
-        vocabulary = Vocabulary.read(self._connection)
+        vocabulary = self._vocabulary()
         alerts = [vocabulary.alert(raw) for _, raw in snapshot.alerts]
         firing = [alert for alert in alerts if alert.source != "responder" and alert.firing_at(at)]
         silences = [_SILENCE.decode(raw) for raw in snapshot.silences]
         known: list[Body] = [_made_again(silence) for silence in silences if silence.phase(at) != "expired"]
         known += _received_again(firing)
         return Beginning(seq, at, True, snapshot.meta.get("rules", ""), tuple(known), len(firing))
+
+    def _vocabulary(self) -> Vocabulary:
+        """What the snapshot's rows name by number; rows of a release that had none need none."""
+        try:
+            return Vocabulary.read(self._connection)
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return Vocabulary()
 
     def _first_rules(self) -> str:
         row = self._connection.execute(

@@ -129,10 +129,10 @@ class Vocabulary:
     def _add(self, entry: Entry) -> int | Entry:
         """Its number from now on; or itself, where it is not to be kept."""
         name, value = ("", entry) if isinstance(entry, str) else entry
-        if self._counts.get(name, 0) >= _VALUES_MOST or len(self._numbers) >= _MOST:
+        if self._counts.get(name, 0) >= _VALUES_MOST:
             self._full.add(name)
             return entry
-        if not 0 < len(value) <= _LONGEST:
+        if len(self._numbers) >= _MOST or not 0 < len(value) <= _LONGEST:
             return entry
         number = len(self._numbers) + 1
         self._note(number, entry)

@@ -131,8 +131,8 @@ class Connection(asyncio.Protocol):
         "_missing",
         "_paused",
         "_refusal",
-        "_serving",
         "_transport",
+        "_unread",
         "heard_at",
     )
 
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         self._buffer: bytes | bytearray = b""
         self._busy = False
         self._paused = False
-        self._serving = False
+        self._unread = False
         self._head: Head | None = None
         self._missing = 0
         self._identity: Identity | None = None
@@ -173,32 +173,47 @@ class Connection(asyncio.Protocol):
             if isinstance(self._buffer, bytes):
                 self._buffer = bytearray(self._buffer)  # a long body comes in many pieces
             self._buffer += data
-        if not self._busy:
-            self._serve()
-        elif len(self._buffer) > _BUFFERED and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        self._serve()
+
+    def pause_writing(self) -> None:
+        """Whoever asks does not read the answers: they get no more of them meanwhile."""
+        self._unread = True
+        self._pause_or_resume()
+
+    def resume_writing(self) -> None:
+        """They do."""
+        self._unread = False
+        self._serve()
 
     # -- serving ----------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        """Serve what is complete in the buffer, one request after the other."""
-        if self._serving:
-            return
-        self._serving = True
-        while not self._busy and self._transport is not None and (self._head or self._buffer):
-            head = self._head or self._read_head()
-            if head is None:
-                break
-            buffer, missing = self._buffer, self._missing
-            if len(buffer) < missing:
-                if self._refusal:  # nothing of a body is kept then, and the answer comes after it
-                    self._missing, self._buffer = missing - len(buffer), b""
-                break
+        """Serve the first request in the buffer, if it has come whole; its answer has the next served."""
+        if not self._busy and not self._unread and self._transport is not None:
+            head = self._head or (self._read_head() if self._buffer else None)
+            if head is not None:
+                self._serve_body(head)
+        self._pause_or_resume()
+
+    def _serve_body(self, head: Head) -> None:
+        buffer, missing = self._buffer, self._missing
+        if len(buffer) >= missing:
             body, self._buffer = bytes(buffer[:missing]), buffer[missing:]
             self._head, self._busy = None, True
             self._take(head, body)
-        self._serving = False
+        elif self._refusal:  # nothing of a body is kept then, and the answer comes after it
+            self._missing, self._buffer = missing - len(buffer), b""
+
+    def _pause_or_resume(self) -> None:
+        """Read no more than is served: a body that is being taken in, and some later requests."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        ahead = self._head is None and len(self._buffer) > _BUFFERED
+        pause = ahead or self._unread or self in self._all.waiting
+        if pause != self._paused:
+            self._paused = pause
+            (transport.pause_reading if pause else transport.resume_reading)()
 
     def _read_head(self) -> Head | None:
         """The head that the buffer begins with, cut off; None: incomplete, or none of ours."""
@@ -283,10 +298,7 @@ class Connection(asyncio.Protocol):
             if answer is ACCEPTED
             else shared.written(answer, keep_alive=True, bodiless=bodiless)
         )
-        if self._paused:
-            self._paused = False
-            transport.resume_reading()
-        if self._buffer:
+        if self._buffer or self._paused:
             # In its own time: what comes next must not hold up, or spoil, the answers of others.
             self._loop.call_soon(self._serve)
 
@@ -294,13 +306,10 @@ class Connection(asyncio.Protocol):
 
     def _give_away(self) -> None:
         """Somebody else's from here on, at once or as soon as there is somebody else."""
-        shared, transport = self._all, self._transport
-        if shared.general is not None:
-            self.hand_over(shared.general)
-        elif transport is not None and not self._paused:
-            shared.waiting[self] = None
-            transport.pause_reading()
-            self._paused = True
+        if self._all.general is not None:
+            self.hand_over(self._all.general)
+        else:
+            self._all.waiting[self] = None
 
     def hand_over(self, general: General) -> None:
         """From here on aiohttp serves this connection, beginning with what is in the buffer."""

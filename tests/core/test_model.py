@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from responder.core import model
 from responder.core.model import (
     DAY,
     FAR_FUTURE,
@@ -52,6 +53,18 @@ def test_sharing_changes_no_value(mapping: dict[str, str]) -> None:
     labels = labels_from(mapping)
     assert share(labels) == labels
     assert dict(labels) == {name: value for name, value in mapping.items() if value}
+
+
+def test_a_label_set_of_very_many_or_very_long_names_leaves_nothing_behind() -> None:
+    known = len(model._SHAPES), len(model._POOLS)
+    many = {f"never seen {number}": "1" for number in range(129)}
+    long = {"n" * 4_097: "1"}
+    for odd in (many, long):
+        assert labels_from(odd | {"": ""}) == tuple(sorted(odd.items()))
+        assert labels_from(odd)[0] is not labels_from(odd)[0]
+    assert (len(model._SHAPES), len(model._POOLS)) == known
+    value = "v" * 1_025
+    assert labels_from({"long here": value})[0] is not labels_from({"long here": value})[0]
 
 
 # -- an alert at an instant -------------------------------------------------------------------

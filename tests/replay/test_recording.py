@@ -102,6 +102,20 @@ def test_a_replay_begins_at_the_latest_snapshot_that_is_early_enough(tmp_path: P
         assert found.beginning(moment_of("6h") - 1).after == 0
 
 
+def test_a_snapshot_of_a_release_without_a_vocabulary_is_played(tmp_path: Path) -> None:
+    """As that release left it: nothing has brought the schema up to date."""
+    path = pruned(tmp_path)
+    with opened(path) as found:
+        now = found.beginning(moment_of("7h"))
+    record = sqlite3.connect(path)
+    with record:
+        record.execute("DROP TABLE vocabulary")
+    record.close()
+    with opened(path) as found:
+        assert found.beginning(moment_of("7h")) == now
+    assert now.firing
+
+
 def test_a_replay_never_begins_after_the_next_input(tmp_path: Path) -> None:
     record = Record(tmp_path, RULES)
     record.alerts("5h", "C")

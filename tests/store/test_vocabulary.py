@@ -100,6 +100,15 @@ def test_a_full_vocabulary_and_long_texts_are_written_out(monkeypatch: pytest.Mo
     assert vocabulary.alert(body) == one
 
 
+def test_new_names_take_up_nothing_once_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 3)
+    vocabulary = Vocabulary()
+    vocabulary.written(alert(1, {"a": "1"}))
+    before = len(vocabulary._full), len(vocabulary._counts), len(vocabulary._numbers)
+    vocabulary.written(alert(1, {f"name {number}": "1" for number in range(50)}))
+    assert (len(vocabulary._full), len(vocabulary._counts), len(vocabulary._numbers)) == before == (0, 3, 3)
+
+
 def test_an_entry_that_is_not_there_is_named() -> None:
     row = Vocabulary().written(alert(7, {"a": "b"}))
     with pytest.raises(StorageError, match=r"^alert 7 names entry 1 of the vocabulary, which is not there$"):

@@ -410,3 +410,60 @@ async def test_who_may_is_asked_for_each_request(tmp_path: Path) -> None:
         assert (await caller.post(ALERT))[0] == 200
         shared.access = Access(None, (), ())  # it goes by another name from here on
         assert (await caller.post(ALERT))[0] == 421
+
+
+class Deaf(asyncio.Transport):
+    """To somebody who may leave the answers unread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers, self.reading, self.closing = 0, True, False
+
+    def write(self, data: Any) -> None:
+        self.answers += bytes(data).count(b"HTTP/1.1 200 ")
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_who_asks_more_than_is_read_or_served_waits_and_holds_up_nobody(tmp_path: Path) -> None:
+    async with running(tmp_path) as service:
+        answered, clock = service.metrics.answered, service.clock
+        own = Connections(
+            service.intake, service.access, service.health, answered, 1 << 20, lambda: False, clock
+        )
+        asking, transport = own(), Deaf()
+        asking.connection_made(transport)
+        probe = b"GET /-/healthy HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        many = (512 << 10) // len(probe)
+        asking.data_received(probe * many)
+        assert (transport.answers, transport.reading) == (1, False)  # whoever else asks has their turn now
+        await turns(4)
+        asking.pause_writing()
+        before = transport.answers
+        assert 1 < before < 10
+        await turns(4)
+        assert transport.answers == before
+        asking.resume_writing()
+        await turns(many)
+        assert (transport.answers, transport.reading) == (many, True)
+        asking.close_if_idle()
+        assert transport.closing
+        asking.connection_lost(None)
+        await own.stop()
