@@ -331,17 +331,18 @@ class Engine:
 
     def lag(self) -> Nanoseconds:
         """Age of the oldest input that is accepted and not decided."""
-        committing, front, oldest = self._committing, self._backlog.front, self._lost_at
-        at: Nanoseconds = 0  # what is being committed came first, what is in the slice next
-        if committing is not None and committing.inputs:
-            at = committing.at
+        committing, front, lost_at = self._committing, self._backlog.front, self._lost_at
+        if committing is not None and committing.inputs:  # they came first, those in the slice next
+            oldest = committing.at
         elif self._slice.inputs:
-            at = self._slice.at
+            oldest = self._slice.at
         elif front is not None:
-            at = front.at
-        if not (at or oldest):
-            return 0
-        return max(self.log.now() - (min(at, oldest) if at and oldest else at or oldest), 0)
+            oldest = front.at
+        else:
+            oldest = lost_at
+        if lost_at:
+            oldest = min(oldest, lost_at)
+        return max(self.log.now() - oldest, 0) if oldest else 0
 
     def backlog(self) -> int:
         """Bytes accepted and not decided."""
