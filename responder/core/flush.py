@@ -31,7 +31,7 @@ from responder.core.notification import Notification, ToldReason
 from responder.core.routing import Route
 from responder.core.rules import Integration
 from responder.core.state import ClosedRow, Group, LedgerRow
-from responder.core.verdicts import Verdict, stages
+from responder.core.verdicts import Verdict, first_verdict, stages
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -74,11 +74,8 @@ def look(draft: Draft, route: Route, members: Iterable[Alert]) -> Look:
             draft.put_alert(msgspec.structs.replace(alert, stale=True))
         else:
             firing[alert.id] = alert.episode
-        for stage in asked:
-            verdict = stage(alert)
-            if verdict:
-                verdicts[alert.id] = verdict
-                break
+        if asked and (verdict := first_verdict(asked, alert)):
+            verdicts[alert.id] = verdict
     if newly_stale:
         draft.events.append(AlertsStale(newly_stale))
     return Look(firing, resolved, stale, verdicts)

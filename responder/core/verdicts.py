@@ -83,7 +83,7 @@ Stage: TypeAlias = Callable[[Alert], Verdict | None]
 def stages(draft: Draft, route: Route) -> tuple[Stage, ...]:
     """What can hide an alert in this route's groups now, in the order of stages: nearly always nothing.
 
-    Ask each for an alert; the first verdict is the one that counts. What cannot hide any alert at all
+    The first verdict on an alert is the one that counts. What cannot hide any alert at all
     is left out, because a look asks for each of a group's alerts.
     """
     state, found = draft.state, list[Stage]()
@@ -99,6 +99,15 @@ def stages(draft: Draft, route: Route) -> tuple[Stage, ...]:
     return tuple(found)
 
 
+def first_verdict(asked: tuple[Stage, ...], alert: Alert) -> Verdict | None:
+    """What hides the alert, by these stages."""
+    for stage in asked:
+        verdict = stage(alert)
+        if verdict:
+            return verdict
+    return None
+
+
 def verdict_on(draft: Draft, alert: Alert, route: Route) -> Verdict | None:
-    """What hides the alert in this route's groups, the first in the order of stages."""
-    return next((verdict for stage in stages(draft, route) if (verdict := stage(alert))), None)
+    """What hides the alert in this route's groups now."""
+    return first_verdict(stages(draft, route), alert)
