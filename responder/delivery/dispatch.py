@@ -1,11 +1,12 @@
 """Carries orders to the world: claims, sends, retries, and reports how each ended.
 
-`engine` hands it orders after the commit that opened their rows; `service` starts and stops it.
-It never sends a row whose claim is not durable, never sends one row twice at once, and never
-decides what is told.
+`engine` hands it orders after the commit that opened their rows, or once what these follow from is durable;
+`service` starts and stops it. It never sends a row that is not handed over as claimed, or claimed by itself
+since, never sends one row twice at once, and never decides what is told.
 """
 
 import asyncio
+import contextlib
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -138,7 +139,7 @@ class Delivery:
         """The rows whose claims the engine may write into its own commit.
 
         They are those whose turn it would be at once, or as soon as one that is under way ends.
-        Hand the same orders over after the commit, `claimed`; nothing is reserved until then.
+        Hand the same orders over, `claimed`; nothing is reserved until then.
         """
         if self._stopping or self._paused:
             return set()
@@ -162,9 +163,10 @@ class Delivery:
         if self._paused:
             return
         for order in orders[:_PREPARED]:
-            sender = self._senders(order.integration)
-            if isinstance(sender, Preparer):
-                sender.prepare(order.notification)
+            with contextlib.suppress(Exception):  # it fails again when it is sent, and is judged then
+                sender = self._senders(order.integration)
+                if isinstance(sender, Preparer):
+                    sender.prepare(order.notification)
 
     def hand(self, orders: Iterable[Order]) -> None:
         """Take orders. A row that is here already, or whose ending is not reported yet, is ignored."""

@@ -37,7 +37,7 @@ _TLS_VERSIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send and how."""
+    """What to send and how. `written`: a POST as the short way sends it, where that is known already."""
 
     method: str
     url: URL
@@ -45,6 +45,7 @@ class Request:
     body: bytes = b""
     tls: Tls | None = None
     proxy: Secret | None = None
+    written: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Http:
         with calling(request.method, str(request.url), request.method) as call:
             headers = CIMultiDict(request.headers)
             headers.update(call.headers)
-            answer = await self._ask(replace(request, headers=headers), progress, read)
+            answer = await self._ask(replace(request, headers=headers, written=None), progress, read)
             call.came_to(answer.status)
             return answer
 
@@ -125,7 +126,7 @@ class Http:
         """The short way; None where nothing was sent, and the general way has to see to it."""
         url = request.url
         host, port = url.raw_host, url.port
-        written = line.written(url, request.headers, request.body)
+        written = request.written or line.written(url, request.headers, request.body)
         if written is None or not host or not port or url.scheme not in ("http", "https"):
             return None
         context = self.context(request.tls or Tls()) if url.scheme == "https" else None

@@ -6,7 +6,7 @@ to call again is delivery's to decide.
 
 import asyncio
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import aiohttp
@@ -19,6 +19,7 @@ from responder.core.catalogue import WebhookSettings
 from responder.core.model import SECOND
 from responder.core.notification import Attempt, Delivered, Notification, Outcome, Rejected
 from responder.core.rules import Integration
+from responder.notify import line
 from responder.notify.http import (
     Answer,
     Http,
@@ -59,23 +60,25 @@ class WebhookSender:
         self._http = http
         self._tokens = Tokens(settings.oauth2, http, clock) if settings.oauth2 else None
         self._target: _Target | None = None
-        self._prepared: dict[int, tuple[Notification, bytes]] = {}
+        self._prepared: dict[int, tuple[Notification, Request]] = {}
 
     def prepare(self, notification: Notification) -> None:
-        """Render it already, if that is quickly done."""
+        """Write the request already, if that is quickly done."""
         if _count(notification) <= _FEW:
             if len(self._prepared) >= _FEW:
                 self._prepared.clear()
-            self._prepared[notification.row] = notification, self._rendered(notification)
+            request = self._request("POST", self._targeted().url, self._rendered(notification), notification)
+            written = line.written(request.url, request.headers, request.body)
+            self._prepared[notification.row] = notification, replace(request, written=written)
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
         limit = self._settings.timeout or attempt.within
-        body = await self._render(notification)
         progress = Progress()
         try:
+            request = await self._first(notification)
             async with asyncio.timeout(limit / SECOND):
-                return await self._post(body, _key(notification), progress)
+                return await self._post(request, notification, progress)
         except TimeoutError:
             # A service that takes its time over the body of an answer has answered.
             return self._judge(progress.answer) if progress.answer else timed_out(progress, limit)
@@ -84,32 +87,45 @@ class WebhookSender:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return failure(error, progress)
 
-    async def _render(self, notification: Notification) -> bytes:
+    async def _first(self, notification: Notification) -> Request:
+        """The request, but for a token."""
         prepared = self._prepared.pop(notification.row, None)
         if prepared is not None and prepared[0] is notification:
             return prepared[1]
         if _count(notification) > _MANY:
-            return await asyncio.to_thread(self._rendered, notification)
-        return self._rendered(notification)
+            body = await asyncio.to_thread(self._rendered, notification)
+        else:
+            body = self._rendered(notification)
+        return self._request("POST", self._targeted().url, body, notification)
 
     def _rendered(self, notification: Notification) -> bytes:
         return render(notification, self._external_url, self._max_alerts, self._mends)
 
-    async def _post(self, body: bytes, key: str, progress: Progress) -> Outcome:
-        target = self._target = self._target or _target(self._settings)
+    def _targeted(self) -> "_Target":
+        self._target = self._target or _target(self._settings)
+        return self._target
+
+    def _request(
+        self, method: str, url: URL, body: bytes, notification: Notification, token: str = ""
+    ) -> Request:
+        target = self._targeted()
+        headers = CIMultiDict(_HEADERS)
+        headers["Idempotency-Key"] = _key(notification)
+        if url is target.url or _trusted(target.url, url):
+            for name in set(target.headers):
+                headers.popall(name, None)
+            headers.extend(target.headers)
+            if token:
+                headers["Authorization"] = token
+        return Request(method, url, headers, body, self._settings.tls, self._settings.proxy_url)
+
+    async def _post(self, request: Request, notification: Notification, progress: Progress) -> Outcome:
         token = await self._tokens.header() if self._tokens else ""
         renewed = not token
-        method, url = "POST", target.url
+        method, url, body = request.method, request.url, request.body
+        if token:
+            request = self._request(method, url, body, notification, token)
         for _ in range(_MAX_HOPS + 1):
-            headers = CIMultiDict(_HEADERS)
-            headers["Idempotency-Key"] = key
-            if _trusted(target.url, url):
-                for name in set(target.headers):
-                    headers.popall(name, None)
-                headers.extend(target.headers)
-                if token:
-                    headers["Authorization"] = token
-            request = Request(method, url, headers, body, self._settings.tls, self._settings.proxy_url)
             answer = await self._http.ask(request, progress)
             location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
             if answer.status == 401 and self._tokens and not renewed:
@@ -121,6 +137,7 @@ class WebhookSender:
                     method, body = "GET", b""
             else:
                 return self._judge(answer, token)
+            request = self._request(method, url, body, notification, token)
         return Rejected("client_error", f"more than {_MAX_HOPS} redirects")
 
     def _judge(self, answer: Answer, token: str = "") -> Outcome:

@@ -68,6 +68,32 @@ async def test_a_hundred_notifications(sink: Sink) -> None:
         assert sink.most_at_once == 8
 
 
+async def test_what_was_prepared_goes_out_as_if_it_had_not_been(sink: Sink) -> None:
+    integration = webhook(sink.url, authorization=Authorization("Bearer", Secret("pre-shared")))
+    async with delivering() as (desk, delivery):
+        for prepared in (False, True):
+            sink.answers(500, web.Response(status=307, headers={"Location": sink.url + "/there"}), 200)
+            if prepared:
+                delivery.prepare(orders(integration, 1))
+            delivery.hand(orders(integration, 1))
+            await until(lambda: len(sink.received) >= 1)
+            await desk.clock.advance(MINUTE)
+            assert desk.ended == [(1, "delivered", None)]
+            desk.endings.clear()
+        once, again = sink.received[:3], sink.received[3:]
+        assert [(r.path, r.headers, r.body) for r in again] == [(r.path, r.headers, r.body) for r in once]
+        assert {r.headers["Authorization"] for r in again} == {"Bearer pre-shared"}
+
+
+async def test_what_cannot_be_prepared_is_judged_when_it_is_sent(sink: Sink) -> None:
+    async with delivering() as (desk, delivery):
+        unusable, usable = orders(webhook("http://host:99999/"), 1), orders(webhook(sink.url), 2)
+        delivery.prepare([*unusable, *usable])
+        delivery.hand([*unusable, *usable])
+        await until(lambda: len(desk.endings) == 2)
+        assert sorted(desk.ended) == [(1, "dead", "client_error"), (2, "delivered", None)]
+
+
 async def test_faults_of_every_kind_and_then_an_answer(sink: Sink) -> None:
     sink.answers(500, reset, garbage, 503, web.Response(status=302), 200)
     async with delivering() as (desk, delivery):
