@@ -12,7 +12,7 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +55,14 @@ _PRUNE_EVERY = 10 * MINUTE
 class Service:
     """One running Responder."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        """Build nothing yet: `start` does, and raises what is wrong."""
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, *, writer_cpus: Collection[int] = ()
+    ) -> None:
+        """Build nothing yet: `start` does, and raises what is wrong.
+
+        `writer_cpus`: where the database is written, if that is not left to the operating system.
+        """
+        self._writer_cpus = writer_cpus
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
@@ -80,7 +86,7 @@ class Service:
             self._slack_token = _secret(settings.slack.app_token_file, "slack.app_token_file")
         self.tracing = self._make_tracing()
         self.database = Database(settings.storage.path)
-        self.database.open()
+        self.database.open(self._writer_cpus)
         async with contextlib.AsyncExitStack() as undo:
             if self.tracing is not None:
                 undo.push_async_callback(self.tracing.stop)

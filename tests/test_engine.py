@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace as replaced
 
 from responder.core.decide import decide, decide_timer
 from responder.core.messages import (
@@ -28,10 +29,12 @@ from responder.core.messages import (
     Started,
 )
 from responder.core.model import HOUR, MILLISECOND, MINUTE, SECOND, Nanoseconds, labels_from
-from responder.core.orders import Ending, Order
+from responder.core.notification import FailureReason
+from responder.core.orders import KEYED, Ending, Order
+from responder.core.orders import State as EndState
 from responder.core.receiving import Limits as AlertLimits
 from responder.core.receiving import parse_api, parse_webhook
-from responder.core.rules import Ruleset
+from responder.core.rules import Receiver, Ruleset
 from responder.core.state import State
 from responder.engine import Engine, Pending
 from responder.errors import Overloaded, StorageError
@@ -46,7 +49,7 @@ from tests.acceptance.timeline.world import WatchedDatabase
 from tests.clock import MONDAY
 from tests.core.invariants import consistent
 from tests.core.timeline import journal_entry
-from tests.core.words import inhibit, name_of, route, rules
+from tests.core.words import hook, inhibit, name_of, route, rules
 
 ROUNDING = 2 * MILLISECOND
 """The engine sleeps for no less than a millisecond."""
@@ -62,6 +65,7 @@ class Desk:
         self.starts = True
         self.held: set[int] = set()
         self.handed: list[Order] = []
+        self.recorded: list[bool] = []
         self.succeeded: list[int] = []
         self.prepared: list[int] = []
         self.distrusted: set[str] = set()
@@ -75,7 +79,14 @@ class Desk:
                 continue  # as delivery does: it has this one
             with reading(self._path) as connection:
                 query = "SELECT state, claimed_at > 0 FROM deliveries WHERE id = ?"
-                assert connection.execute(query, (order.row,)).fetchone() == ("pending", order.claimed)
+                row = connection.execute(query, (order.row,)).fetchone()
+                if row is None:  # told beside the record: what it follows from is durable
+                    query = "SELECT max(seq) > (SELECT value FROM meta WHERE name = 'consumed') FROM inputs"
+                    assert connection.execute(query).fetchone() == (1,)
+                    assert (order.claimed, order.integration.kind in KEYED) == (True, True)
+                else:
+                    assert row == ("pending", order.claimed)
+            self.recorded.append(row is not None)
             self.held.add(order.row)
             self.handed.append(order)
             self.at.append(self._clock.monotonic())
@@ -130,7 +141,12 @@ class Life:
         await self.clock.settle()
 
     async def deliver(self, order: Order) -> None:
-        await self.engine.report(Ending(order.row, "delivered", None, "", 1, self.clock.now()))
+        await self.end(order, "delivered")
+
+    async def end(
+        self, order: Order, state: EndState, reason: FailureReason | None = None, *, maybe_told: bool = False
+    ) -> None:
+        await self.engine.report(Ending(order.row, state, reason, "", 1, self.clock.now(), maybe_told))
         self.desk.held.discard(order.row)
         await self.clock.settle()
 
@@ -254,6 +270,123 @@ async def test_what_is_accepted_is_decided_committed_and_only_then_handed_over(
         assert it.rows("SELECT state, close_reason, attempts FROM deliveries") == [
             ("delivered", "first_notification", 1)
         ]
+
+
+def at_once(kind: str = "webhook") -> Ruleset:
+    """Rules by which an alert is told in the moment in which it comes."""
+    return rules(wait="0s", interval="1m", receivers=[Receiver("team", (replaced(hook("team"), kind=kind),))])
+
+
+async def test_who_is_told_under_a_key_is_told_when_the_cause_is_durable(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock, at_once()) as it:
+        before = it.database.commits
+        await it.accept(webhook("A"))
+        assert it.told() == [(0, "first_notification", ["A"])]
+        assert it.desk.recorded == [False]
+        assert it.desk.prepared == [1]
+        assert it.database.commits == before + 2
+        assert it.rows("SELECT id, state, claimed_at > 0 FROM deliveries") == [(1, "pending", 1)]
+        await it.deliver(it.desk.handed[0])
+        assert it.rows("SELECT state, attempts FROM deliveries") == [("delivered", 1)]
+
+
+@pytest.mark.parametrize("kind", ["slack", "email"])
+async def test_who_would_be_told_twice_is_told_when_the_record_is_durable(
+    path: Path, clock: TimelineClock, kind: str
+) -> None:
+    async with life(path, clock, at_once(kind)) as it:
+        await it.accept(webhook("A"))
+        assert it.told() == [(0, "first_notification", ["A"])]
+        assert it.desk.recorded == [True]
+
+
+async def test_an_order_whose_turn_has_not_come_is_not_told_beside_its_record(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock, at_once()) as it:
+        it.desk.starts = False
+        await it.accept(webhook("A"))
+        assert ([order.claimed for order in it.desk.handed], it.desk.recorded) == ([False], [True])
+
+
+async def test_nothing_is_told_of_what_did_not_get_into_the_log(path: Path, clock: TimelineClock) -> None:
+    async with life(path, clock, at_once()) as it:
+        await it.refuse("inputs")
+        with pytest.raises(Overloaded):
+            await it.accept(webhook("A"))
+        await it.wait(10)
+        assert it.desk.handed == []
+        await it.allow("inputs")
+        await it.wait(1)
+        await it.accept(webhook("A"))
+        assert [row for _, *row in it.told()] == [["first_notification", ["A"]]]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_what_was_told_beside_a_record_that_failed_is_told_once(
+    path: Path, clock: TimelineClock, ended: bool
+) -> None:
+    async with life(path, clock, at_once()) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        assert (it.desk.recorded, it.rows("SELECT * FROM deliveries")) == ([False], [])
+        if ended:
+            await it.deliver(it.desk.handed[0])
+        await it.wait(1)
+        await it.accept(webhook("B"))
+        assert len(it.desk.handed) == 1  # what an engine decides again is told when it is recorded
+        await it.allow("journal")
+        await it.wait(5)
+        if not ended:
+            assert it.rows("SELECT id, state, claimed_at > 0 FROM deliveries") == [(1, "pending", 1)]
+            await it.deliver(it.desk.handed[0])
+        await it.wait(60)
+        assert it.told() == [(0, "first_notification", ["A"]), (60, "new_alerts", ["A", "B"])]
+        assert it.rows("SELECT state FROM deliveries ORDER BY id") == [("delivered",), ("pending",)]
+
+
+async def test_what_was_told_beside_a_record_that_a_crash_prevented_is_told_again_and_so_is_its_end(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock, at_once(), check=False) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        await it.accept(webhook("A", status="resolved"))
+        (first,) = it.desk.handed
+        await it.die()
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER refuse_journal")
+    connection.close()
+    await clock.advance(10 * SECOND)
+    async with life(path, clock, at_once()) as it:
+        started = it.inputs()[-1].body
+        assert isinstance(started, Started)
+        assert started.unrecorded == 1
+        (again,) = it.desk.handed
+        assert (again.row, again.notification.at) == (first.row, first.notification.at)  # its key
+        assert (again.attempts, again.claimed) == (1, True)
+        assert it.told() == [(0, "first_notification", ["A"])]
+        await it.wait(60)
+        assert it.desk.succeeded == [1]
+        await it.end(again, "superseded", "timeout", maybe_told=True)
+        assert [order.notification.reason for order in it.desk.handed] == [
+            "first_notification",
+            "all_resolved",
+        ]
+    async with life(path, clock, at_once()) as it:
+        started = it.inputs()[-1].body
+        assert isinstance(started, Started)
+        assert started.unrecorded == 0
+
+
+async def test_a_command_shares_one_flush_with_what_it_comes_to(path: Path, clock: TimelineClock) -> None:
+    async with life(path, clock) as it:
+        await it.accept(webhook("A"))
+        before = it.database.commits
+        assert isinstance(await it.command(DismissDelivery(7)), Declined)
+        assert it.database.commits == before + 1
 
 
 async def test_an_order_whose_turn_has_not_come_is_handed_over_unclaimed(

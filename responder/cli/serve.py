@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from responder.cli.cpus import keep_apart
 from responder.errors import ResponderError
 from responder.settings import load_settings
 from responder.settings.values import Settings
@@ -56,11 +57,12 @@ def serve(config: Path, log_format: str, log_level: str) -> None:
 
 async def _run(settings: Settings) -> None:
     started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
+    writer_cpus = keep_apart()
 
     async def serving() -> None:
         from responder.service import Service
 
-        service = Service(settings)
+        service = Service(settings, writer_cpus=writer_cpus)
         await service.start()
         started.set_result(service)
         try:

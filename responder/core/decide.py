@@ -55,6 +55,7 @@ from responder.core.messages import (
     Verified,
 )
 from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
+from responder.core.orders import KEYED
 from responder.core.receive import end_own, raise_own, receive
 from responder.core.rules import Ruleset
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, ClosedRow, Group, LedgerRow, State
@@ -208,8 +209,9 @@ def _started(draft: Draft, body: Started) -> None:
     if not state.collect_at:
         draft.changes.collect_at = draft.at + COLLECT_INTERVAL
     attempted = set(body.attempted)
-    for row, group in _deliver_heads(draft):
-        if row not in attempted:  # never sent: what people hear is how things are now
+    for row, group, kind in _deliver_heads(draft):
+        unrecorded = 0 < body.unrecorded <= row and kind in KEYED
+        if row not in attempted and not unrecorded:  # never sent: what people hear is how things are now
             draft.look_now(group)
     if body.restored:
         draft.events.append(Noted("restored", "the journal is older than the anchor beside the database"))
@@ -234,8 +236,8 @@ def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect
     return draft.effects
 
 
-def _deliver_heads(draft: Draft) -> list[tuple[int, int]]:
-    """Order every head row to be told; (row, group) of each."""
+def _deliver_heads(draft: Draft) -> list[tuple[int, int, str]]:
+    """Order every head row to be told; its id, its group and the kind of its integration."""
     state, heads = draft.state, []
     for row_id, (group_id, integration_id) in sorted(state.rows.items()):
         told = draft.told(group_id, integration_id)
@@ -247,7 +249,7 @@ def _deliver_heads(draft: Draft) -> list[tuple[int, int]]:
             draft.effects.append(flush.deliver(draft, group, to, told))
             if told.behind:
                 draft.effects.append(Succeed(told.head.id))
-            heads.append((row_id, group_id))
+            heads.append((row_id, group_id, to.integration.kind))
     return heads
 
 

@@ -1,11 +1,11 @@
 """What the engine hands to delivery and gets back: orders and endings.
 
-`engine` makes Orders once their rows are committed, `delivery` answers each with one Ending, which
+`engine` makes Orders of rows, `delivery` answers each with one Ending, which
 comes back as an Input. Nothing here sends or waits.
 """
 
 from enum import IntEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,9 @@ from responder.core.severity import severity_of
 from responder.core.tracecontext import TraceContext
 
 State: TypeAlias = Literal["delivered", "dead", "superseded"]
+
+KEYED: Final = frozenset({"webhook", "pagerduty"})
+"""Kinds of integration to which a row that is told twice, under its one key, is told once."""
 
 
 class Rank(IntEnum):
@@ -41,10 +44,10 @@ def rank_of(notification: Notification) -> Rank:
 class Order(msgspec.Struct, frozen=True):
     """One ledger row to be told.
 
-    `attempts`: how often it was tried before (by an earlier process). `claimed`: the row's claim
-    is durable, so that it may be sent at once. `receipt`: people were told by an earlier process,
-    and what is left waits for everything else. `not_before` (wall clock, 0: none): the service asked
-    to be left alone until then. `trace`: the span that its tries are below of, if it is traced.
+    `attempts`: how often it was tried before (by an earlier process). `claimed`: it may be sent at
+    once, because its claim, or all that it follows from, is durable. `receipt`: people were told by an
+    earlier process, and what is left waits for everything else. `not_before` (wall clock, 0: none): the
+    service asked to be left alone until then. `trace`: the span that its tries are below of, if it is traced.
     """
 
     notification: Notification

@@ -1,12 +1,15 @@
 """The loop that decides: one input or timer at a time, committed in slices, then told.
 
 `engine` is its front. Everything that a commit makes true (orders, replies, log lines) is let out
-after it and not before; when one fails, memory is thrown away and built from the store.
+after it and not before, but for orders that an idle engine made of alerts for those who are told under a
+key: they are let out when the alerts are durable. When a commit fails, memory is thrown away and built from
+the store.
 """
 
 import asyncio
 import contextlib
 import sqlite3
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
@@ -25,6 +28,7 @@ from responder.core.decide import (
 from responder.core.draft import Decision
 from responder.core.messages import (
     Act,
+    AlertsReceived,
     Body,
     BreakerTurned,
     DeliveryEnded,
@@ -36,7 +40,7 @@ from responder.core.messages import (
     kind_of,
 )
 from responder.core.model import MILLISECOND, SECOND, Nanoseconds
-from responder.core.orders import Earlier, Ending, Order
+from responder.core.orders import KEYED, Earlier, Ending, Order
 from responder.core.rules import Ruleset
 from responder.core.state import State
 from responder.core.tracecontext import TraceContext
@@ -61,9 +65,11 @@ _CATCH_UP: Final = SECOND
 """How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
 fast, unless what is accepted waits for longer than `_CATCH_UP`; then for long enough to catch up."""
 
-_BREATH: Final = 0.001
+_FIRST_SLICE: Final = 5 * MILLISECOND
 _FEW: Final = 16
-"""Alerts that an idle engine decides before their append is durable, rather than beside it."""
+"""How long, and how many alerts, an idle engine decides at once: all that follows from one request."""
+
+_BREATH: Final = 0.001
 
 _BATCH: Final = 512
 _ALERTS: Final = 512
@@ -172,6 +178,8 @@ class Engine:
         self._suspects: set[Suspect] = set()
         self._unapplied: dict[Suspect, str] = {}
         self._attempted: dict[int, Earlier] = {}
+        self._unrecorded = range(0)
+        self._early: list[Order] = []
         self._idle = False
         self._void = False
         self._rebuilding = False
@@ -193,6 +201,8 @@ class Engine:
         self._acts = acts or self._acts
         stored = await self._load()
         self._attempted = stored.attempted
+        if any(isinstance(given.body, AlertsReceived) for given in stored.undecided):
+            self._unrecorded = range(stored.state.next_row, sys.maxsize)
         delivery.distrust(self.state.down)
         self.log = InputsLog(self._database, self._clock, stored.last_seq, stored.last_at)
         self.log.on_stamped = self._stamped
@@ -215,6 +225,7 @@ class Engine:
             restored=restored,
             version=__version__,
             begun=tuple(sorted(stored.begun)),
+            unrecorded=self._unrecorded.start,
         )
         await self.log.append("responder", [started])
         self._hearing = Hearing(self._clock, self._limits, self.log, self.lag, self._wake.set)
@@ -398,7 +409,10 @@ class Engine:
     def _stamped(self, inputs: list[Input]) -> None:
         """Inputs on their way into the log. An idle engine decides a few of them at once.
 
-        Its commit then follows the append into the same transaction, or is refused with it.
+        Alerts are decided while the disk is at work on their append, and who is told under a key
+        is told as soon as that is durable: the decision follows from what is durable then, and its
+        commit comes after it. Everything else is answered when it is decided: its decision follows
+        the append into the same transaction, or is refused with it.
         """
         for given in inputs:
             waiter = self._by_body.pop(id(given.body), None)
@@ -408,15 +422,25 @@ class Engine:
         self._wake.set()
         if self._idle and self._backlog.alerts <= _FEW and not self._hearing.lost:
             self._idle = False
+            beside = any(isinstance(given.body, AlertsReceived) for given in inputs)
+            if beside:
+                self._database.hand_over()
             with contextlib.suppress(StorageError):  # the loop meets it again, and rebuilds
-                self._decide_some()
+                self._decide_some(_FIRST_SLICE)
                 if self._slice.decisions:
-                    self._begin_commit()
+                    self._begin_commit(beside=beside)
 
     def _appended(self, inputs: list[Input]) -> None:
+        early, self._early = self._early, []
+        if early:
+            assert self._committing is not None
+            assert self._delivery is not None
+            self._committing.handed = {order.row for order in early}
+            self._delivery.hand(early)
         self._metrics.inputs_accepted.inc(len(inputs))
 
     def _failed(self, seq: int) -> None:
+        self._early = []
         self._backlog.drop_from(seq)
         for gone in [known for known in self._waiters if known >= seq]:
             del self._waiters[gone]
@@ -438,7 +462,7 @@ class Engine:
                         # Senders that were just answered send again: deciding beside their append
                         # costs them nothing, deciding before it would make them wait.
                         await asyncio.sleep(_BREATH)
-                    worked = self._decide_some()
+                    worked = self._decide_some(_LONG_SLICE if self.lag() > _CATCH_UP else _SLICE)
                     if self._commit is None and self._slice.decisions:
                         self._begin_commit()
                     elif self._commit is not None and (not worked or self._slice_is_full):
@@ -488,10 +512,9 @@ class Engine:
         finally:
             alarm.cancel()
 
-    def _decide_some(self) -> bool:
-        """Decide for at most a slice of time; whether anything was decided."""
-        behind = self.lag() > _CATCH_UP
-        until = self._clock.monotonic() + (_LONG_SLICE if behind else _SLICE)
+    def _decide_some(self, within: Nanoseconds) -> bool:
+        """Decide for about so long; whether anything was decided."""
+        until = self._clock.monotonic() + within
         worked = False
         while not self._slice_is_full:
             head = self._backlog.front
@@ -528,6 +551,8 @@ class Engine:
             self._switch_rules(given.body.hash)
         elif isinstance(given.body, Started):
             self._switch_rules(given.body.rules)
+            if self._unrecorded:
+                self._unrecorded = range(self._unrecorded.start, self.state.next_row)
         began = self._clock.now() if self._causes is not None else 0
         try:
             self._refuse_unapplied(given.seq)
@@ -622,10 +647,11 @@ class Engine:
 
     # -- commit ---------------------------------------------------------------------------
 
-    def _begin_commit(self) -> None:
+    def _begin_commit(self, *, beside: bool = False) -> None:
+        """Hand the slice to the writer. `beside`: once the append that is under way has ended."""
         piece, self._slice = self._slice, Slice()
         piece.head = self._chain.head
-        piece.make_orders(self._attempted, self._trace_of)
+        piece.make_orders(self._attempted, self._trace_of, self._unrecorded)
         assert self._delivery is not None
         fresh = [o for o in piece.orders if not o.claimed and o.row not in piece.superseded]
         claims = self._delivery.start_now(fresh)
@@ -646,14 +672,17 @@ class Engine:
             if piece.trail.changes:
                 traces.write(writer, piece.trail.changes)
             journal.append(writer, piece.journal)
-            if claimed:  # while the disk flushes, the event loop is free to get ready for them
+            if claimed and not beside:  # while the disk flushes, the event loop is free to get ready for them
                 writer.before_commit.append(lambda: _call(loop, prepare, claimed))
             writer.after_commit.append(lambda: self._head_file.write(piece.head))
 
         self._committing = piece
         self._commit_began = self._clock.monotonic()
-        self._commit = self._database.submit(job, rows=piece.alerts + len(piece.orders))
+        self._commit = self._database.submit(job, rows=piece.alerts + len(piece.orders), held=beside)
         self._commit.add_done_callback(self._committed)
+        if beside:
+            self._early = [order for order in claimed if order.integration.kind in KEYED]
+            prepare(self._early)
 
     def _committed(self, commit: "asyncio.Future[None]") -> None:
         """The commit under way has ended: if it is durable, the world hears of it now, and only now."""
@@ -667,7 +696,7 @@ class Engine:
         self._failures = self._lost_at = 0
         if piece.consumed:
             self.consumed = piece.consumed
-        self._delivery.hand(piece.orders)
+        self._delivery.hand([order for order in piece.orders if order.row not in piece.handed])
         for row in piece.superseded:
             self._delivery.succeed(row)
         if piece.acts:

@@ -22,13 +22,15 @@ from responder.core.messages import (
     kind_of,
 )
 from responder.core.model import Nanoseconds, format_time
-from responder.core.orders import Earlier, Order, rank_of
+from responder.core.orders import KEYED, Earlier, Order, rank_of
 from responder.core.tracecontext import TraceContext
 from responder.engine.causes import Trail
 from responder.store.journal import Chain, Head
 from responder.store.records import Batch
 
 _NOT_SENT: Final = Earlier(0)
+_SENT: Final = Earlier(1)
+_NO_ROWS: Final = range(0)
 
 TraceOf: TypeAlias = Callable[[int], TraceContext | None]
 """The span in which a ledger row was opened, if it is traced."""
@@ -39,7 +41,10 @@ def _untraced(row: int) -> None:
 
 
 class Slice(msgspec.Struct):
-    """One commit in the making. `orders`, `superseded`, `acts` and `began` (wall clock) come at its begin."""
+    """One commit in the making. `orders`, `superseded`, `acts` and `began` (wall clock) come at its begin.
+
+    `handed`: rows whose orders delivery has before the commit.
+    """
 
     batch: Batch = msgspec.field(default_factory=Batch)
     journal: list[tuple[int, int, int, bytes, str]] = msgspec.field(default_factory=list)
@@ -48,6 +53,7 @@ class Slice(msgspec.Struct):
     replies: dict[int, object] = msgspec.field(default_factory=dict)
     orders: list[Order] = msgspec.field(default_factory=list)
     superseded: set[int] = msgspec.field(default_factory=set)
+    handed: set[int] = msgspec.field(default_factory=set)
     acts: list[Act] = msgspec.field(default_factory=list)
     decisions: int = 0
     inputs: int = 0
@@ -82,18 +88,31 @@ class Slice(msgspec.Struct):
         body["events"] = decision.events
         self.journal.append(chain.next_row(at, given.seq if given else 0, body))
 
-    def make_orders(self, attempted: dict[int, Earlier], trace_of: TraceOf = _untraced) -> None:
-        """Turn the effects into orders. `attempted`: rows an earlier process may have sent."""
+    def make_orders(
+        self,
+        attempted: dict[int, Earlier],
+        trace_of: TraceOf = _untraced,
+        unrecorded: range = _NO_ROWS,
+    ) -> None:
+        """Turn the effects into orders.
+
+        `attempted`: rows an earlier process may have sent. `unrecorded`: those that it may have sent
+        before the decision that opened them was committed.
+        """
         orders: dict[int, Order] = {}
         for effect in self.effects:
             if isinstance(effect, Deliver):
                 row = effect.notification.row
-                earlier = attempted.pop(row, _NOT_SENT)
+                if row in self.batch.closed:  # delivery had it before this commit, which had failed once
+                    continue
+                claimed = attempted.pop(row, None)
+                perhaps = row in unrecorded and effect.integration.kind in KEYED
+                earlier = claimed or (_SENT if perhaps else _NOT_SENT)
                 orders[row] = Order(
                     effect.notification,
                     effect.integration,
                     earlier.attempts,
-                    earlier is not _NOT_SENT,
+                    claimed is not None,
                     rank_of(effect.notification),
                     earlier.receipt,
                     earlier.not_before,

@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 log = logger("store")
 
-_EXACT: Final = 64
+ONE_INSERT: Final = 64
 _SIZES: Final = (96, 128, 192, 256, 384, 512, 768, 1024)
 """Rows per statement: any number up to the first, then these. Few distinct texts, so that SQLite's
 statement cache holds them; and few statements, because each gives up the interpreter's lock and a
@@ -66,8 +66,8 @@ class Writer:
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         """Add new rows."""
         head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
-        for start in range(0, len(rows), _EXACT):
-            self._run(head, rows[start : start + _EXACT], "")
+        for start in range(0, len(rows), ONE_INSERT):
+            self._run(head, rows[start : start + ONE_INSERT], "")
 
     def upsert(
         self,
@@ -88,7 +88,7 @@ class Writer:
         while start < len(rows):
             piece = list(rows[start : start + most])
             start += most
-            if len(piece) > _EXACT:  # the last row again: the same values under the same key
+            if len(piece) > ONE_INSERT:  # the last row again: the same values under the same key
                 size = next(size for size in _SIZES if size >= len(piece))
                 piece += [piece[-1]] * (size - len(piece))
             self._run(head, piece, tail)
@@ -97,13 +97,13 @@ class Writer:
         """Set columns of rows that exist; `columns` begins with the key."""
         values = ", ".join(f"{c} = new.{c}" for c in columns[1:])
         tail = f") UPDATE {table} SET {values} FROM new WHERE {table}.{columns[0]} = new.{columns[0]}"
-        for start in range(0, len(rows), _EXACT):
-            self._run(f"WITH new ({', '.join(columns)}) AS (VALUES ", rows[start : start + _EXACT], tail)
+        for start in range(0, len(rows), ONE_INSERT):
+            self._run(f"WITH new ({', '.join(columns)}) AS (VALUES ", rows[start : start + ONE_INSERT], tail)
 
     def delete(self, table: str, key: str, values: Sequence[int | str]) -> None:
         """Remove rows by a key of one column."""
-        for start in range(0, len(values), _EXACT):
-            piece = [(value,) for value in values[start : start + _EXACT]]
+        for start in range(0, len(values), ONE_INSERT):
+            piece = [(value,) for value in values[start : start + ONE_INSERT]]
             self._run(f"DELETE FROM {table} WHERE {key} IN (VALUES ", piece, ")")
 
     def _run(self, head: str, rows: Sequence[tuple[Any, ...]], tail: str) -> None:
@@ -128,6 +128,7 @@ class _Asked(NamedTuple):
     future: asyncio.Future[Any]
     urgent: bool
     rows: int
+    single: bool
 
 
 class Database:
@@ -137,6 +138,7 @@ class Database:
         """Remember the path; nothing is touched before `open`."""
         self.path = path
         self._gathered: list[_Asked] = []
+        self._held: list[_Asked] = []
         self._queue: SimpleQueue[list[_Asked] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -146,11 +148,13 @@ class Database:
         self._closing = threading.Event()
         self.commits = 0
 
-    def open(self) -> None:
+    def open(self, cpus: Collection[int] = ()) -> None:
         """Take the lock, bring the schema up to date, start the writer thread.
 
-        Raises StorageLocked when another process holds the database, StorageError when it cannot
-        be opened or was written by a newer version.
+        `cpus`: where the threads that write run; anywhere, if there are none.
+
+        Raises StorageLocked when another process holds the database, StorageError when it cannot be
+        opened or was written by a newer version.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -166,11 +170,11 @@ class Database:
         except OSError as error:
             raise StorageError(f"{self.path}: {error.strerror}") from error
         self._thread = threading.Thread(
-            target=self._write_forever, args=(connection,), name="store-writer", daemon=True
+            target=self._write_forever, args=(connection, cpus), name="store-writer", daemon=True
         )
         self._thread.start()
         self._checkpoints = threading.Thread(
-            target=self._checkpoint_forever, name="store-checkpoints", daemon=True
+            target=self._checkpoint_forever, args=(cpus,), name="store-checkpoints", daemon=True
         )
         self._checkpoints.start()
 
@@ -205,23 +209,41 @@ class Database:
         return connection
 
     def submit(
-        self, job: Callable[[Writer], T], *, urgent: bool = False, rows: int = 0
+        self,
+        job: Callable[[Writer], T],
+        *,
+        urgent: bool = False,
+        rows: int = 0,
+        single: bool = False,
+        held: bool = False,
     ) -> "asyncio.Future[T]":
         """Queue a job; the future resolves after the commit that made it durable.
 
         `rows` says about how much it writes. Jobs that are queued together share a commit, but for
         this: where the others write much, `urgent` ones (somebody waits for an answer) go before
-        them, in a commit of their own.
+        them, in a commit of their own. `single`: the job is one statement, which is a transaction by
+        itself if no other job shares it. `held`: the job begins at `release`, and what is submitted
+        meanwhile goes before it.
 
         Raises (through the future) StorageError when the database refused, or what the job raised.
         """
         assert self._loop is not None
         future: asyncio.Future[T] = self._loop.create_future()
+        asked = _Asked(job, future, urgent, rows, single)
+        if held:
+            self._held.append(asked)
+            return future
         if not self._gathered:
             # What this turn of the event loop still submits comes along: one commit for all.
             self._loop.call_soon(self.hand_over)
-        self._gathered.append(_Asked(job, future, urgent, rows))
+        self._gathered.append(asked)
         return future
+
+    def release(self) -> None:
+        """Queue the jobs that are held, before what has not been handed over yet."""
+        held, self._held = self._held, []
+        self._gathered[:0] = held
+        self.hand_over()
 
     def hand_over(self) -> None:
         """Let the writer begin with what was submitted, instead of at the end of this turn of the loop."""
@@ -254,8 +276,9 @@ class Database:
 
     # -- the checkpoint thread --------------------------------------------------------------
 
-    def _checkpoint_forever(self) -> None:
+    def _checkpoint_forever(self, cpus: Collection[int]) -> None:
         """Move the write-ahead log into the database, beside the writer: never in a commit's way."""
+        _run_on(cpus)
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=5)
         wal = Path(f"{self.path}-wal")
         while not self._closing.wait(_CHECKPOINT_EVERY):
@@ -268,7 +291,8 @@ class Database:
 
     # -- the writer thread ----------------------------------------------------------------
 
-    def _write_forever(self, connection: sqlite3.Connection) -> None:
+    def _write_forever(self, connection: sqlite3.Connection, cpus: Collection[int]) -> None:
+        _run_on(cpus)
         closing = False
         while not closing:
             batch = [self._queue.get()]
@@ -287,7 +311,7 @@ class Database:
     def _run(self, connection: sqlite3.Connection, jobs: "list[_Asked]") -> None:
         after: list[Callable[[], None]] = []
         try:
-            results, after = _transact(connection, [entry.job for entry in jobs])
+            results, after = _transact(connection, jobs)
         except Exception as error:  # whatever a job raises belongs to whoever waits for it
             if len(jobs) > 1 and not _locked(error):  # one of them spoils the rest: each alone, in order
                 for entry in jobs:
@@ -305,12 +329,22 @@ class Database:
                 log.error("after_commit", error=str(error))
 
 
-def _transact(connection: sqlite3.Connection, jobs: list[Job]) -> tuple[list[Any], list[Callable[[], None]]]:
+def _run_on(cpus: Collection[int]) -> None:
+    if cpus:
+        with contextlib.suppress(OSError):  # they were taken away since: any will do
+            os.sched_setaffinity(0, cpus)
+
+
+def _transact(
+    connection: sqlite3.Connection, jobs: list[_Asked]
+) -> tuple[list[Any], list[Callable[[], None]]]:
     """What each job gave, and what is to be done now that they are durable."""
     writer = Writer(connection)
+    if len(jobs) == 1 and jobs[0].single:
+        return [jobs[0].job(writer)], writer.after_commit
     connection.execute("BEGIN IMMEDIATE")
     try:
-        results = [job(writer) for job in jobs]
+        results = [entry.job(writer) for entry in jobs]
         for action in writer.before_commit:
             action()
         connection.execute("COMMIT")

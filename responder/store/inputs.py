@@ -18,7 +18,7 @@ from responder.core.model import Nanoseconds
 from responder.core.receiving import Limits, merge, parse_api, parse_lines, parse_webhook
 from responder.core.tracecontext import Traced
 from responder.errors import StorageError
-from responder.store.database import Database, Writer
+from responder.store.database import ONE_INSERT, Database, Writer
 from responder.store.traces import add_inputs
 
 _COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
@@ -141,6 +141,8 @@ class InputsLog:
             if traces:
                 add_inputs(writer, traces)
 
+        loop = asyncio.get_running_loop()
+
         def done(commit: "asyncio.Future[None]") -> None:
             self._in_flight = False
             error = commit.exception()
@@ -149,13 +151,20 @@ class InputsLog:
                 self.on_failed(first + 1)
             else:
                 self.on_appended(inputs)
-            for _, _, then in batch:
-                then(at, StorageError(f"the inputs log cannot be written: {error}") if error else None)
+            # What a turn of the event loop sends goes out at its end: first to people what was let out
+            # just now, then the answers; then the writer, which takes turns with the loop, goes on.
+            loop.call_soon(loop.call_soon, tell, error)
             if self._waiting:
                 # After the engine's turn: its commit and this append then share one.
-                asyncio.get_running_loop().call_soon(self._begin_if_waiting)
+                loop.call_soon(self._begin_if_waiting)
 
-        self._database.submit(job, urgent=True).add_done_callback(done)
+        def tell(error: BaseException | None) -> None:
+            for _, _, then in batch:
+                then(at, StorageError(f"the inputs log cannot be written: {error}") if error else None)
+            loop.call_soon(self._database.release)
+
+        single = len(rows) <= ONE_INSERT and not traces
+        self._database.submit(job, urgent=True, single=single).add_done_callback(done)
         self.on_stamped(inputs)
         self._database.hand_over()
 

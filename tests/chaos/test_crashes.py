@@ -93,17 +93,68 @@ def test_a_timer_that_falls_due_while_an_append_waits(responder: ResponderProces
 # -- after it, before decide ------------------------------------------------------------------
 
 
+def undecided(responder: ResponderProcess) -> bool:
+    """Whether the log of a process that has ended holds what no commit has consumed."""
+    consumed = "SELECT value FROM meta WHERE name = 'consumed'"
+    return count(responder.database, "SELECT max(seq) FROM inputs") > count(responder.database, consumed)
+
+
 def test_killed_right_after_the_answer(responder: ResponderProcess, sink: Sink) -> None:
+    accept(responder, "Before")
+    wait_settled(responder, 1)
     forbid(responder.database, "INSERT ON journal")  # whatever is accepted stays undecided
-    accept(responder, "Undecided")
+    accept(responder, "First")
+    sink.wait_count(2)  # told beside the record, which fails: from here on the engine is not idle
+    accept(responder, "Second")
+    ended = "SELECT count(*) FROM inputs WHERE kind = 'delivery_ended'"
+    wait_until(lambda: count(responder.database, ended) == 2, what="that it was told is in the log")
     responder.kill9()
     permit(responder.database)
-    consumed = "SELECT value FROM meta WHERE name = 'consumed'"
-    assert count(responder.database, "SELECT max(seq) FROM inputs") > count(responder.database, consumed)
+    assert undecided(responder)
     check_books(responder)
     responder.start()
+    wait_settled(responder, 3)
+    assert told(sink.received) == [(FIRST, "firing", (name,)) for name in ("Before", "First", "Second")]
+    check_books(responder)
+
+
+def test_killed_while_telling_beside_the_record(responder: ResponderProcess, sink: Sink) -> None:
+    accept(responder, "Before")
     wait_settled(responder, 1)
-    assert told(sink.received) == [(FIRST, "firing", ("Undecided",))]
+    forbid(responder.database, "INSERT ON journal")
+    sink.answer_always(HANG)
+    accept(responder, "First")
+    *_, first = sink.wait_until(lambda received: len(received) == 2)
+    responder.kill9()
+    permit(responder.database)
+    assert undecided(responder)
+    assert count(responder.database, "SELECT count(*) FROM deliveries") == 1  # there is no record of it
+    sink.answer_always(OK)
+    responder.start()
+    wait_settled(responder, 2)
+    again = sink.received[-1]
+    assert (len(sink.received), key(again)) == (3, key(first))
+    assert again.payload["alerts"] == first.payload["alerts"]
+    check_books(responder)
+
+
+def test_killed_right_after_telling_of_what_is_over_since(responder: ResponderProcess, sink: Sink) -> None:
+    accept(responder, "Before")
+    wait_settled(responder, 1)
+    forbid(responder.database, "INSERT ON journal")
+    over = webhook_alert("Over")
+    assert responder.post_webhook(webhook_payload([over])).status == 200
+    sink.wait_count(2)
+    over |= {"status": "resolved", "endsAt": "2026-01-05T00:01:00Z"}
+    assert responder.post_webhook(webhook_payload([over])).status == 200
+    responder.kill9()
+    permit(responder.database)
+    assert undecided(responder)
+    responder.start()
+    sink.wait_until(lambda received: ("all_resolved", "resolved", ("Over",)) in told(received))
+    wait_until(lambda: ledger(responder)["pending"] == 0, what="everything is closed")
+    assert told(sink.received)[1] == (FIRST, "firing", ("Over",))
+    assert told(sink.received)[-1] == ("all_resolved", "resolved", ("Over",))  # whoever was told hears of it
     check_books(responder)
 
 
@@ -119,10 +170,11 @@ def test_a_decision_that_cannot_be_committed(responder: ResponderProcess, sink: 
     failures = "responder_commit_failures_total"
     wait_until(lambda: responder.metric(failures) >= 2, what="it was tried, and tried again")
     accept(responder, "Second")  # the log itself can commit
-    assert told(sink.received) == [(FIRST, "firing", ("Before",))]  # nothing uncommitted is told
+    # What follows from durable things alone was told beside its record; what does not, waits for it.
+    assert told(sink.received) == [(FIRST, "firing", ("Before",)), (FIRST, "firing", ("First",))]
     permit(responder.database)
     wait_settled(responder, 3)
-    assert sorted(told(sink.received)) == [
+    assert told(sink.received) == [
         (FIRST, "firing", ("Before",)),
         (FIRST, "firing", ("First",)),
         (FIRST, "firing", ("Second",)),

@@ -102,6 +102,41 @@ async def test_jobs_run_in_the_order_in_which_they_were_submitted(database: Data
     assert order == [3, 1, 2]
 
 
+async def test_a_single_statement_is_a_transaction_by_itself(database: Database) -> None:
+    before, seen = database.commits, []
+
+    def single(number: int) -> Any:
+        def job(writer: Writer) -> int:
+            seen.append(writer._connection.in_transaction)
+            writer.insert("pairs", ("id", "value"), [(number, "one"), (number + 1, "two")])
+            return number
+
+        return job
+
+    assert await database.submit(single(1), single=True) == 1
+    assert (await pairs(database), seen) == ([(1, "one"), (2, "two")], [False])
+    with pytest.raises(StorageError, match="UNIQUE"):
+        await database.submit(single(0), single=True)  # of which the second row is there
+    assert await pairs(database) == [(1, "one"), (2, "two")]
+    await asyncio.gather(database.submit(single(5), single=True), database.submit(add(7)))
+    assert (seen, database.commits) == ([False, False, True], before + 3)
+
+
+async def test_a_job_that_is_held_begins_at_its_release_before_what_was_not_handed_over(
+    database: Database,
+) -> None:
+    order: list[int] = []
+    held = database.submit(lambda writer: order.append(1), held=True)
+    await database.submit(lambda writer: order.append(2))
+    assert (order, held.done()) == ([2], False)
+    last = database.submit(lambda writer: order.append(3))
+    before = database.commits
+    database.release()
+    await asyncio.gather(held, last)
+    assert (order, database.commits) == ([2, 1, 3], before + 1)
+    database.release()  # nothing is held
+
+
 async def test_what_comes_after_a_commit_comes_after_it_and_cannot_undo_it(database: Database) -> None:
     seen: list[list[tuple[int, str]]] = []
 

@@ -36,11 +36,17 @@ class WatchedDatabase(Database):
     outstanding = 0
 
     def submit(
-        self, job: Callable[[Writer], T], *, urgent: bool = False, rows: int = 0
+        self,
+        job: Callable[[Writer], T],
+        *,
+        urgent: bool = False,
+        rows: int = 0,
+        single: bool = False,
+        held: bool = False,
     ) -> "asyncio.Future[T]":
         """Queue a job."""
         self.outstanding += 1
-        future = super().submit(job, urgent=urgent, rows=rows)
+        future = super().submit(job, urgent=urgent, rows=rows, single=single, held=held)
         future.add_done_callback(self._answered)
         return future
 
