@@ -498,6 +498,20 @@ async def test_after_a_commit_that_failed_all_is_decided_again_and_nothing_told_
         assert it.told()[1:] == [(330, "new_alerts", ["A", "B"])]
 
 
+@pytest.mark.parametrize("count", [1, 17])
+async def test_what_cannot_be_written_is_decided_again(path: Path, clock: TimelineClock, count: int) -> None:
+    """Beside an append by the writer, else by the event loop."""
+    given = webhook(*(f"A/{number}" for number in range(count)))
+    unwritable = [replaced(alert, annotations=(("summary", "\ud800"),)) for alert in given.alerts]
+    async with life(path, clock) as it:
+        await it.accept(replaced(given, alerts=tuple(unwritable)))
+        await it.wait(1)
+        assert it.metrics.commit_failures._value.get() == 1
+        assert it.engine.consumed == it.engine.log.last_seq  # as the log has it
+        await it.wait(30)
+        assert [len(names) for _, _, names in it.told()] == [count]
+
+
 async def test_what_delivery_reported_during_the_failure_is_not_handed_again(
     path: Path, clock: TimelineClock
 ) -> None:

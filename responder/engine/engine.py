@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -59,22 +59,32 @@ from responder.store.vocabulary import Vocabulary
 from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 
-_SLICE: Final = MILLISECOND
-_LONG_SLICE: Final = 16 * MILLISECOND
-_CATCH_UP: Final = SECOND
-"""How long deciding may go on before accepting gets its turn: briefly, so that a burst is accepted
-fast, unless what is accepted waits for longer than `_CATCH_UP`; then for long enough to catch up."""
 
-_FIRST_SLICE: Final = 5 * MILLISECOND
+class Turn(NamedTuple):
+    """How long deciding may go on before accepting gets its turn.
+
+    `alerts`: after how many received ones a commit is large enough; an append that comes while it is
+    written has to wait for it.
+    """
+
+    within: Nanoseconds
+    alerts: int
+
+
+_BRIEF: Final = Turn(MILLISECOND, 512)
+_LONG: Final = Turn(32 * MILLISECOND, 1_024)
+_CATCH_UP: Final = SECOND // 2
+"""Briefly, so that a burst is accepted fast, unless what is accepted waits for longer than `_CATCH_UP`;
+then for long enough that more is decided than comes in meanwhile."""
+
+_FIRST: Final = Turn(5 * MILLISECOND, 512)
 _FEW: Final = 16
-"""How long, and how many alerts, an idle engine decides at once: all that follows from one request."""
+"""What an idle engine decides at once: all that follows from one request, if that has few alerts."""
 
 _BREATH: Final = 0.001
 
 _BATCH: Final = 512
-_ALERTS: Final = 512
-"""Decisions in one commit at the most, and received alerts after which it is large enough: an append
-that comes while it is written has to wait for it."""
+"""Decisions in one commit at the most."""
 
 _REBUILD_WAITS: Final = (50 * MILLISECOND, 200 * MILLISECOND, SECOND, 2 * SECOND)
 
@@ -181,6 +191,7 @@ class Engine:
         self._unrecorded = range(0)
         self._early: list[Order] = []
         self._idle = False
+        self._turn = _BRIEF
         self._void = False
         self._rebuilding = False
         self._lost_at: Nanoseconds = 0
@@ -426,7 +437,7 @@ class Engine:
             if beside:
                 self._database.hand_over()
             with contextlib.suppress(StorageError):  # the loop meets it again, and rebuilds
-                self._decide_some(_FIRST_SLICE)
+                self._decide_some(_FIRST)
                 if self._slice.decisions:
                     self._begin_commit(beside=beside)
 
@@ -462,7 +473,7 @@ class Engine:
                         # Senders that were just answered send again: deciding beside their append
                         # costs them nothing, deciding before it would make them wait.
                         await asyncio.sleep(_BREATH)
-                    worked = self._decide_some(_LONG_SLICE if self.lag() > _CATCH_UP else _SLICE)
+                    worked = self._decide_some(_LONG if self.lag() > _CATCH_UP else _BRIEF)
                     if self._commit is None and self._slice.decisions:
                         self._begin_commit()
                     elif self._commit is not None and (not worked or self._slice_is_full):
@@ -512,9 +523,10 @@ class Engine:
         finally:
             alarm.cancel()
 
-    def _decide_some(self, within: Nanoseconds) -> bool:
-        """Decide for about so long; whether anything was decided."""
-        until = self._clock.monotonic() + within
+    def _decide_some(self, turn: Turn) -> bool:
+        """Take a turn; whether anything was decided."""
+        self._turn = turn
+        until = self._clock.monotonic() + turn.within
         worked = False
         while not self._slice_is_full:
             head = self._backlog.front
@@ -534,7 +546,7 @@ class Engine:
 
     @property
     def _slice_is_full(self) -> bool:
-        return self._slice.decisions >= _BATCH or self._slice.alerts >= _ALERTS
+        return self._slice.decisions >= _BATCH or self._slice.alerts >= self._turn.alerts
 
     def _time_known(self, head: Input | None) -> Nanoseconds:
         """Timers up to here may fire: nothing earlier can still come."""
@@ -664,11 +676,15 @@ class Engine:
         claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
         vocabulary = self._vocabulary
+        if not beside:
+            self._encode(piece)
 
         def job(writer: Writer) -> None:
             if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
                 raise StorageError(f"input {piece.consumed} did not get into the log")
-            piece.batch.write(writer, vocabulary)
+            if beside:  # it is little, and the event loop has people to tell
+                piece.batch.encode(vocabulary)
+            piece.batch.write(writer)
             if piece.trail.changes:
                 traces.write(writer, piece.trail.changes)
             journal.append(writer, piece.journal)
@@ -683,6 +699,13 @@ class Engine:
         if beside:
             self._early = [order for order in claimed if order.integration.kind in KEYED]
             prepare(self._early)
+
+    def _encode(self, piece: Slice) -> None:
+        try:
+            piece.batch.encode(self._vocabulary)
+        except Exception as error:  # a bug: what was decided goes with the memory that it is in
+            self._slice, self._void = piece, True
+            raise StorageError(f"what was decided cannot be written: {error!r}") from error
 
     def _committed(self, commit: "asyncio.Future[None]") -> None:
         """The commit under way has ended: if it is durable, the world hears of it now, and only now."""

@@ -77,7 +77,7 @@ class Batch(msgspec.Struct):
 
     `steps`: those that were ordered, and runs whose steps were taken back. `vocabulary`: entries that
     these alerts are the first to use. `claimed`: rows that may be sent as soon as this is durable,
-    since `claimed_at`; those that are opened here are written as claimed.
+    since `claimed_at`; those that are opened here are written as claimed. `encode` makes the `..._rows`.
     """
 
     alerts: dict[int, Alert | None] = msgspec.field(default_factory=dict)
@@ -97,6 +97,10 @@ class Batch(msgspec.Struct):
     sums: dict[str, int] = msgspec.field(default_factory=dict)
     meta: dict[str, str] = msgspec.field(default_factory=dict)
     vocabulary: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
+    alert_rows: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
+    group_rows: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
+    told_rows: list[tuple[int, str, bytes]] = msgspec.field(default_factory=list)
+    delivery_rows: list[tuple[object, ...]] = msgspec.field(default_factory=list)
     claimed: set[int] = msgspec.field(default_factory=set)
     claimed_at: Nanoseconds = 0
 
@@ -147,22 +151,32 @@ class Batch(msgspec.Struct):
     def _sum(self, name: str) -> None:
         self.sums[name] = self.sums.get(name, 0) + 1
 
-    def write(self, writer: Writer, vocabulary: Vocabulary) -> None:
-        """Write everything, inside the transaction of the decisions. May be called again after a failure."""
+    def encode(self, vocabulary: Vocabulary) -> None:
+        """Make the rows of all that there may be much of, once nothing is added any more.
+
+        It belongs to the thread that decides: two that take turns with the interpreter's lock, a tenth of
+        a millisecond each, hold each other up, and senders wait for the writer.
+        """
         written = vocabulary.written
-        alerts = [(key, written(alert)) for key, alert in self.alerts.items() if alert is not None]
-        self.vocabulary += vocabulary.fresh()
-        writer.insert("vocabulary", ("id", "body"), self.vocabulary)
-        writer.upsert("alerts", ("id",), ("id", "body"), alerts)
-        writer.delete("alerts", "id", [key for key, alert in self.alerts.items() if alert is None])
-        groups = [(key, _encode(group)) for key, group in self.groups.items() if group is not None]
-        writer.upsert("groups", ("id",), ("id", "body"), groups)
-        told = [
+        self.alert_rows = [(key, written(alert)) for key, alert in self.alerts.items() if alert is not None]
+        self.vocabulary = vocabulary.fresh()
+        self.group_rows = [(key, _encode(group)) for key, group in self.groups.items() if group is not None]
+        self.told_rows = [
             (*key, _encode(told))
             for key, told in self.told.items()
             if self.groups.get(key[0], told) is not None
         ]
-        writer.upsert("told", ("group_id", "integration"), ("group_id", "integration", "body"), told)
+        self.delivery_rows = [self._delivery(row) for row in self.opened.values()]
+
+    def write(self, writer: Writer) -> None:
+        """Write it all, inside the transaction of the decisions. May be called again after a failure."""
+        writer.insert("vocabulary", ("id", "body"), self.vocabulary)
+        writer.upsert("alerts", ("id",), ("id", "body"), self.alert_rows)
+        writer.delete("alerts", "id", [key for key, alert in self.alerts.items() if alert is None])
+        writer.upsert("groups", ("id",), ("id", "body"), self.group_rows)
+        writer.upsert(
+            "told", ("group_id", "integration"), ("group_id", "integration", "body"), self.told_rows
+        )
         gone = [key for key, group in self.groups.items() if group is None]
         writer.delete("groups", "id", gone)
         writer.delete("told", "group_id", gone)
@@ -200,30 +214,27 @@ class Batch(msgspec.Struct):
     def _listed(self, row: int) -> int:
         return 0 if row in self.unlisted else self.dead.get(row, 0)
 
+    def _delivery(self, row: LedgerRow) -> tuple[object, ...]:
+        closed, at = self.closed.get(row.id, (None, 0))
+        end: tuple[object, ...] = ("pending", 0, "", "", "")
+        if closed:
+            end = (closed.state, at, closed.reason, closed.detail, closed.by)
+        return (
+            row.id,
+            row.group,
+            row.group_key,
+            row.receiver,
+            row.integration,
+            row.at,
+            row.reason,
+            _content(row),
+            *end,
+            self._listed(row.id),
+            self.claimed_at if row.id in self.claimed else 0,
+        )
+
     def _write_deliveries(self, writer: Writer) -> None:
-        rows = []
-        for row in self.opened.values():
-            closed, at = self.closed.get(row.id, (None, 0))
-            content = _content(row)
-            end: tuple[object, ...] = ("pending", 0, "", "", "")
-            if closed:
-                end = (closed.state, at, closed.reason, closed.detail, closed.by)
-            rows.append(
-                (
-                    row.id,
-                    row.group,
-                    row.group_key,
-                    row.receiver,
-                    row.integration,
-                    row.at,
-                    row.reason,
-                    content,
-                    *end,
-                    self._listed(row.id),
-                    self.claimed_at if row.id in self.claimed else 0,
-                )
-            )
-        writer.insert("deliveries", _DELIVERY_COLUMNS, rows)
+        writer.insert("deliveries", _DELIVERY_COLUMNS, self.delivery_rows)
         revised = [(row.id, row.reason, _content(row)) for row in self.revised.values()]
         writer.update("deliveries", ("id", "reason", "content"), revised)
         ends = [

@@ -46,7 +46,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Vocabulary:
-    """The entries of one database. The writer's thread alone adds to it; one that failed is thrown away."""
+    """The entries of one database. Who decides adds to it; after a commit that failed it is read anew."""
 
     __slots__ = ("_by_number", "_counts", "_fresh", "_full", "_numbers")
 

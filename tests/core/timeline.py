@@ -125,7 +125,8 @@ class Store:
     def write(self) -> None:
         """Commit what waits."""
         self.connection.execute("BEGIN")
-        self.batch.write(Writer(self.connection), self.vocabulary)
+        self.batch.encode(self.vocabulary)
+        self.batch.write(Writer(self.connection))
         self.connection.execute("COMMIT")
         self.batch, self.waiting = records.Batch(), 0
 

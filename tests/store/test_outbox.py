@@ -38,7 +38,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     )
     opened.next_alert, opened.next_group, opened.next_row = 1, 4, 8
     batch.add(opened, MONDAY)
-    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
+    batch.encode(Vocabulary())
+    await database.submit(batch.write)
     batch = Batch()
     closed = Changes(
         closed=[
@@ -52,7 +53,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     )
     batch.add(closed, MONDAY + SECOND)
     batch.add(Changes(dead={7: DeadRow(3, "a", 2)}, unlisted=[6]), MONDAY + SECOND)
-    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
+    batch.encode(Vocabulary())
+    await database.submit(batch.write)
     yield database
     await database.close()
 

@@ -126,7 +126,8 @@ def check(
         batch.add(changes, MONDAY + number)
         waiting += 1
         if waiting == every or number == len(decisions) - 1:
-            batch.write(writer, Vocabulary.read(connection))
+            batch.encode(Vocabulary.read(connection))
+            batch.write(writer)
             batch, waiting = Batch(), 0
     consistent(state)
     assert difference(state, loaded(connection, ruleset)) == []
@@ -168,7 +169,7 @@ def test_an_empty_database_is_an_empty_state(connection: sqlite3.Connection) -> 
 
 def test_strings_of_a_loaded_state_are_shared(connection: sqlite3.Connection) -> None:
     """They repeat in thousands of alerts."""
-    Batch().write(Writer(connection), Vocabulary.read(connection))
+    Batch().write(Writer(connection))
     state = check(connection, rules(), [FIRST], 1)
     assert state.by_id[1].annotations == state.by_id[2].annotations
     again = loaded(connection, rules())
@@ -276,7 +277,8 @@ def test_a_newer_dead_row_takes_the_place_of_an_older_one(connection: sqlite3.Co
     state.apply(gone)
     batch = Batch()
     batch.add(gone, MONDAY)
-    batch.write(Writer(connection), Vocabulary.read(connection))
+    batch.encode(Vocabulary.read(connection))
+    batch.write(Writer(connection))
     assert difference(state, loaded(connection, rules())) == []
     assert state.dead_of == {}
 
@@ -299,12 +301,14 @@ def test_a_row_that_a_decision_alone_closes_keeps_the_count_of_its_attempts(
 ) -> None:
     writer, batch = Writer(connection), Batch()
     batch.add(FIRST, MONDAY)
-    batch.write(writer, Vocabulary.read(connection))
+    batch.encode(Vocabulary.read(connection))
+    batch.write(writer)
     (row,) = [opened.id for opened in FIRST.opened][:1]
     writer.execute("UPDATE deliveries SET attempts = 4 WHERE id = ?", (row,))
     batch = Batch()
     batch.add(Changes(closed=[ClosedRow(row, "superseded", "superseded", by="rules_loaded")]), MONDAY)
-    batch.write(writer, Vocabulary.read(connection))
+    batch.encode(Vocabulary.read(connection))
+    batch.write(writer)
     query = "SELECT state, attempts FROM deliveries WHERE id = ?"
     assert connection.execute(query, (row,)).fetchone() == ("superseded", 4)
 
@@ -316,12 +320,14 @@ def test_rows_are_claimed_in_the_commit_that_opens_them_or_in_a_later_one(
     vocabulary = Vocabulary()
     batch = Batch(claimed={1}, claimed_at=MONDAY)
     batch.add(FIRST, MONDAY)
-    batch.write(Writer(connection), vocabulary)
+    batch.encode(vocabulary)
+    batch.write(Writer(connection))
     batch = Batch()
     batch.add(SECOND_ONE, MONDAY + 1)
-    batch.write(Writer(connection), vocabulary)
+    batch.encode(vocabulary)
+    batch.write(Writer(connection))
     assert connection.execute(query).fetchall() == [(1, MONDAY), (2, 0), (3, 0), (4, 0)]
-    Batch(claimed={4}, claimed_at=MONDAY + 2).write(Writer(connection), vocabulary)
+    Batch(claimed={4}, claimed_at=MONDAY + 2).write(Writer(connection))
     assert connection.execute(query).fetchall() == [(1, MONDAY), (2, 0), (3, 0), (4, MONDAY + 2)]
 
 
@@ -355,7 +361,8 @@ def test_single_values(connection: sqlite3.Connection) -> None:
     batch = Batch()
     batch.add(FIRST, MONDAY)
     batch.meta["consumed"] = "7"
-    batch.write(Writer(connection), Vocabulary.read(connection))
+    batch.encode(Vocabulary.read(connection))
+    batch.write(Writer(connection))
     assert records.read_meta(connection) == {
         "rules": "rules",
         "collect_at": str(MONDAY + HOUR),
@@ -381,7 +388,8 @@ def test_silences_are_kept_replaced_and_forgotten(connection: sqlite3.Connection
         batch = Batch()
         for step in steps:
             batch.add(step, MONDAY)
-        batch.write(Writer(connection), Vocabulary.read(connection))
+        batch.encode(Vocabulary.read(connection))
+        batch.write(Writer(connection))
         return loaded(connection, ruleset).silences.all
 
     kept = {name: silence(name) for name in ("s", "t", "u")}

@@ -121,7 +121,8 @@ async def write_ledger(database: Database) -> None:
     batch.add(
         Changes(closed=ends, dead={11: DeadRow(1, "a"), 12: DeadRow(1, "b")}, unlisted=[11]), MONDAY + DAY
     )
-    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
+    batch.encode(Vocabulary())
+    await database.submit(batch.write)
 
 
 async def test_forgotten_deliveries_stay_in_the_sums(database: Database) -> None:
@@ -225,7 +226,8 @@ async def test_a_snapshot_holds_the_state_as_it_is_stored(database: Database) ->
     batch = Batch(meta={"consumed": "9"})
     batch.add(Changes(alerts={1: alert}, groups={1: group}, told={(1, "team"): told}, rules="hash"), MONDAY)
     vocabulary = Vocabulary()
-    await database.submit(lambda writer: batch.write(writer, vocabulary))
+    batch.encode(vocabulary)
+    await database.submit(batch.write)
     assert await take_snapshot(database, MONDAY + SECOND) == 9
     ((seq, at, body),) = await rows(database, "SELECT seq, at, body FROM snapshots")
     assert (seq, at) == (9, MONDAY + SECOND)
@@ -241,7 +243,8 @@ async def test_a_snapshot_holds_what_people_have_not_dealt_with(database: Databa
     row = LedgerRow(4, 1, "{}:{}", "team", "hook", MONDAY, "repeat", [1], [], [])
     closed = ClosedRow(4, "dead", "client_error")
     batch.add(Changes(opened=[row], closed=[closed], dead={4: DeadRow(1, "hook", 3)}), MONDAY)
-    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
+    batch.encode(Vocabulary())
+    await database.submit(batch.write)
     await take_snapshot(database, MONDAY)
     (body,) = await rows(database, "SELECT body FROM snapshots")
     assert msgspec.json.decode(zlib.decompress(body), type=Snapshot).dead == [(4, 1, "hook", 3)]
@@ -251,7 +254,8 @@ async def test_a_snapshot_holds_silences(database: Database) -> None:
     silence = Silence("s", (("a", "=~", "b|c"),), MONDAY, MONDAY + DAY, "boss", "alice", "why", MONDAY)
     batch = Batch()
     batch.add(Changes(silences={"s": silence}), MONDAY)
-    await database.submit(lambda writer: batch.write(writer, Vocabulary()))
+    batch.encode(Vocabulary())
+    await database.submit(batch.write)
     await take_snapshot(database, MONDAY)
     (body,) = await rows(database, "SELECT body FROM snapshots")
     found = msgspec.json.decode(zlib.decompress(body), type=Snapshot).silences
