@@ -5,6 +5,7 @@ entry is written with the first alert that uses it and never changes or goes: ro
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -23,12 +24,16 @@ _LONGEST: Final = 1_024
 row, so that texts which no two alerts share (a pod's name, a measured value) do not fill the table."""
 
 
+_ANNOTATED_MOST: Final = 4_096
+"""Sets of annotations that are remembered while alerts are read."""
+
+
 class _Row(msgspec.Struct, array_like=True, gc=False):
     """An alert as it is written: as `core.model.Alert`, with numbers in place of entries."""
 
     id: int
     labels: list[int | Pair]
-    annotations: list[int | Pair]
+    annotations: tuple[int | Pair, ...]
     starts_at: int
     ends_at: int
     updated_at: int
@@ -48,10 +53,11 @@ _encode = msgspec.json.Encoder().encode
 class Vocabulary:
     """The entries of one database. Who decides adds to it; after a commit that failed it is read anew."""
 
-    __slots__ = ("_by_number", "_counts", "_fresh", "_full", "_numbers")
+    __slots__ = ("_annotated", "_by_number", "_counts", "_fresh", "_full", "_numbers")
 
     def __init__(self) -> None:
         """Empty."""
+        self._annotated: dict[tuple[int | Pair, ...], Labels] = {}
         self._by_number: dict[int, Entry] = {}
         self._numbers: dict[Entry, int] = {}
         self._counts: dict[str, int] = {}
@@ -104,7 +110,7 @@ class Vocabulary:
             return Alert(
                 row.id,
                 _pairs(row.labels, entries),
-                _pairs(row.annotations, entries),
+                self._annotated.get(row.annotations) or self._annotations(row.annotations),
                 row.starts_at,
                 row.ends_at,
                 row.updated_at,
@@ -119,6 +125,13 @@ class Vocabulary:
             raise StorageError(
                 f"alert {row.id} names entry {error} of the vocabulary, which is not there"
             ) from None
+
+    def _annotations(self, numbers: tuple[int | Pair, ...]) -> Labels:
+        """Those of many alerts are the same."""
+        if len(self._annotated) >= _ANNOTATED_MOST:
+            self._annotated.clear()
+        annotations = self._annotated[numbers] = _pairs(numbers, self._by_number)
+        return annotations
 
     def _note(self, number: int, entry: Entry) -> None:
         self._by_number[number] = entry
@@ -140,5 +153,5 @@ class Vocabulary:
         return number
 
 
-def _pairs(row: list[int | Pair], entries: dict[int, Entry]) -> Labels:
+def _pairs(row: Sequence[int | Pair], entries: dict[int, Entry]) -> Labels:
     return tuple([entries[one] if one.__class__ is int else one for one in row])  # type: ignore[misc]
