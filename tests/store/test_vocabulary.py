@@ -109,6 +109,19 @@ def test_new_names_take_up_nothing_once_it_is_full(monkeypatch: pytest.MonkeyPat
     assert (len(vocabulary._full), len(vocabulary._counts), len(vocabulary._numbers)) == before == (0, 3, 3)
 
 
+def test_annotations_of_many_alerts_are_one_object_and_few_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_ANNOTATED_MOST", 2)
+    vocabulary = Vocabulary()
+    given = [alert(number % 3, {"alertname": "Full", "pod": str(number)}) for number in range(9)]
+    rows = [vocabulary.written(one) for one in given]
+    assert [vocabulary.alert(row) for row in rows] == given
+    first, again = vocabulary.alert(rows[0]), vocabulary.alert(rows[3])
+    assert first.annotations is again.annotations
+    assert len(vocabulary._annotated) <= 2
+
+
 def test_an_entry_that_is_not_there_is_named() -> None:
     row = Vocabulary().written(alert(7, {"a": "b"}))
     with pytest.raises(StorageError, match=r"^alert 7 names entry 1 of the vocabulary, which is not there$"):
