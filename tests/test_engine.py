@@ -71,7 +71,7 @@ class Desk:
         self.distrusted: set[str] = set()
 
     def start_now(self, orders: list[Order]) -> set[int]:
-        return {order.row for order in orders} if self.starts else set()
+        return {order.row for order in orders if order.row not in self.held} if self.starts else set()
 
     def hand(self, orders: list[Order]) -> None:
         for order in orders:
@@ -216,12 +216,14 @@ async def life(
     limits: Limits | None = None,
     *,
     check: bool = True,
+    starts: bool = True,
 ) -> AsyncIterator[Life]:
     """A process from its start to its stop."""
     database = WatchedDatabase(path)
     clock.busy = [lambda: database.outstanding > 0]
     database.open()
     metrics, desk = Metrics(), Desk(path, clock)
+    desk.starts = starts
     recompiled: list[Mapping[str, str]] = []
 
     def recompile(source: Mapping[str, str], running: Ruleset) -> Ruleset:
@@ -270,6 +272,13 @@ async def test_what_is_accepted_is_decided_committed_and_only_then_handed_over(
         assert it.rows("SELECT state, close_reason, attempts FROM deliveries") == [
             ("delivered", "first_notification", 1)
         ]
+
+
+def permitted(path: Path) -> None:
+    """What a process that is gone was refused works for the next."""
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TRIGGER refuse_journal")
+    connection.close()
 
 
 def at_once(kind: str = "webhook") -> Ruleset:
@@ -347,6 +356,125 @@ async def test_what_was_told_beside_a_record_that_failed_is_told_once(
         assert it.rows("SELECT state FROM deliveries ORDER BY id") == [("delivered",), ("pending",)]
 
 
+async def test_what_was_told_beside_a_record_that_failed_is_stored_as_claimed(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock, at_once(), check=False) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        await it.allow("journal")
+        await it.wait(5)
+        assert it.rows("SELECT id, state, claimed_at > 0 FROM deliveries") == [(1, "pending", 1)]
+        assert len(it.desk.handed) == 1
+        await it.accept(webhook("A", status="resolved"))
+        await it.die()
+    async with life(path, clock, at_once()) as it:
+        started = it.inputs()[-1].body
+        assert isinstance(started, Started)
+        assert (started.attempted, started.unrecorded) == ((1,), 0)
+        assert [order.attempts for order in it.desk.handed] == [1]
+
+
+async def test_an_ending_that_is_decided_after_the_record_hands_nothing_over_again(
+    path: Path, clock: TimelineClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with life(path, clock, at_once()) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        monkeypatch.setattr("responder.engine.engine._BATCH", 1)  # each decision in a commit of its own
+        await it.deliver(it.desk.handed[0])
+        await it.allow("journal")
+        await it.wait(5)
+        assert [order.row for order in it.desk.handed] == [1]
+        assert it.rows("SELECT state FROM deliveries") == [("delivered",)]
+
+
+async def test_an_ending_that_a_crash_left_in_the_log_hands_nothing_over_again(
+    path: Path, clock: TimelineClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with life(path, clock, at_once(), check=False) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        await it.deliver(it.desk.handed[0])
+        await it.die()
+    monkeypatch.setattr("responder.engine.engine._BATCH", 1)
+    permitted(path)
+    async with life(path, clock, at_once()) as it:
+        await it.wait(5)
+        assert it.desk.handed == []
+        assert it.rows("SELECT state FROM deliveries") == [("delivered",)]
+
+
+async def test_after_two_crashes_it_is_still_known_what_was_perhaps_told(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock, at_once(), check=False) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        await it.die()
+    permitted(path)
+    async with life(path, clock, at_once(), check=False, starts=False) as it:  # delivery begins nothing yet
+        assert it.rows("SELECT state, claimed_at > 0 FROM deliveries") == [("pending", 1)]
+        await it.accept(webhook("A", status="resolved"))
+        await it.die()
+    async with life(path, clock, at_once()) as it:
+        started = it.inputs()[-1].body
+        assert isinstance(started, Started)
+        assert started.attempted == (1,)
+
+
+async def test_only_what_came_first_was_perhaps_told(path: Path, clock: TimelineClock) -> None:
+    apart = rules(wait="0s", interval="1m", by=["alertname"])
+    async with life(path, clock, apart, check=False) as it:
+        await it.refuse("journal")
+        await it.accept(webhook("A"))
+        await it.wait(1)
+        await it.accept(webhook("B"))
+        await it.wait(1)
+        await it.accept(webhook("B", status="resolved"))
+        assert it.told() == [(0, "first_notification", ["A"])]
+        await it.die()
+    permitted(path)
+    async with life(path, clock, apart, starts=False) as it:  # delivery begins nothing yet
+        assert [order.attempts for order in it.desk.handed] == [1, 0]
+        rows = it.rows("SELECT state, claimed_at > 0 FROM deliveries ORDER BY id")
+        assert rows[:2] == [("pending", 1), ("pending", 0)]
+
+
+async def test_a_refused_append_takes_what_was_decided_beside_it_along(
+    path: Path, clock: TimelineClock
+) -> None:
+    async with life(path, clock, at_once()) as it:
+        await it.sql(
+            "CREATE TRIGGER refuse_lost BEFORE INSERT ON inputs WHEN NEW.actor = 'lost'"
+            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        answers: list[StorageError | None] = []
+        assert it.engine.accept_then("lost", [webhook("Lost")], answers.append)
+        # Waits for the append under way, and gets its number.
+        assert it.engine.accept_then("kept", [webhook("Kept")], answers.append)
+        await it.clock.settle()
+        await it.wait(10)
+        lost, kept = answers
+        assert (type(lost), kept) == (StorageError, None)
+        assert {name for _, _, names in it.told() for name in names} == {"Kept"}
+        assert [given.actor for given in it.inputs()].count("lost") == 0
+        assert it.metrics.commit_failures._value.get() == 1
+        consumed = [msgspec.json.decode(body).get("input") for (body,) in it.rows("SELECT body FROM journal")]
+        assert len(set(consumed) - {None}) == len([seq for seq in consumed if seq])
+
+
+async def test_a_sender_whose_answer_raises_holds_nothing_up(path: Path, clock: TimelineClock) -> None:
+    def gone(error: StorageError | None) -> None:
+        raise RuntimeError("whoever asked is gone")
+
+    async with life(path, clock, at_once()) as it:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        assert it.engine.accept_then("somebody", [webhook("A")], gone)
+        await it.clock.settle()
+        assert it.rows("SELECT state, claimed_at > 0 FROM deliveries") == [("pending", 1)]
+
+
 async def test_what_was_told_beside_a_record_that_a_crash_prevented_is_told_again_and_so_is_its_end(
     path: Path, clock: TimelineClock
 ) -> None:
@@ -356,14 +484,12 @@ async def test_what_was_told_beside_a_record_that_a_crash_prevented_is_told_agai
         await it.accept(webhook("A", status="resolved"))
         (first,) = it.desk.handed
         await it.die()
-    connection = sqlite3.connect(path)
-    connection.execute("DROP TRIGGER refuse_journal")
-    connection.close()
+    permitted(path)
     await clock.advance(10 * SECOND)
     async with life(path, clock, at_once()) as it:
         started = it.inputs()[-1].body
         assert isinstance(started, Started)
-        assert started.unrecorded == 1
+        assert started.unrecorded == MONDAY
         (again,) = it.desk.handed
         assert (again.row, again.notification.at) == (first.row, first.notification.at)  # its key
         assert (again.attempts, again.claimed) == (1, True)

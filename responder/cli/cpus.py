@@ -18,12 +18,11 @@ def keep_apart() -> frozenset[int]:
     """
     if not hasattr(os, "sched_setaffinity"):
         return frozenset()
-    cpus = sorted(os.sched_getaffinity(0))
-    ours, others = cpus[::2], cpus[1::2]
-    if not others:
-        return frozenset()
     try:
-        os.sched_setaffinity(0, ours)
+        cpus = sorted(os.sched_getaffinity(0))
+        ours, others = cpus[::2], cpus[1::2]
+        if others:
+            os.sched_setaffinity(0, ours)
     except OSError:  # forbidden, or the CPUs were taken away a moment ago
         return frozenset()
     return frozenset(others)

@@ -36,6 +36,7 @@ from responder.core.messages import (
     BadRequest,
     BreakerTurned,
     Declined,
+    Deliver,
     DeliveryEnded,
     Effect,
     FactsGathered,
@@ -55,7 +56,7 @@ from responder.core.messages import (
     Verified,
 )
 from responder.core.model import HOUR, MINUTE, Nanoseconds, format_duration
-from responder.core.orders import KEYED
+from responder.core.orders import perhaps_told
 from responder.core.receive import end_own, raise_own, receive
 from responder.core.rules import Ruleset
 from responder.core.state import DEAD_LETTERS, DELIVERY_FAILING, ClosedRow, Group, LedgerRow, State
@@ -209,10 +210,10 @@ def _started(draft: Draft, body: Started) -> None:
     if not state.collect_at:
         draft.changes.collect_at = draft.at + COLLECT_INTERVAL
     attempted = set(body.attempted)
-    for row, group, kind in _deliver_heads(draft):
-        unrecorded = 0 < body.unrecorded <= row and kind in KEYED
-        if row not in attempted and not unrecorded:  # never sent: what people hear is how things are now
-            draft.look_now(group)
+    for order in _deliver_heads(draft):
+        if order.notification.row in attempted or perhaps_told(order, body.unrecorded):
+            continue
+        draft.look_now(order.notification.group)  # never sent: what people hear is how things are now
     if body.restored:
         draft.events.append(Noted("restored", "the journal is older than the anchor beside the database"))
         summary = "The database is older than its anchor: a backup was restored, or the journal was cut."
@@ -236,9 +237,10 @@ def orders_again(state: State, ruleset: Ruleset, at: Nanoseconds) -> list[Effect
     return draft.effects
 
 
-def _deliver_heads(draft: Draft) -> list[tuple[int, int, str]]:
-    """Order every head row to be told; its id, its group and the kind of its integration."""
-    state, heads = draft.state, []
+def _deliver_heads(draft: Draft) -> list[Deliver]:
+    """Order every head row to be told."""
+    state = draft.state
+    heads: list[Deliver] = []
     for row_id, (group_id, integration_id) in sorted(state.rows.items()):
         told = draft.told(group_id, integration_id)
         if told.head is None or told.head.id != row_id or group_id in draft.changes.closed_groups:
@@ -246,10 +248,10 @@ def _deliver_heads(draft: Draft) -> list[tuple[int, int, str]]:
         group = state.groups[group_id]
         to = addressee(draft.ruleset, group, integration_id)
         if to is not None:
-            draft.effects.append(flush.deliver(draft, group, to, told))
+            heads.append(flush.deliver(draft, group, to, told))
+            draft.effects.append(heads[-1])
             if told.behind:
                 draft.effects.append(Succeed(told.head.id))
-            heads.append((row_id, group_id, to.integration.kind))
     return heads
 
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from responder.core.messages import Deliver
 from responder.core.model import Nanoseconds
 from responder.core.notification import FailureReason, Notification
 from responder.core.rules import Integration
@@ -19,6 +20,11 @@ State: TypeAlias = Literal["delivered", "dead", "superseded"]
 
 KEYED: Final = frozenset({"webhook", "pagerduty"})
 """Kinds of integration to which a row that is told twice, under its one key, is told once."""
+
+
+def perhaps_told(order: Deliver, unrecorded: Nanoseconds) -> bool:
+    """Whether an earlier process may have told a row before it was recorded: see `Started.unrecorded`."""
+    return order.notification.at == unrecorded and order.integration.kind in KEYED
 
 
 class Rank(IntEnum):

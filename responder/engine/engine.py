@@ -9,7 +9,6 @@ the store.
 import asyncio
 import contextlib
 import sqlite3
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -188,7 +187,9 @@ class Engine:
         self._suspects: set[Suspect] = set()
         self._unapplied: dict[Suspect, str] = {}
         self._attempted: dict[int, Earlier] = {}
-        self._unrecorded = range(0)
+        self._unrecorded: Nanoseconds = 0
+        self._told_early: set[int] = set()
+        self._caught_up_at = 0
         self._early: list[Order] = []
         self._idle = False
         self._turn = _BRIEF
@@ -212,8 +213,9 @@ class Engine:
         self._acts = acts or self._acts
         stored = await self._load()
         self._attempted = stored.attempted
-        if any(isinstance(given.body, AlertsReceived) for given in stored.undecided):
-            self._unrecorded = range(stored.state.next_row, sys.maxsize)
+        first = stored.undecided[0] if stored.undecided else None
+        if first is not None and isinstance(first.body, AlertsReceived):
+            self._unrecorded = first.at
         delivery.distrust(self.state.down)
         self.log = InputsLog(self._database, self._clock, stored.last_seq, stored.last_at)
         self.log.on_stamped = self._stamped
@@ -236,7 +238,7 @@ class Engine:
             restored=restored,
             version=__version__,
             begun=tuple(sorted(stored.begun)),
-            unrecorded=self._unrecorded.start,
+            unrecorded=self._unrecorded,
         )
         await self.log.append("responder", [started])
         self._hearing = Hearing(self._clock, self._limits, self.log, self.lag, self._wake.set)
@@ -446,12 +448,14 @@ class Engine:
         if early:
             assert self._committing is not None
             assert self._delivery is not None
-            self._committing.handed = {order.row for order in early}
+            self._told_early |= {order.row for order in early}
             self._delivery.hand(early)
         self._metrics.inputs_accepted.inc(len(inputs))
 
     def _failed(self, seq: int) -> None:
         self._early = []
+        if self._committing is not None and self._committing.consumed >= seq:
+            self._committing.refused = True  # its number is given out again, perhaps before it is written
         self._backlog.drop_from(seq)
         for gone in [known for known in self._waiters if known >= seq]:
             del self._waiters[gone]
@@ -563,8 +567,6 @@ class Engine:
             self._switch_rules(given.body.hash)
         elif isinstance(given.body, Started):
             self._switch_rules(given.body.rules)
-            if self._unrecorded:
-                self._unrecorded = range(self._unrecorded.start, self.state.next_row)
         began = self._clock.now() if self._causes is not None else 0
         try:
             self._refuse_unapplied(given.seq)
@@ -665,13 +667,15 @@ class Engine:
         piece.head = self._chain.head
         piece.make_orders(self._attempted, self._trace_of, self._unrecorded)
         assert self._delivery is not None
-        fresh = [o for o in piece.orders if not o.claimed and o.row not in piece.superseded]
-        claims = self._delivery.start_now(fresh)
+        known = self._told_early & {order.row for order in piece.orders}
+        fresh = [o for o in piece.orders if not (o.claimed or o.row in piece.superseded or o.row in known)]
+        claims = known | self._delivery.start_now(fresh)
         piece.orders = [replace(o, claimed=True) if o.row in claims else o for o in piece.orders]
         now = piece.began = self._clock.now()
         if piece.consumed:
             piece.batch.meta["consumed"] = str(piece.consumed)
-        piece.batch.claimed, piece.batch.claimed_at = claims, now
+        piece.batch.claimed |= claims
+        piece.batch.claimed_at = now
         piece.batch.meta["clock"] = str(self.log.now())
         claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
@@ -680,7 +684,11 @@ class Engine:
             self._encode(piece)
 
         def job(writer: Writer) -> None:
-            if piece.consumed and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)):
+            piece.began, self._commit_began = self._clock.now(), self._clock.monotonic()
+            known = not piece.consumed or writer.query(
+                "SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)
+            )
+            if piece.refused or not known:
                 raise StorageError(f"input {piece.consumed} did not get into the log")
             if beside:  # it is little, and the event loop has people to tell
                 piece.batch.encode(vocabulary)
@@ -697,7 +705,7 @@ class Engine:
         self._commit = self._database.submit(job, rows=piece.alerts + len(piece.orders), held=beside)
         self._commit.add_done_callback(self._committed)
         if beside:
-            self._early = [order for order in claimed if order.integration.kind in KEYED]
+            self._early = [o for o in claimed if o.integration.kind in KEYED and o.row not in known]
             prepare(self._early)
 
     def _encode(self, piece: Slice) -> None:
@@ -708,7 +716,7 @@ class Engine:
             raise StorageError(f"what was decided cannot be written: {error!r}") from error
 
     def _committed(self, commit: "asyncio.Future[None]") -> None:
-        """The commit under way has ended: if it is durable, the world hears of it now, and only now."""
+        """The commit under way has ended: if it is durable, the world hears of it, unless it has already."""
         self._wake.set()
         piece = self._committing
         if self._rebuilding or commit is not self._commit or piece is None or commit.exception() is not None:
@@ -719,7 +727,9 @@ class Engine:
         self._failures = self._lost_at = 0
         if piece.consumed:
             self.consumed = piece.consumed
-        self._delivery.hand([order for order in piece.orders if order.row not in piece.handed])
+        gone = self._told_early | self._ended()
+        self._delivery.hand([order for order in piece.orders if order.row not in gone])
+        self._told_early.difference_update(piece.batch.opened, piece.batch.revised)
         for row in piece.superseded:
             self._delivery.succeed(row)
         if piece.acts:
@@ -764,6 +774,8 @@ class Engine:
             if self._commit is not None:
                 await asyncio.wait({self._commit})
                 self._commit = self._committing = None
+            # What was decided of an append that is under way is in neither place until it has ended.
+            await self.log.settled()
             await self._clock.sleep(_REBUILD_WAITS[min(self._failures, len(_REBUILD_WAITS) - 1)])
             self._failures += 1
             try:
@@ -785,12 +797,19 @@ class Engine:
         """A commit that failed may have been durable: delivery gets what it does not have."""
         assert self._delivery is not None
         again = Slice(effects=orders_again(self.state, self.ruleset, self.log.now()))
-        again.make_orders({}, self._trace_of)
-        ended = self._backlog.ended_rows()
+        again.make_orders({}, self._trace_of, self._unrecorded)
+        self._told_early.difference_update(self.state.rows)
+        ended = self._ended()
         self._delivery.hand([order for order in again.orders if order.row not in ended])
         for row in again.superseded - ended:
             self._delivery.succeed(row)
         self._acts.take(again.acts)
+
+    def _ended(self) -> set[int]:
+        """Rows of before a start or a failure whose end is in the log, and not committed yet."""
+        if self.consumed >= self._caught_up_at:
+            return set()
+        return self._backlog.ended_rows() | self._slice.batch.closed.keys()
 
     async def _load(self) -> Stored:
         """Take state, journal head and undecided inputs from the database."""
@@ -803,6 +822,7 @@ class Engine:
         self._slice = Slice()
         self.consumed = stored.consumed
         self._backlog.refill(stored.consumed, stored.undecided)
+        self._caught_up_at = max(stored.last_seq, self.log.last_seq)
         if self._causes is not None:
             self._causes.load(stored.traces, stored.state)
         return stored

@@ -1,7 +1,7 @@
 """Decisions that are made and applied in memory, on their way to one commit.
 
 `engine.engine` fills a Slice and writes it in one transaction; what it holds for the world
-(orders, replies, log lines) is let out only after that.
+(orders, replies, log lines) is let out only after that, but for orders that may go before.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from responder.core.messages import (
     kind_of,
 )
 from responder.core.model import Nanoseconds, format_time
-from responder.core.orders import KEYED, Earlier, Order, rank_of
+from responder.core.orders import Earlier, Order, perhaps_told, rank_of
 from responder.core.tracecontext import TraceContext
 from responder.engine.causes import Trail
 from responder.store.journal import Chain, Head
@@ -30,7 +30,6 @@ from responder.store.records import Batch
 
 _NOT_SENT: Final = Earlier(0)
 _SENT: Final = Earlier(1)
-_NO_ROWS: Final = range(0)
 
 TraceOf: TypeAlias = Callable[[int], TraceContext | None]
 """The span in which a ledger row was opened, if it is traced."""
@@ -43,7 +42,7 @@ def _untraced(row: int) -> None:
 class Slice(msgspec.Struct):
     """One commit in the making. `orders`, `superseded`, `acts` and `began` (wall clock) come at its begin.
 
-    `handed`: rows whose orders delivery has before the commit.
+    `refused`: an input that it rests on did not get into the log.
     """
 
     batch: Batch = msgspec.field(default_factory=Batch)
@@ -53,7 +52,7 @@ class Slice(msgspec.Struct):
     replies: dict[int, object] = msgspec.field(default_factory=dict)
     orders: list[Order] = msgspec.field(default_factory=list)
     superseded: set[int] = msgspec.field(default_factory=set)
-    handed: set[int] = msgspec.field(default_factory=set)
+    refused: bool = False
     acts: list[Act] = msgspec.field(default_factory=list)
     decisions: int = 0
     inputs: int = 0
@@ -92,12 +91,12 @@ class Slice(msgspec.Struct):
         self,
         attempted: dict[int, Earlier],
         trace_of: TraceOf = _untraced,
-        unrecorded: range = _NO_ROWS,
+        unrecorded: Nanoseconds = 0,
     ) -> None:
         """Turn the effects into orders.
 
-        `attempted`: rows an earlier process may have sent. `unrecorded`: those that it may have sent
-        before the decision that opened them was committed.
+        `attempted`: rows an earlier process may have sent, as the store knows it. `unrecorded`: see
+        `Started`; such rows are to be stored as claimed.
         """
         orders: dict[int, Order] = {}
         for effect in self.effects:
@@ -105,14 +104,15 @@ class Slice(msgspec.Struct):
                 row = effect.notification.row
                 if row in self.batch.closed:  # delivery had it before this commit, which had failed once
                     continue
-                claimed = attempted.pop(row, None)
-                perhaps = row in unrecorded and effect.integration.kind in KEYED
-                earlier = claimed or (_SENT if perhaps else _NOT_SENT)
+                earlier = attempted.pop(row, _NOT_SENT)
+                if earlier is _NOT_SENT and perhaps_told(effect, unrecorded):
+                    earlier = _SENT
+                    self.batch.claimed.add(row)
                 orders[row] = Order(
                     effect.notification,
                     effect.integration,
                     earlier.attempts,
-                    claimed is not None,
+                    earlier is not _NOT_SENT,
                     rank_of(effect.notification),
                     earlier.receipt,
                     earlier.not_before,

@@ -74,9 +74,12 @@ class WebhookSender:
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
         limit = self._settings.timeout or attempt.within
+        kept = self._prepared.pop(notification.row, None)
+        ready = kept[1] if kept is not None and kept[0] is notification else None
+        body = b"" if ready else await self._render(notification)
         progress = Progress()
         try:
-            request = await self._first(notification)
+            request = ready or self._request("POST", self._targeted().url, body, notification)
             async with asyncio.timeout(limit / SECOND):
                 return await self._post(request, notification, progress)
         except TimeoutError:
@@ -87,16 +90,10 @@ class WebhookSender:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return failure(error, progress)
 
-    async def _first(self, notification: Notification) -> Request:
-        """The request, but for a token."""
-        prepared = self._prepared.pop(notification.row, None)
-        if prepared is not None and prepared[0] is notification:
-            return prepared[1]
+    async def _render(self, notification: Notification) -> bytes:
         if _count(notification) > _MANY:
-            body = await asyncio.to_thread(self._rendered, notification)
-        else:
-            body = self._rendered(notification)
-        return self._request("POST", self._targeted().url, body, notification)
+            return await asyncio.to_thread(self._rendered, notification)
+        return self._rendered(notification)
 
     def _rendered(self, notification: Notification) -> bytes:
         return render(notification, self._external_url, self._max_alerts, self._mends)

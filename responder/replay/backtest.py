@@ -126,7 +126,7 @@ class _Side:
                 self.course.load(ruleset)
             if isinstance(body, RulesLoaded):
                 return True
-            body = msgspec.structs.replace(body, rules=self.course.ruleset.hash, attempted=())
+            body = msgspec.structs.replace(body, rules=self.course.ruleset.hash, attempted=(), unrecorded=0)
         if isinstance(body, Acknowledge | Unacknowledge) and body.incidents:
             body = msgspec.structs.replace(body, incidents=self._incidents_of(covered(given.seq)))
             if not body.incidents:

@@ -222,8 +222,8 @@ class Database:
         `rows` says about how much it writes. Jobs that are queued together share a commit, but for
         this: where the others write much, `urgent` ones (somebody waits for an answer) go before
         them, in a commit of their own. `single`: the job is one statement, which is a transaction by
-        itself if no other job shares it. `held`: the job begins at `release`, and what is submitted
-        meanwhile goes before it.
+        itself, without anything of `before_commit`, if no other job shares it. `held`: the job begins at
+        `release`, and what is submitted meanwhile goes before it.
 
         Raises (through the future) StorageError when the database refused, or what the job raised.
         """
@@ -278,7 +278,8 @@ class Database:
 
     def _checkpoint_forever(self, cpus: Collection[int]) -> None:
         """Move the write-ahead log into the database, beside the writer: never in a commit's way."""
-        _run_on(cpus)
+        if cpus:  # it works in bursts: wherever there is room
+            _run_on({*cpus, *os.sched_getaffinity(0)})
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=5)
         wal = Path(f"{self.path}-wal")
         while not self._closing.wait(_CHECKPOINT_EVERY):

@@ -58,6 +58,7 @@ class InputsLog:
         self._waiting: list[tuple[str, list[Body], Appended]] = []
         self._waiting_bytes = 0
         self._in_flight = False
+        self._flight: asyncio.Future[None] | None = None
         self._flight_at: Nanoseconds = 0
 
     def now(self) -> Nanoseconds:
@@ -79,6 +80,11 @@ class InputsLog:
     def in_flight(self) -> bool:
         """Whether an append is under way."""
         return self._in_flight
+
+    async def settled(self) -> None:
+        """Wait until the append that is under way now has ended."""
+        if self._flight is not None:
+            await asyncio.wait({self._flight})
 
     @property
     def last_seq(self) -> int:
@@ -144,27 +150,28 @@ class InputsLog:
         loop = asyncio.get_running_loop()
 
         def done(commit: "asyncio.Future[None]") -> None:
-            self._in_flight = False
+            self._in_flight, self._flight = False, None
             error = commit.exception()
+            # What a turn of the event loop sends goes out at its end: first to people what is let out
+            # here, then the answers; then the writer, which takes turns with the loop, goes on.
+            loop.call_soon(loop.call_soon, tell, error)
             if error is not None:
                 self._seq = first
                 self.on_failed(first + 1)
             else:
                 self.on_appended(inputs)
-            # What a turn of the event loop sends goes out at its end: first to people what was let out
-            # just now, then the answers; then the writer, which takes turns with the loop, goes on.
-            loop.call_soon(loop.call_soon, tell, error)
             if self._waiting:
                 # After the engine's turn: its commit and this append then share one.
                 loop.call_soon(self._begin_if_waiting)
 
         def tell(error: BaseException | None) -> None:
+            loop.call_soon(self._database.release)
             for _, _, then in batch:
                 then(at, StorageError(f"the inputs log cannot be written: {error}") if error else None)
-            loop.call_soon(self._database.release)
 
         single = len(rows) <= ONE_INSERT and not traces
-        self._database.submit(job, urgent=True, single=single).add_done_callback(done)
+        self._flight = self._database.submit(job, urgent=True, single=single)
+        self._flight.add_done_callback(done)
         self.on_stamped(inputs)
         self._database.hand_over()
 

@@ -158,12 +158,12 @@ class Batch(msgspec.Struct):
     def encode(self, vocabulary: Vocabulary) -> None:
         """Make the rows of all that there may be much of, once nothing is added any more.
 
-        It belongs to the thread that decides: two that take turns with the interpreter's lock, a tenth of
-        a millisecond each, hold each other up, and senders wait for the writer.
+        Where they are many it belongs to the thread that decides: two that take turns with the interpreter's
+        lock, a tenth of a millisecond each, hold each other up, and senders wait for the writer.
         """
         written = vocabulary.written
         self.alert_rows = [(key, written(alert)) for key, alert in self.alerts.items() if alert is not None]
-        self.vocabulary = vocabulary.fresh()
+        self.vocabulary += vocabulary.fresh()  # again, after a failure: they are not in the table yet
         self.group_rows = [(key, _encode(group)) for key, group in self.groups.items() if group is not None]
         self.told_rows = [
             (*key, _encode(told))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import get_args
@@ -459,3 +460,30 @@ async def test_a_context_goes_with_its_input_when_that_cannot_be_kept(database: 
     with pytest.raises(StorageError):
         await log.log.append("a", [replace(api("Traced"), traces=traces)])
     assert await database.read(lambda c: of_inputs(c, 0)) == {}
+
+
+async def test_it_is_known_when_the_append_under_way_has_ended(database: Database) -> None:
+    log, go_on, answers = Log(database, ManualClock()), threading.Event(), []
+    blocked = database.submit(lambda writer: go_on.wait(10))
+    database.hand_over()
+    log.log.append_then("somebody", [RulesLoaded("first")], lambda at, error: answers.append(error))
+    waiting = asyncio.create_task(log.log.settled())
+    await asyncio.sleep(0.01)
+    assert (waiting.done(), log.heard, await log.stored()) == (False, [], [])
+    go_on.set()
+    await waiting
+    assert log.heard == await log.stored()
+    assert len(log.heard) == 1
+    await asyncio.gather(blocked, log.log.settled())  # nothing is under way
+
+
+async def test_a_caller_that_raises_keeps_nobody_s_jobs_held(database: Database) -> None:
+    log = Log(database, ManualClock())
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+
+    def raises(at: int, error: StorageError | None) -> None:
+        raise RuntimeError("whoever asked is gone")
+
+    held = database.submit(lambda writer: "done", held=True)
+    log.log.append_then("somebody", [RulesLoaded("first")], raises)
+    assert await asyncio.wait_for(held, 10) == "done"

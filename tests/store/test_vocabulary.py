@@ -12,6 +12,7 @@ from responder.core.model import Alert, labels_from
 from responder.errors import StorageError
 from responder.store import vocabulary as module
 from responder.store.database import Writer, migrate
+from responder.store.records import Batch
 from responder.store.vocabulary import Vocabulary
 from tests.clock import MONDAY
 
@@ -120,6 +121,19 @@ def test_annotations_of_many_alerts_are_one_object_and_few_are_remembered(
     first, again = vocabulary.alert(rows[0]), vocabulary.alert(rows[3])
     assert first.annotations is again.annotations
     assert len(vocabulary._annotated) <= 2
+
+
+def test_rows_that_are_made_a_second_time_keep_the_entries_of_the_first(
+    connection: sqlite3.Connection,
+) -> None:
+    """A job is run again when another in its transaction fails."""
+    vocabulary, given = Vocabulary(), alert(1, {"alertname": "Full"})
+    batch = Batch(alerts={1: given})
+    batch.encode(vocabulary)
+    batch.encode(vocabulary)
+    batch.write(Writer(connection))
+    (row,) = connection.execute("SELECT body FROM alerts").fetchone()
+    assert Vocabulary.read(connection).alert(row) == given
 
 
 def test_an_entry_that_is_not_there_is_named() -> None:

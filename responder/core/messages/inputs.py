@@ -67,8 +67,8 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     `attempted`: ledger rows that an earlier process may have sent.
     `restored`: the journal is older than the anchor beside it, so the database is a backup.
     `begun`: the keys of steps that an earlier process began, or may have.
-    `unrecorded`: ledger rows from this number on came of what an earlier process had accepted and not
-    committed; it may have sent them (0: there was nothing like that).
+    `unrecorded`: when the first alerts came that an earlier process had accepted and not decided for good;
+    it may have sent the ledger rows of that moment (0: there were none).
     """
 
     rules: str
@@ -77,7 +77,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     restored: bool = False
     version: str = ""
     begun: tuple[str, ...] = ()
-    unrecorded: int = 0
+    unrecorded: Nanoseconds = 0
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
