@@ -59,7 +59,7 @@ from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 
 
-class Turn(NamedTuple):
+class _Turn(NamedTuple):
     """How long deciding may go on before accepting gets its turn.
 
     `alerts`: after how many received ones a commit is large enough; an append that comes while it is
@@ -70,13 +70,13 @@ class Turn(NamedTuple):
     alerts: int
 
 
-_BRIEF: Final = Turn(MILLISECOND, 512)
-_LONG: Final = Turn(32 * MILLISECOND, 1_024)
+_BRIEF: Final = _Turn(MILLISECOND, 512)
+_LONG: Final = _Turn(32 * MILLISECOND, 1_024)
 _CATCH_UP: Final = SECOND // 2
 """Briefly, so that a burst is accepted fast, unless what is accepted waits for longer than `_CATCH_UP`;
 then for long enough that more is decided than comes in meanwhile."""
 
-_FIRST: Final = Turn(5 * MILLISECOND, 512)
+_FIRST: Final = _Turn(5 * MILLISECOND, 512)
 _FEW: Final = 16
 """What an idle engine decides at once: all that follows from one request, if that has few alerts."""
 
@@ -97,11 +97,11 @@ class Delivers(Protocol):
     """What the engine needs of delivery."""
 
     def start_now(self, orders: list[Order]) -> set[int]:
-        """Rows that would be sent at once: they are claimed in the decision's own commit."""
+        """Rows that it does not have and would send at once: the decision's own commit claims them."""
         ...
 
     def prepare(self, orders: list[Order]) -> None:
-        """Orders that will be handed over, claimed, if the commit under way succeeds."""
+        """Orders that will be handed over, claimed, if what is being written succeeds."""
         ...
 
     def hand(self, orders: list[Order]) -> None:
@@ -213,9 +213,9 @@ class Engine:
         self._acts = acts or self._acts
         stored = await self._load()
         self._attempted = stored.attempted
-        first = stored.undecided[0] if stored.undecided else None
-        if first is not None and isinstance(first.body, AlertsReceived):
-            self._unrecorded = first.at
+        appended = [given for given in stored.undecided if given.at == stored.undecided[0].at]
+        if any(isinstance(given.body, AlertsReceived) for given in appended):
+            self._unrecorded = appended[0].at
         delivery.distrust(self.state.down)
         self.log = InputsLog(self._database, self._clock, stored.last_seq, stored.last_at)
         self.log.on_stamped = self._stamped
@@ -527,7 +527,7 @@ class Engine:
         finally:
             alarm.cancel()
 
-    def _decide_some(self, turn: Turn) -> bool:
+    def _decide_some(self, turn: _Turn) -> bool:
         """Take a turn; whether anything was decided."""
         self._turn = turn
         until = self._clock.monotonic() + turn.within
@@ -685,11 +685,9 @@ class Engine:
 
         def job(writer: Writer) -> None:
             piece.began, self._commit_began = self._clock.now(), self._clock.monotonic()
-            known = not piece.consumed or writer.query(
-                "SELECT 1 FROM inputs WHERE seq = ?", (piece.consumed,)
-            )
-            if piece.refused or not known:
-                raise StorageError(f"input {piece.consumed} did not get into the log")
+            seq = piece.consumed
+            if piece.refused or (seq and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (seq,))):
+                raise StorageError(f"input {seq} did not get into the log")
             if beside:  # it is little, and the event loop has people to tell
                 piece.batch.encode(vocabulary)
             piece.batch.write(writer)

@@ -51,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Vocabulary:
-    """The entries of one database. Who decides adds to it; after a commit that failed it is read anew."""
+    """The entries of one database. One commit at a time adds to it; after one that failed it is read anew."""
 
     __slots__ = ("_annotated", "_by_number", "_counts", "_fresh", "_full", "_numbers")
 

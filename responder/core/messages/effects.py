@@ -1,4 +1,4 @@
-"""Effects: what is to be done, let out only after the commit that ordered it.
+"""Effects: what is to be done, let out after the commit that ordered it (some orders: before it).
 
 `core.decide` and what it calls make them, `engine` hands them to `delivery` and `actions`. They have no
 behaviour.
