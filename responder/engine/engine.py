@@ -437,7 +437,7 @@ class Engine:
             self._idle = False
             beside = any(isinstance(given.body, AlertsReceived) for given in inputs)
             if beside:
-                self._database.hand_over()
+                self._database.hand_over_at_once()
             with contextlib.suppress(StorageError):  # the loop meets it again, and rebuilds
                 self._decide_some(_FIRST)
                 if self._slice.decisions:

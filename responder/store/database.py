@@ -40,6 +40,9 @@ _WAL_LARGE: Final = 512 << 20
 all of it is, since readers might otherwise let it grow for ever."""
 
 
+_BEGINS_WITHIN: Final = 0.0005
+"""For so many seconds it is waited that the writer begins; it may be busy."""
+
 _FEW_ROWS: Final = 16
 """A commit that writes fewer rows takes hardly longer for it than its flush does."""
 
@@ -139,6 +142,7 @@ class Database:
         self.path = path
         self._gathered: list[_Asked] = []
         self._held: list[_Asked] = []
+        self._begun = threading.Lock()
         self._queue: SimpleQueue[list[_Asked] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -239,6 +243,15 @@ class Database:
         self._gathered.append(asked)
         return future
 
+    def hand_over_at_once(self) -> None:
+        """As `hand_over`, and go on once an idle writer has begun.
+
+        It needs the interpreter's lock for that, which a thread that goes on gives up late.
+        """
+        self._begun.acquire(blocking=False)
+        self.hand_over()
+        self._begun.acquire(timeout=_BEGINS_WITHIN)
+
     def release(self) -> None:
         """Queue the jobs that are held, before what has not been handed over yet."""
         held, self._held = self._held, []
@@ -297,6 +310,8 @@ class Database:
         closing = False
         while not closing:
             batch = [self._queue.get()]
+            if self._begun.locked():
+                self._begun.release()
             while not self._queue.empty():
                 batch.append(self._queue.get())
             jobs = [entry for entries in batch if entries is not None for entry in entries]

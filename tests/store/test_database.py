@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,29 @@ async def test_a_single_statement_is_a_transaction_by_itself(database: Database)
     assert await pairs(database) == [(1, "one"), (2, "two")]
     await asyncio.gather(database.submit(single(5), single=True), database.submit(add(7)))
     assert (seen, database.commits) == ([False, False, True], before + 3)
+
+
+async def test_a_writer_that_is_to_begin_at_once_is_waited_for_unless_it_is_busy(database: Database) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(writer: Writer) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    busy = database.submit(slow)
+    database.hand_over_at_once()
+    assert begun.wait(10)
+    behind = database.submit(add(1))
+    database.hand_over_at_once()  # gives up soon
+    assert not behind.done()
+    go_on.set()
+    await busy
+    assert await behind == 1
+    for number in range(2, 5):
+        last = database.submit(add(number))
+        database.hand_over_at_once()
+        assert await last == number
+    database.hand_over_at_once()  # nothing waits
 
 
 async def test_a_job_that_is_held_begins_at_its_release_before_what_was_not_handed_over(
