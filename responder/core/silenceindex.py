@@ -134,12 +134,13 @@ class SilenceIndex:
         if not known:
             return []
         active = [silence for silence in known if silence.starts_at <= now < silence.ends_at]
-        return sorted(active, key=lambda silence: -silence.ends_at)
+        return sorted(active, key=lambda silence: (-silence.ends_at, silence.id))
 
     def hiding_to_the_end(self, alert: Alert, now: Nanoseconds) -> list[Silence]:
         """As `hiding`, the moment at which a silence ends included, as Alertmanager has it."""
         ended = self._ended_last.values() if self._last_end == now else ()
-        return self.hiding(alert, now) + naive_silences_of(ended, alert.labels)
+        found = naive_silences_of(ended, alert.labels)
+        return self.hiding(alert, now) + sorted(found, key=lambda silence: silence.id)
 
     def _leave(self, silence_id: str) -> None:
         self._ended_last.pop(silence_id, None)
