@@ -1,6 +1,6 @@
 """Keeps the event loop and the database's writer on different CPUs.
 
-`serve` calls it before anything else is started; `store.database` puts its threads where it says.
+`serve` calls it before anything else is started; `store.database` puts its writer where it says.
 What other threads and processes do is left to the operating system.
 """
 

@@ -155,7 +155,7 @@ class Database:
     def open(self, cpus: Collection[int] = ()) -> None:
         """Take the lock, bring the schema up to date, start the writer thread.
 
-        `cpus`: where the threads that write run; anywhere, if there are none.
+        `cpus`: where the writer's thread runs; anywhere, if there are none.
 
         Raises StorageLocked when another process holds the database, StorageError when it cannot be
         opened or was written by a newer version.

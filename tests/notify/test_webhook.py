@@ -206,6 +206,13 @@ async def test_a_url_that_cannot_be_used(senders: Senders, url: str) -> None:
     )
 
 
+async def test_what_cannot_be_rendered_is_not_the_url_s_fault(sink: Sink, senders: Senders) -> None:
+    half = alert(1, annotations={"summary": "\ud800"})
+    with pytest.raises(UnicodeEncodeError):  # a bug, which delivery tries again
+        await senders(webhook(sink.url)).send(notification(firing=(half,)), Attempt(SECOND))
+    assert sink.received == []
+
+
 async def test_a_header_that_cannot_be_sent(sink: Sink, senders: Senders) -> None:
     outcome = await tell(senders, sink.url, headers=(("X-Bad", Secret("a\r\nb: c")),))
     assert outcome == Rejected("client_error", "no request can be made of this URL, proxy or these headers")

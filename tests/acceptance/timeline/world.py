@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from responder.core.messages import AlertsReceived
 from responder.core.model import SECOND, Nanoseconds
@@ -35,18 +35,10 @@ class WatchedDatabase(Database):
 
     outstanding = 0
 
-    def submit(
-        self,
-        job: Callable[[Writer], T],
-        *,
-        urgent: bool = False,
-        rows: int = 0,
-        single: bool = False,
-        held: bool = False,
-    ) -> "asyncio.Future[T]":
+    def submit(self, job: Callable[[Writer], T], **how: Any) -> "asyncio.Future[T]":
         """Queue a job."""
         self.outstanding += 1
-        future = super().submit(job, urgent=urgent, rows=rows, single=single, held=held)
+        future = super().submit(job, **how)
         future.add_done_callback(self._answered)
         return future
 
