@@ -3,17 +3,11 @@
 # `make lock` calls it; UPGRADE=1 takes the newest versions that fit, otherwise those that are locked stay.
 set -eu
 cd "$(dirname "$0")/.."
-export PIP_DISABLE_PIP_VERSION_CHECK=1
-
-if [ ! -x .venv-tools/bin/uv ]; then
-    .venv/bin/python -m venv .venv-tools
-    .venv-tools/bin/python -m pip install -qq uv==0.13.9
-fi
 
 lock() {
     file=$1
     shift
-    .venv-tools/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    .venv/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
         --no-emit-index-url --no-emit-find-links ${UPGRADE:+--upgrade} "$@" --output-file "requirements/$file"
 }
 
@@ -22,4 +16,5 @@ lock runtime.txt --extra tracing pyproject.toml
 lock sandbox.txt --extra tracing --extra sandbox --group build --constraints requirements/runtime.txt pyproject.toml
 lock dev.txt --extra tracing --group dev --constraints requirements/runtime.txt pyproject.toml
 lock build.txt --group build --constraints requirements/dev.txt
+lock installer.txt --group installer
 lock tools.txt --no-deps --group tools
