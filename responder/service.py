@@ -41,6 +41,7 @@ from responder.telemetry import Metrics, logger
 from responder.tracing import Tracing
 from responder.web.access import Access, Identity, KnownToken, own_hosts, own_origins
 from responder.web.connection import Connections
+from responder.web.exposition import Exposition
 from responder.web.health import Health
 from responder.web.intake import Intake
 
@@ -165,6 +166,8 @@ class Service:
         hosts = own_hosts(str(settings.listen), settings.external_url, settings.hosts)
         self.access = Access(_tokens(settings), hosts, own_origins(hosts, settings.external_url))
         self.health = Health(self._why_not_ready, self._stops)
+        public = settings.auth is None or settings.auth.metrics == "open"
+        self.exposition = Exposition(self.access, self.metrics.registry, self._refresh, public=public)
         self.intake = Intake(
             self.engine, self.database, settings.limits, self.clock, self.metrics, self.tracing
         )
@@ -172,6 +175,7 @@ class Service:
             self.intake,
             self.access,
             self.health,
+            self.exposition,
             self.metrics.answered,
             settings.limits.body,
             self._stops,
@@ -214,10 +218,10 @@ class Service:
             rules=self.rules,
             access=self.access,
             health=self.health,
+            exposition=self.exposition,
             intake=self.intake,
             slack_token=self._slack_token,
             reload=self.reload,
-            refresh=self._refresh,
             stopping=self._stops,
         )
         connections.hand_over_to(await open_general(parts, undo))

@@ -7,12 +7,10 @@ answer with its status, and anything else a 500 without a traceback for the call
 import html
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
-from prometheus_client.exposition import choose_encoder
 
 from responder import __version__
 from responder.errors import ResponderError
@@ -22,6 +20,7 @@ from responder.web.alertmanager import AlertmanagerApi
 from responder.web.answer import BUG, STOPPING, of_error, refusal
 from responder.web.api import Api
 from responder.web.entrances import Entrances
+from responder.web.exposition import Exposition
 from responder.web.health import Health
 from responder.web.paging import NEXT
 from responder.web.response import response_of
@@ -32,28 +31,21 @@ log = logger("web")
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operations:
-    """What the management paths ask of the service."""
-
-    reload: Callable[[str], Awaitable[None]]
-    """Read the rules again, for the person or program named."""
-    refresh: Callable[[], Awaitable[None]]
-    """Bring the gauges up to date before they are read."""
-
-
 class Management:
     """`/-/healthy`, `/-/ready`, `/-/reload`, `/metrics` and `/`."""
 
     def __init__(
-        self, access: Access, health: Health, operations: Operations, registry: object, metrics_open: bool
+        self,
+        access: Access,
+        health: Health,
+        exposition: Exposition,
+        reload: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Answer from `health` and `operations`; `/metrics` needs the role `read` unless it is open."""
+        """`reload` reads the rules again, for the person or program named."""
         self._access = access
         self._health = health
-        self._operations = operations
-        self._registry = registry
-        self._metrics_open = metrics_open
+        self._exposition = exposition
+        self._reload = reload
 
     async def healthy(self, request: web.Request) -> web.Response:
         """As the short way says it."""
@@ -66,16 +58,12 @@ class Management:
     async def reload(self, request: web.Request) -> web.Response:
         """Read the rules again; a bad file changes nothing and is answered with its problems."""
         identity = self._access.check(request, "admin")
-        await self._operations.reload(identity.name)
+        await self._reload(identity.name)
         return web.Response(text="Reloaded.\n")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Prometheus' text format, or OpenMetrics, which has exemplars, for those who ask for it."""
-        if not self._metrics_open:
-            self._access.check(request, "read")
-        await self._operations.refresh()
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})  # type: ignore[arg-type]
+        """As the short way says it."""
+        return response_of(await self._exposition.answer(request))
 
     async def front(self, request: web.Request) -> web.Response:
         """A plain page: what this is, how it is, where the API is."""

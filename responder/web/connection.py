@@ -1,14 +1,15 @@
-"""The short way in: from a socket to the inputs log for the two alert entrances, and the two probes.
+"""The short way in: from a socket to the inputs log for the two alert entrances; the probes, and `/metrics`.
 
 `service` listens through it. A connection serves plain POSTs of alerts itself, because the general way
-costs several times what taking in an alert does, and plain probes, because it is there before the general
-way; the first request that is anything else (or odd in any way) makes it aiohttp's for good. What may come
-in, and how it is answered, is decided in `access`, `intake`, `health` and `answer`, for both ways alike.
+costs several times what taking in an alert does, and plain probes and scrapes, because it is there before the
+general way; the first request that is anything else (or odd in any way) makes it aiohttp's for good. What may
+come in, and how it is answered, is decided in `access`, `intake`, `health`, `exposition` and `answer`, for
+both ways alike.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, TypeAlias, cast
@@ -19,9 +20,10 @@ from responder.errors import Overloaded, ResponderError, StorageError
 from responder.telemetry import Tally, logger
 from responder.web.access import Access, Identity
 from responder.web.answer import ACCEPTED, BUG, STOPPING, Answer, of_error
+from responder.web.exposition import Exposition
 from responder.web.head import LONGEST, Head, Heads, may_become
 from responder.web.health import Health
-from responder.web.intake import Entrance, Intake
+from responder.web.intake import Intake
 
 log = logger("web")
 
@@ -44,6 +46,7 @@ class Connections:
         intake: Intake,
         access: Access,
         health: Health,
+        exposition: Exposition,
         answered: Tally,
         largest: int,
         stopping: Callable[[], bool],
@@ -53,6 +56,7 @@ class Connections:
         self.intake = intake
         self.access = access
         self.health = health
+        self.exposition = exposition
         self.heads = Heads()
         self.general: General | None = None
         self.answered = answered
@@ -245,6 +249,9 @@ class Connection(asyncio.Protocol):
         if shared.stopping():
             self._answer(entrance, STOPPING, keep_alive=False)
             return
+        if entrance == "metrics":
+            self._answer_later("management", head, shared.exposition.answer(head))
+            return
         identity = self._identity
         if self._refusal or identity is None:
             self._answer(entrance, self._refusal or BUG, keep_alive=keep_alive)
@@ -263,23 +270,26 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._fail(entrance, error)
             return
-        task = asyncio.create_task(self._take_slowly(head, entrance, identity, body))
-        shared.tasks.add(task)
-        task.add_done_callback(shared.tasks.discard)
+        self._answer_later(entrance, head, shared.intake.take(identity, entrance, body, head.headers))
 
-    async def _take_slowly(self, head: Head, entrance: Entrance, identity: Identity, body: bytes) -> None:
+    def _answer_later(self, entrance: str, head: Head, answer: Coroutine[None, None, Answer]) -> None:
+        task = asyncio.create_task(self._answer_with(entrance, head, answer))
+        self._all.tasks.add(task)
+        task.add_done_callback(self._all.tasks.discard)
+
+    async def _answer_with(self, entrance: str, head: Head, coming: Awaitable[Answer]) -> None:
         try:
-            answer = await self._all.intake.take(identity, entrance, body, head.headers)
+            answer = await coming
         except ResponderError as error:
             answer = of_error(error)
         except Exception as error:
             self._fail(entrance, error)
             return
-        self._answer(entrance, answer, keep_alive=head.keep_alive)
+        self._answer(entrance, answer, keep_alive=head.keep_alive, bodiless=head.method == "HEAD")
 
-    def _fail(self, entrance: Entrance, bug: Exception) -> None:
+    def _fail(self, entrance: str, bug: Exception) -> None:
         # Whoever called gets no traceback, the log does.
-        log.error("request_failed", method="POST", entrance=entrance, exc_info=bug)
+        log.error("request_failed", entrance=entrance, exc_info=bug)
         self._answer(entrance, BUG, keep_alive=False)
 
     def _answer(self, entrance: str, answer: Answer, *, keep_alive: bool, bodiless: bool = False) -> None:

@@ -21,8 +21,9 @@ from responder.telemetry import Metrics
 from responder.web.access import Access
 from responder.web.alertmanager import AlertmanagerApi
 from responder.web.api import Api
-from responder.web.app import Management, Operations, build
+from responder.web.app import Management, build
 from responder.web.entrances import Entrances
+from responder.web.exposition import Exposition
 from responder.web.health import Health
 from responder.web.intake import Intake
 from responder.web.slack import Desk, Envelopes, SlackEntrance
@@ -40,20 +41,18 @@ class Parts:
     rules: Reload
     access: Access
     health: Health
+    exposition: Exposition
     intake: Intake
     slack_token: Secret | None
     reload: Callable[[str], Awaitable[None]]
-    refresh: Callable[[], Awaitable[None]]
     stopping: Callable[[], bool]
 
 
 async def open_general(parts: Parts, undo: AsyncExitStack) -> Callable[[], asyncio.BaseProtocol]:
     """What makes a protocol for a connection; what is to be closed is put on `undo`."""
     settings, access = parts.settings, parts.access
-    metrics_open = settings.auth is None or settings.auth.metrics == "open"
-    operations = Operations(parts.reload, parts.refresh)
     app = build(
-        Management(access, parts.health, operations, parts.metrics.registry, metrics_open),
+        Management(access, parts.health, parts.exposition, parts.reload),
         Entrances(parts.intake, access, settings.limits.body),
         Api(parts.engine, parts.database, access, parts.rules.shown),
         AlertmanagerApi(parts.engine, access, parts.clock.now(), settings.external_url),

@@ -17,15 +17,18 @@ LONGEST: Final = 16 << 10
 _LONGEST_KEPT: Final = 1 << 10
 _MOST_KEPT: Final = 512
 
-Probe: TypeAlias = Literal["healthy", "ready"]
+Glance: TypeAlias = Literal["healthy", "ready", "metrics"]
+"""What whoever looks after us asks again and again."""
 
-_STARTS: Final[Mapping[bytes, tuple[str, Entrance | Probe]]] = {
+_STARTS: Final[Mapping[bytes, tuple[str, Entrance | Glance]]] = {
     b"POST /webhooks/alertmanager HTTP/1.1\r\n": ("POST", "webhook"),
     b"POST /api/v2/alerts HTTP/1.1\r\n": ("POST", "api"),
     b"GET /-/healthy HTTP/1.1\r\n": ("GET", "healthy"),
     b"GET /-/ready HTTP/1.1\r\n": ("GET", "ready"),
     b"HEAD /-/healthy HTTP/1.1\r\n": ("HEAD", "healthy"),
     b"HEAD /-/ready HTTP/1.1\r\n": ("HEAD", "ready"),
+    b"GET /metrics HTTP/1.1\r\n": ("GET", "metrics"),
+    b"HEAD /metrics HTTP/1.1\r\n": ("HEAD", "metrics"),
 }
 """The first lines that are served here."""
 
@@ -51,7 +54,7 @@ class Head(NamedTuple):
     """What a request says before its body, as `access` asks for it; `length` is that of the body in bytes."""
 
     method: str
-    asked: Entrance | Probe
+    asked: Entrance | Glance
     headers: Mapping[str, str]
     length: int
     body_exists: bool

@@ -316,6 +316,53 @@ async def test_both_ways_say_alike_how_it_is(tmp_path: Path, path: str, method: 
         assert "server" not in (await short.ask(path, method))[1]  # it has not been handed over
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text; version=1.0.0"])
+async def test_both_ways_show_the_same_metrics(tmp_path: Path, method: str, accept: str) -> None:
+    more = f"Accept: {accept}"
+    async with serving(tmp_path) as port, Caller(port) as short, Caller(port) as general:
+        assert [(await short.post(ALERT))[0], (await short.ask("/metrics"))[0]] == [200, 200]
+        status, headers, body = await short.ask("/metrics", method, more)
+        said = await general.ask("/metrics?general", method, more)
+        assert (status, headers["content-type"]) == (said[0], said[1]["content-type"])
+        assert [line.split()[:-1] for line in body.splitlines()] == [
+            line.split()[:-1] for line in said[2].splitlines()
+        ]
+        assert method == "HEAD" or b'\nresponder_alerts{state="active"} 1.0\n' in body
+        assert "server" not in headers  # it has not been handed over
+        assert (await short.post(ALERT))[0] == 200
+
+
+async def test_both_ways_show_metrics_to_the_same_callers(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.yaml"
+    known = [
+        {"name": name, "sha256": sha256(name.encode()).hexdigest(), "roles": [role]}
+        for name, role in (("reader", "read"), ("sender", "ingest"))
+    ]
+    tokens.write_text(yaml.safe_dump(known))
+    for auth in ({"metrics": "read"}, {"metrics": "open"}):
+        async with serving(tmp_path, auth={"tokens_file": str(tokens), **auth}) as port:
+            for name, status in (("reader", 200), ("sender", 403), ("nobody", 401)):
+                expected = 200 if auth["metrics"] == "open" else status
+                more = f"Authorization: Bearer {name}"
+                async with Caller(port) as caller:
+                    assert (await caller.ask("/metrics", more=more))[0] == expected
+                    assert (await caller.ask("/metrics?general", more=more))[0] == expected
+
+
+async def test_metrics_that_cannot_be_read_are_a_bug_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with running(tmp_path) as service, Caller(service.settings.listen.port) as caller:
+        monkeypatch.setattr(service.delivery, "snapshot", broken)
+        status, _, body = await caller.ask("/metrics")
+        assert (status, b"ZeroDivision" in body) == (500, False)
+        assert await caller.ended()
+
+
 async def test_a_probe_that_is_odd_is_answered_too(tmp_path: Path) -> None:
     async with serving(tmp_path) as port, Caller(port) as last, Caller(port) as long:
         assert (await last.ask("/-/healthy", more="Connection: close"))[2] == b"Responder is healthy.\n"
@@ -326,7 +373,7 @@ async def test_a_probe_that_is_odd_is_answered_too(tmp_path: Path) -> None:
 
 async def test_after_the_last_answer_of_a_connection_nothing_is_answered(tmp_path: Path) -> None:
     async with serving(tmp_path) as port, Caller(port) as caller:
-        caller.write(caller.asking("/-/healthy", more="Connection: close") + caller.asking("/metrics"))
+        caller.write(caller.asking("/-/healthy", more="Connection: close") + caller.asking("/"))
         assert (await caller.reply())[0] == 200
         assert await caller.ended()
 
@@ -353,6 +400,7 @@ async def half(directory: Path) -> AsyncIterator[tuple[int, Connections]]:
             service.intake,
             service.access,
             service.health,
+            service.exposition,
             service.metrics.answered,
             1 << 20,
             lambda: False,
@@ -369,14 +417,14 @@ async def half(directory: Path) -> AsyncIterator[tuple[int, Connections]]:
 async def test_what_cannot_be_served_yet_waits_and_holds_up_nobody(tmp_path: Path) -> None:
     async with half(tmp_path) as (port, shared), Caller(port) as first, Caller(port) as second:
         general = web.Server(answered)
-        first.write(first.asking("/metrics") + first.asking("/later"))
-        assert (await second.ask("/-/ready"))[0] == 200
+        first.write(first.asking("/first") + first.asking("/later"))
+        assert [(await second.ask(path))[0] for path in ("/-/ready", "/metrics")] == [200, 200]
         for _ in range(2):
             assert (await second.post(ALERT))[0] == 200
         second.write(second.head(300_000, f"{API}?general") + b"x" * 200_000)
         await until(lambda: len(shared.waiting) == 2)
         shared.hand_over_to(general)
-        assert [(await first.reply())[2] for _ in range(2)] == [b"GET /metrics 0", b"GET /later 0"]
+        assert [(await first.reply())[2] for _ in range(2)] == [b"GET /first 0", b"GET /later 0"]
         second.write(b"x" * 100_000)
         assert (await second.reply())[2] == b"POST /api/v2/alerts 300000"
         async with Caller(port) as third:
@@ -389,14 +437,14 @@ async def test_who_waits_for_too_long_is_let_go(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(connection, "_IDLE", 0.1)
     monkeypatch.setattr(connection, "_SWEEP", 0.02)
     async with half(tmp_path) as (port, shared), Caller(port) as caller, asyncio.timeout(5):
-        caller.write(caller.asking("/metrics"))
+        caller.write(caller.asking("/"))
         assert await caller.ended()
         assert shared.waiting == {}
 
 
 async def test_who_waits_while_we_stop_is_let_go(tmp_path: Path) -> None:
     async with half(tmp_path) as (port, shared), Caller(port) as caller, asyncio.timeout(5):
-        caller.write(caller.asking("/metrics"))
+        caller.write(caller.asking("/"))
         await until(lambda: len(shared.waiting) == 1)
         stopping = asyncio.create_task(shared.stop())
         await asyncio.sleep(0)
@@ -446,7 +494,14 @@ async def test_who_asks_more_than_is_read_or_served_waits_and_holds_up_nobody(tm
     async with running(tmp_path) as service:
         answered, clock = service.metrics.answered, service.clock
         own = Connections(
-            service.intake, service.access, service.health, answered, 1 << 20, lambda: False, clock
+            service.intake,
+            service.access,
+            service.health,
+            service.exposition,
+            answered,
+            1 << 20,
+            lambda: False,
+            clock,
         )
         asking, transport = own(), Deaf()
         asking.connection_made(transport)

@@ -68,7 +68,8 @@ def test_few_and_short_ones_are_kept() -> None:
         (b"P", True),
         (b"POST /api/v2/alerts HTTP/1.1\r\nX", True),
         (b"GET /-/", True),
-        (b"GET /metrics", False),
+        (b"GET /metrics", True),
+        (b"GET /metrics?", False),
         (b"POST /api/v2/alerts HTTP/1.1\r\n" + b"x" * LONGEST, False),
     ],
 )
