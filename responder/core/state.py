@@ -6,6 +6,7 @@ must leave no trace in it.
 """
 
 import heapq
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -299,6 +300,20 @@ class State:
             self.next_group = changes.next_group
             self.next_row = changes.next_row
             self.next_run = changes.next_run
+
+    def fill(self, alerts: Iterable[Alert]) -> None:
+        """Take in alerts that are not known yet, of groups that are: what a start reads, by the 100,000."""
+        by_id, by_labels, names, members = self.by_id, self.alerts, self.names, self.members
+        for alert in alerts:
+            key, labels = alert.id, alert.labels
+            by_id[key] = by_labels[labels] = alert
+            name = label(labels, "alertname")
+            names[name] = names.get(name, 0) + 1
+            for group in alert.groups:
+                members[group][key] = alert
+            if alert.source == "responder":
+                self._watch_trouble(alert)
+            self.inhibitor.put(alert)
 
     def replace_rules(self, ruleset: Ruleset) -> None:
         """Build the inhibition index anew for another ruleset."""

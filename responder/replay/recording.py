@@ -91,7 +91,7 @@ class Recording:
     def _from_snapshot(self, seq: int, at: Nanoseconds, body: bytes) -> Beginning:
         snapshot = _SNAPSHOT.decode(zlib.decompress(body))
         vocabulary = self._vocabulary()
-        alerts = [vocabulary.alert(raw) for _, raw in snapshot.alerts]
+        alerts = vocabulary.alerts([raw for _, raw in snapshot.alerts])
         firing = [alert for alert in alerts if alert.source != "responder" and alert.firing_at(at)]
         silences = [_SILENCE.decode(raw) for raw in snapshot.silences]
         known: list[Body] = [_made_again(silence) for silence in silences if silence.phase(at) != "expired"]

@@ -40,6 +40,8 @@ _WAL_LARGE: Final = 512 << 20
 all of it is, since readers might otherwise let it grow for ever."""
 
 
+_INCREMENTAL: Final = 2
+
 _BEGINS_WITHIN: Final = 0.0005
 """For so many seconds it is waited that the writer begins; it may be busy."""
 
@@ -203,7 +205,8 @@ class Database:
         connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, cached_statements=1024
         )
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # writes, and waits for the disk
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

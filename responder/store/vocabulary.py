@@ -5,7 +5,7 @@ entry is written with the first alert that uses it and never changes or goes: ro
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import msgspec
@@ -45,9 +45,18 @@ class _Row(msgspec.Struct, array_like=True, gc=False):
     groups: tuple[int, ...]
 
 
-_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_rows = msgspec.json.Decoder(list[_Row]).decode
 _decode_entry = msgspec.json.Decoder(Entry).decode
 _encode = msgspec.json.Encoder().encode
+
+
+class _Entries(dict[int | Pair | str, Entry]):
+    """Entries by their numbers; what is written out in a row stands for itself."""
+
+    def __missing__(self, written: int | Entry) -> Entry:
+        if isinstance(written, int):
+            raise KeyError(written)
+        return written
 
 
 class Vocabulary:
@@ -58,7 +67,7 @@ class Vocabulary:
     def __init__(self) -> None:
         """Empty."""
         self._annotated: dict[tuple[int | Pair, ...], Labels] = {}
-        self._by_number: dict[int, Entry] = {}
+        self._by_number = _Entries()
         self._numbers: dict[Entry, int] = {}
         self._counts: dict[str, int] = {}
         self._full: set[str] = set()
@@ -105,32 +114,41 @@ class Vocabulary:
 
     def alert(self, body: bytes) -> Alert:
         """The alert of a row. Raises StorageError when it names an entry that is not there."""
-        row, entries = _decode_row(body), self._by_number
-        try:
-            return Alert(
-                row.id,
-                _pairs(row.labels, entries),
-                self._annotated.get(row.annotations) or self._annotations(row.annotations),
-                row.starts_at,
-                row.ends_at,
-                row.updated_at,
-                row.generator_url if isinstance(row.generator_url, str) else entries[row.generator_url],  # type: ignore[arg-type]
-                row.episode,
-                row.source,
-                row.ends_by_timeout,
-                row.stale,
-                row.groups,
-            )
-        except KeyError as error:
-            raise StorageError(
-                f"alert {row.id} names entry {error} of the vocabulary, which is not there"
-            ) from None
+        (alert,) = self.alerts((body,))
+        return alert
 
-    def _annotations(self, numbers: tuple[int | Pair, ...]) -> Labels:
+    def alerts(self, bodies: Iterable[bytes]) -> list[Alert]:
+        """The alerts of rows, some of them at once: see `alert`."""
+        entry, annotated, alerts = self._by_number.__getitem__, self._annotated, list[Alert]()
+        for row in _decode_rows(b"[%b]" % b",".join(bodies)):
+            try:
+                alerts.append(
+                    Alert(
+                        row.id,
+                        tuple(map(entry, row.labels)),  # type: ignore[arg-type]
+                        annotated.get(row.annotations) or self._annotations(row.annotations),
+                        row.starts_at,
+                        row.ends_at,
+                        row.updated_at,
+                        entry(row.generator_url),  # type: ignore[arg-type]
+                        row.episode,
+                        row.source,
+                        row.ends_by_timeout,
+                        row.stale,
+                        row.groups,
+                    )
+                )
+            except KeyError as error:
+                raise StorageError(
+                    f"alert {row.id} names entry {error} of the vocabulary, which is not there"
+                ) from None
+        return alerts
+
+    def _annotations(self, row: tuple[int | Pair, ...]) -> Labels:
         """Those of many alerts are the same."""
         if len(self._annotated) >= _ANNOTATED_MOST:
             self._annotated.clear()
-        annotations = self._annotated[numbers] = _pairs(numbers, self._by_number)
+        annotations = self._annotated[row] = tuple(map(self._by_number.__getitem__, row))  # type: ignore[arg-type]
         return annotations
 
     def _note(self, number: int, entry: Entry) -> None:
@@ -151,7 +169,3 @@ class Vocabulary:
         self._note(number, entry)
         self._fresh.append((number, _encode(entry)))
         return number
-
-
-def _pairs(row: Sequence[int | Pair], entries: dict[int, Entry]) -> Labels:
-    return tuple([entries[one] if one.__class__ is int else one for one in row])  # type: ignore[misc]
