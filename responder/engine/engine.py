@@ -427,6 +427,9 @@ class Engine:
         commit comes after it. Everything else is answered when it is decided: its decision follows
         the append into the same transaction, or is refused with it.
         """
+        beside = self._idle and any(isinstance(given.body, AlertsReceived) for given in inputs)
+        if beside:
+            self._database.hand_over()  # it takes the writer a while to wake up
         for given in inputs:
             waiter = self._by_body.pop(id(given.body), None)
             if waiter is not None:
@@ -435,9 +438,8 @@ class Engine:
         self._wake.set()
         if self._idle and self._backlog.alerts <= _FEW and not self._hearing.lost:
             self._idle = False
-            beside = any(isinstance(given.body, AlertsReceived) for given in inputs)
             if beside:
-                self._database.hand_over_at_once()
+                self._database.let_begin()
             with contextlib.suppress(StorageError):  # the loop meets it again, and rebuilds
                 self._decide_some(_FIRST)
                 if self._slice.decisions:
@@ -639,7 +641,7 @@ class Engine:
         self._unapplied.pop(suspect, None)
         if self.state.rules != rules:
             self.state.replace_rules(self.ruleset)
-        self._slice.take(decision, at, given, self._chain)
+        self._slice.take(decision, at, given)
         if self._causes is not None:
             self._follow(self._causes, decision, at, given, began)
 
@@ -664,7 +666,6 @@ class Engine:
     def _begin_commit(self, *, beside: bool = False) -> None:
         """Hand the slice to the writer. `beside`: once the append that is under way has ended."""
         piece, self._slice = self._slice, Slice()
-        piece.head = self._chain.head
         piece.make_orders(self._attempted, self._trace_of, self._unrecorded)
         assert self._delivery is not None
         known = self._told_early & {order.row for order in piece.orders}
@@ -679,7 +680,7 @@ class Engine:
         piece.batch.meta["clock"] = str(self.log.now())
         claimed = [order for order in piece.orders if order.claimed and not order.notification.update]
         prepare, loop = self._delivery.prepare, asyncio.get_running_loop()
-        vocabulary = self._vocabulary
+        vocabulary, chain = self._vocabulary, self._chain
         if not beside:
             self._encode(piece)
 
@@ -689,7 +690,7 @@ class Engine:
             if piece.refused or (seq and not writer.query("SELECT 1 FROM inputs WHERE seq = ?", (seq,))):
                 raise StorageError(f"input {seq} did not get into the log")
             if beside:  # it is little, and the event loop has people to tell
-                piece.batch.encode(vocabulary)
+                piece.encode(vocabulary, chain)
             piece.batch.write(writer)
             if piece.trail.changes:
                 traces.write(writer, piece.trail.changes)
@@ -708,7 +709,7 @@ class Engine:
 
     def _encode(self, piece: Slice) -> None:
         try:
-            piece.batch.encode(self._vocabulary)
+            piece.encode(self._vocabulary, self._chain)
         except Exception as error:  # a bug: what was decided goes with the memory that it is in
             self._slice, self._void = piece, True
             raise StorageError(f"what was decided cannot be written: {error!r}") from error

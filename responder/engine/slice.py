@@ -27,6 +27,7 @@ from responder.core.tracecontext import TraceContext
 from responder.engine.causes import Trail
 from responder.store.journal import Chain, Head
 from responder.store.records import Batch
+from responder.store.vocabulary import Vocabulary
 
 _NOT_SENT: Final = Earlier(0)
 _SENT: Final = Earlier(1)
@@ -42,10 +43,12 @@ def _untraced(row: int) -> None:
 class Slice(msgspec.Struct):
     """One commit in the making. `orders`, `superseded`, `acts` and `began` (wall clock) come at its begin.
 
+    `entries`: what the journal is to say, as (at, seq, body). `journal` and `head` come by `encode`.
     `refused`: an input that it rests on did not get into the log.
     """
 
     batch: Batch = msgspec.field(default_factory=Batch)
+    entries: list[tuple[Nanoseconds, int, dict[str, Any]]] = msgspec.field(default_factory=list)
     journal: list[tuple[int, int, int, bytes, str]] = msgspec.field(default_factory=list)
     effects: list[Effect] = msgspec.field(default_factory=list)
     events: list[Event] = msgspec.field(default_factory=list)
@@ -64,8 +67,8 @@ class Slice(msgspec.Struct):
     head: Head = msgspec.field(default_factory=Head)
     trail: Trail = msgspec.field(default_factory=Trail)
 
-    def take(self, decision: Decision, at: Nanoseconds, given: Input | None, chain: Chain) -> None:
-        """Add a decision: its changes, its journal row if it is worth one, its effects."""
+    def take(self, decision: Decision, at: Nanoseconds, given: Input | None) -> None:
+        """Add a decision: its changes, what the journal says of it if it is worth that, its effects."""
         self.batch.add(decision.changes, at)
         self.decisions += 1
         self.at = self.at or at
@@ -85,7 +88,14 @@ class Slice(msgspec.Struct):
         else:
             return  # an unchanged tick leaves no trace
         body["events"] = decision.events
-        self.journal.append(chain.next_row(at, given.seq if given else 0, body))
+        self.entries.append((at, given.seq if given else 0, body))
+
+    def encode(self, vocabulary: Vocabulary, chain: Chain) -> None:
+        """Make the rows that are to be written; again, those of the journal stay as they are."""
+        self.batch.encode(vocabulary)
+        self.journal += [chain.next_row(*entry) for entry in self.entries]
+        self.entries = []
+        self.head = chain.head
 
     def make_orders(
         self,

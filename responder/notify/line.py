@@ -228,14 +228,25 @@ class Lines:
 
 def written(url: URL, headers: CIMultiDict[str], body: bytes) -> bytes | None:
     """A POST as HTTP/1.1 writes it; None if something in it is not plain, and needs more care."""
+    head = head_of(url, headers)
+    return None if head is None else whole(head, body)
+
+
+def whole(head: bytes, body: bytes, more: bytes = b"") -> bytes:
+    """A request that begins like this; `more` are plain header fields of its own, a line each."""
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, more, len(body), body)
+
+
+def head_of(url: URL, headers: CIMultiDict[str]) -> bytes | None:
+    """What all POSTs with these headers begin with, for `whole`; None as for `written`."""
     host = url.raw_host or ""
     lines = [f"POST {url.raw_path_qs} HTTP/1.1"]
     if "Host" not in headers:
         name = f"[{host}]" if ":" in host else host
         lines.append(f"Host: {name}" if url.is_default_port() else f"Host: {name}:{url.port}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    lines += ["Accept: */*", "Accept-Encoding: identity", f"Content-Length: {len(body)}"]
+    lines += ["Accept: */*", "Accept-Encoding: identity"]
     head = "\r\n".join(lines)
     if not head.isascii() or head.count("\r") + head.count("\n") != 2 * (len(lines) - 1) or "\0" in head:
         return None
-    return head.encode() + b"\r\n\r\n" + body
+    return head.encode() + b"\r\n"

@@ -143,6 +143,7 @@ def escape(raw: bytes) -> bytes:
     return raw
 
 
+@lru_cache(maxsize=4_096)
 def quote_meta(text: str) -> str:
     """Go's `regexp.QuoteMeta`, which Alertmanager applies to the receiver's name."""
     return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)

@@ -6,7 +6,7 @@ to call again is delivery's to decide.
 
 import asyncio
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -67,9 +67,11 @@ class WebhookSender:
         if _count(notification) <= _FEW:
             if len(self._prepared) >= _FEW:
                 self._prepared.clear()
-            request = self._request("POST", self._targeted().url, self._rendered(notification), notification)
-            written = line.written(request.url, request.headers, request.body)
-            self._prepared[notification.row] = notification, replace(request, written=written)
+            target, body = self._targeted(), self._rendered(notification)
+            key = b"Idempotency-Key: %b\r\n" % _key(notification).encode()
+            written = line.whole(target.head, body, key) if target.head else None
+            request = self._request("POST", target.url, body, notification, written=written)
+            self._prepared[notification.row] = notification, request
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         """Post the payload and judge the answer. The integration's own timeout wins."""
@@ -103,18 +105,21 @@ class WebhookSender:
         return self._target
 
     def _request(
-        self, method: str, url: URL, body: bytes, notification: Notification, token: str = ""
+        self,
+        method: str,
+        url: URL,
+        body: bytes,
+        notification: Notification,
+        token: str = "",
+        written: bytes | None = None,
     ) -> Request:
         target = self._targeted()
-        headers = CIMultiDict(_HEADERS)
-        headers["Idempotency-Key"] = _key(notification)
-        if url is target.url or _trusted(target.url, url):
-            for name in set(target.headers):
-                headers.popall(name, None)
-            headers.extend(target.headers)
-            if token:
-                headers["Authorization"] = token
-        return Request(method, url, headers, body, self._settings.tls, self._settings.proxy_url)
+        trusted = url is target.url or _trusted(target.url, url)
+        headers = CIMultiDict(target.headers if trusted else _HEADERS)
+        headers.setdefault("Idempotency-Key", _key(notification))
+        if trusted and token:
+            headers["Authorization"] = token
+        return Request(method, url, headers, body, self._settings.tls, self._settings.proxy_url, written)
 
     async def _post(self, request: Request, notification: Notification, progress: Progress) -> Outcome:
         token = await self._tokens.header() if self._tokens else ""
@@ -164,11 +169,15 @@ def _trusted(first: URL, url: URL) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What the settings come to: the URL without its user, and the headers that are for it alone."""
+    """What the settings come to: the URL without its user, and the headers, of which some are for it alone.
+
+    `head`: what each request begins with (see `line.whole`), where only its `Idempotency-Key` is its own.
+    """
 
     url: URL
     headers: CIMultiDict[str]
     secrets: tuple[str, ...]
+    head: bytes | None
 
 
 def _target(settings: WebhookSettings) -> _Target:
@@ -187,7 +196,13 @@ def _target(settings: WebhookSettings) -> _Target:
     secrets += [value.partition(" ")[2] for value in headers.getall("Authorization", ())]
     if settings.basic_auth:
         secrets.append(settings.basic_auth.password.reveal())
-    return _Target(url.with_user(None), headers, tuple(secrets))
+    every = CIMultiDict(_HEADERS)
+    for name in set(headers):
+        every.popall(name, None)
+    every.extend(headers)
+    plain = url.with_user(None)
+    head = None if "Idempotency-Key" in every else line.head_of(plain, every)
+    return _Target(plain, every, tuple(secrets), head)
 
 
 def _url(text: str) -> URL:

@@ -246,15 +246,6 @@ class Database:
         self._gathered.append(asked)
         return future
 
-    def hand_over_at_once(self) -> None:
-        """As `hand_over`, and go on once an idle writer has begun.
-
-        It needs the interpreter's lock for that, which a thread that goes on gives up late.
-        """
-        self._begun.acquire(blocking=False)
-        self.hand_over()
-        self._begun.acquire(timeout=_BEGINS_WITHIN)
-
     def release(self) -> None:
         """Queue the jobs that are held, before what has not been handed over yet."""
         held, self._held = self._held, []
@@ -265,7 +256,15 @@ class Database:
         """Let the writer begin with what was submitted, instead of at the end of this turn of the loop."""
         gathered, self._gathered = self._gathered, []
         if gathered:
+            self._begun.acquire(blocking=False)
             self._queue.put(gathered)
+
+    def let_begin(self) -> None:
+        """Go on once an idle writer has begun with what was handed over.
+
+        It needs the interpreter's lock for that, which a thread that goes on gives up late.
+        """
+        self._begun.acquire(timeout=_BEGINS_WITHIN)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a reader on a connection of its own, beside the writer, on a consistent snapshot."""

@@ -131,19 +131,23 @@ async def test_a_writer_that_is_to_begin_at_once_is_waited_for_unless_it_is_busy
         go_on.wait(10)
 
     busy = database.submit(slow)
-    database.hand_over_at_once()
+    database.hand_over()
+    database.let_begin()
     assert begun.wait(10)
     behind = database.submit(add(1))
-    database.hand_over_at_once()  # gives up soon
+    database.hand_over()
+    database.let_begin()  # gives up soon
     assert not behind.done()
     go_on.set()
     await busy
     assert await behind == 1
     for number in range(2, 5):
         last = database.submit(add(number))
-        database.hand_over_at_once()
+        database.hand_over()
+        database.let_begin()
         assert await last == number
-    database.hand_over_at_once()  # nothing waits
+    database.hand_over()
+    database.let_begin()  # nothing waits
 
 
 async def test_a_job_that_is_held_begins_at_its_release_before_what_was_not_handed_over(
