@@ -68,8 +68,16 @@ async def test_a_hundred_notifications(sink: Sink) -> None:
         assert sink.most_at_once == 8
 
 
-async def test_what_was_prepared_goes_out_as_if_it_had_not_been(sink: Sink) -> None:
-    integration = webhook(sink.url, authorization=Authorization("Bearer", Secret("pre-shared")))
+@pytest.mark.parametrize(
+    "own", [(), (("user-agent", "ours"), ("X-Team", "sre")), (("idempotency-KEY", "mine"),)]
+)
+async def test_what_was_prepared_goes_out_as_if_it_had_not_been(
+    sink: Sink, own: tuple[tuple[str, str], ...]
+) -> None:
+    headers = tuple((name, Secret(value)) for name, value in own)
+    integration = webhook(
+        sink.url, authorization=Authorization("Bearer", Secret("pre-shared")), headers=headers
+    )
     async with delivering() as (desk, delivery):
         for prepared in (False, True):
             sink.answers(500, web.Response(status=307, headers={"Location": sink.url + "/there"}), 200)
@@ -83,6 +91,9 @@ async def test_what_was_prepared_goes_out_as_if_it_had_not_been(sink: Sink) -> N
         once, again = sink.received[:3], sink.received[3:]
         assert [(r.path, r.headers, r.body) for r in again] == [(r.path, r.headers, r.body) for r in once]
         assert {r.headers["Authorization"] for r in again} == {"Bearer pre-shared"}
+        for name, value in own:
+            for received in again:
+                assert [v for n, v in received.headers.items() if n.lower() == name.lower()] == [value]
 
 
 async def test_what_cannot_be_prepared_is_judged_when_it_is_sent(sink: Sink) -> None:
