@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from tests.bench.alerts import TEAMS
 from tests.peers.alertmanager import Alertmanager
-from tests.peers.calls import wait_until
+from tests.peers.calls import get, wait_until
 from tests.peers.responder import ResponderProcess
 
 Name: TypeAlias = Literal["alertmanager", "responder"]
@@ -51,7 +51,7 @@ def start(process: Subject) -> None:
     """
     process.start()
     if isinstance(process, ResponderProcess):
-        process.metric("responder_alerts_decided_total")  # answered when all of it is there
+        assert get(f"{process.url}/api/v2/status", timeout=30).status == 200  # when all of it is there
 
 
 def decided(responder: ResponderProcess) -> int:
