@@ -333,6 +333,23 @@ async def test_both_ways_show_the_same_metrics(tmp_path: Path, method: str, acce
         assert (await short.post(ALERT))[0] == 200
 
 
+async def test_however_many_alerts_there_are_each_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("responder.service._COUNTED_AT_ONCE", 2)
+    async with running(tmp_path) as service, Caller(service.settings.listen.port) as caller:
+        over = {"endsAt": "2026-01-05T00:00:00Z", "startsAt": "2026-01-04T00:00:00Z"}
+        given = [api_alert(f"Alert{number}") for number in range(5)] + [{**api_alert("Over"), **over}]
+        assert (await caller.post(json.dumps(given).encode()))[0] == 200
+        assert await service.engine.caught_up()
+        _, _, body = await caller.ask("/metrics")
+        assert [line for line in body.splitlines() if line.startswith(b"responder_alerts{")] == [
+            b'responder_alerts{state="active"} 5.0',
+            b'responder_alerts{state="resolved"} 1.0',
+            b'responder_alerts{state="stale"} 0.0',
+        ]
+
+
 async def test_both_ways_show_metrics_to_the_same_callers(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens.yaml"
     known = [
