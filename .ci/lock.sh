@@ -4,6 +4,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+if [ ! -x .venv/bin/uv ]; then
+    echo "lock: uv is needed in .venv, and \`make setup\` could not install it on this platform" >&2
+    exit 1
+fi
+
 lock() {
     file=$1
     shift

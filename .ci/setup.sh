@@ -52,13 +52,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 pip() { .venv/bin/python -m pip "$@"; }
 
 # uv needs a third of pip's time, most of which is spent on comparing each file of an index with each tag of the platform.
-# It reads none of pip's settings: a mirror that those name is handed on, and where it gets no further pip does the work.
+# It reads none of pip's settings: a mirror that those name is handed on; where they ask for more, or uv gets no further,
+# pip does the work.
 uv_works=yes
 pip install -qq --no-deps --require-hashes --only-binary :all: --requirement requirements/installer.txt || uv_works=no
-if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
-    mirror=$(pip config list | sed -n "s/^[^=]*\.index-url='\(.*\)'\$/\1/p" | tail -n 1)
-    if [ -n "$mirror" ]; then export UV_DEFAULT_INDEX="$mirror"; fi
+settings=$(pip config list)
+case $settings in
+    *.no-index=* | *.proxy=*) uv_works=no ;;
+esac
+if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
+    for section in :env: install global; do
+        mirror=$(echo "$settings" | sed -n "s/^$section\.index-url='\(.*\)'\$/\1/p")
+        if [ -n "$mirror" ]; then export UV_DEFAULT_INDEX="$mirror" && break; fi
+    done
 fi
+export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-15}" UV_HTTP_RETRIES="${UV_HTTP_RETRIES:-1}"
+if [ $uv_works = no ]; then echo "setup: pip installs, without uv, which takes longer"; fi
 install() {
     if [ $uv_works = yes ]; then
         if .venv/bin/uv pip install --quiet --system-certs --python .venv/bin/python --compile-bytecode "$@"; then return; fi

@@ -289,14 +289,15 @@ class Service:
         return ""
 
     async def _refresh(self) -> None:
-        metrics, state, now = self.metrics, self.engine.state, self.engine.log.now()
+        metrics, now = self.metrics, self.engine.log.now()
         resolved = stale = 0
-        alerts = list(state.by_id.values())
+        alerts = list(self.engine.state.by_id.values())
         for start in range(0, len(alerts), _COUNTED_AT_ONCE):
             for alert in alerts[start : start + _COUNTED_AT_ONCE]:
                 resolved += alert.resolved_at(now)
                 stale += alert.stale
             await asyncio.sleep(0)
+        state = self.engine.state
         metrics.answered.publish()
         metrics.received.publish()
         metrics.alerts.labels("active").set(len(alerts) - resolved - stale)

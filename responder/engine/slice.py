@@ -93,8 +93,8 @@ class Slice(msgspec.Struct):
     def encode(self, vocabulary: Vocabulary, chain: Chain) -> None:
         """Make the rows that are to be written; again, those of the journal stay as they are."""
         self.batch.encode(vocabulary)
-        self.journal += [chain.next_row(*entry) for entry in self.entries]
-        self.entries = []
+        for entry in self.entries[len(self.journal) :]:
+            self.journal.append(chain.next_row(*entry))
         self.head = chain.head
 
     def make_orders(

@@ -112,13 +112,8 @@ class Vocabulary:
             )
         )
 
-    def alert(self, body: bytes) -> Alert:
-        """The alert of a row. Raises StorageError when it names an entry that is not there."""
-        (alert,) = self.alerts((body,))
-        return alert
-
     def alerts(self, bodies: Iterable[bytes]) -> list[Alert]:
-        """The alerts of rows, some of them at once: see `alert`."""
+        """The alerts of rows. Raises StorageError when one names an entry that is not there."""
         entry, annotated, alerts = self._by_number.__getitem__, self._annotated, list[Alert]()
         for row in _decode_rows(b"[%b]" % b",".join(bodies)):
             try:

@@ -241,64 +241,64 @@ class Connection(asyncio.Protocol):
         return head
 
     def _take(self, head: Head, body: bytes) -> None:
-        shared, entrance, keep_alive = self._all, head.asked, head.keep_alive
-        if entrance == "healthy" or entrance == "ready":
-            answer = shared.health.ready() if entrance == "ready" else shared.health.healthy()
-            self._answer("management", answer, keep_alive=keep_alive, bodiless=head.method == "HEAD")
+        shared, asked = self._all, head.asked
+        if asked == "healthy" or asked == "ready":
+            self._answer(head, shared.health.ready() if asked == "ready" else shared.health.healthy())
             return
         if shared.stopping():
-            self._answer(entrance, STOPPING, keep_alive=False)
+            self._answer(head, STOPPING)
             return
-        if entrance == "metrics":
-            self._answer_later("management", head, shared.exposition.answer(head))
+        if asked == "metrics":
+            self._answer_later(head, shared.exposition.answer(head))
             return
         identity = self._identity
         if self._refusal or identity is None:
-            self._answer(entrance, self._refusal or BUG, keep_alive=keep_alive)
+            self._answer(head, self._refusal or BUG)
             return
 
         def then(error: StorageError | None) -> None:
-            answer = ACCEPTED if error is None else of_error(Overloaded(str(error)))
-            self._answer(entrance, answer, keep_alive=keep_alive)
+            self._answer(head, ACCEPTED if error is None else of_error(Overloaded(str(error))))
 
         try:
-            if shared.intake.take_at_once(identity, entrance, body, head.headers, then):
+            if shared.intake.take_at_once(identity, asked, body, head.headers, then):
                 return
         except ResponderError as error:
-            self._answer(entrance, of_error(error), keep_alive=keep_alive)
+            self._answer(head, of_error(error))
             return
         except Exception as error:
-            self._fail(entrance, error)
+            self._fail(head, error)
             return
-        self._answer_later(entrance, head, shared.intake.take(identity, entrance, body, head.headers))
+        self._answer_later(head, shared.intake.take(identity, asked, body, head.headers))
 
-    def _answer_later(self, entrance: str, head: Head, answer: Coroutine[None, None, Answer]) -> None:
-        task = asyncio.create_task(self._answer_with(entrance, head, answer))
+    def _answer_later(self, head: Head, answer: Coroutine[None, None, Answer]) -> None:
+        task = asyncio.create_task(self._answer_with(head, answer))
         self._all.tasks.add(task)
         task.add_done_callback(self._all.tasks.discard)
 
-    async def _answer_with(self, entrance: str, head: Head, coming: Awaitable[Answer]) -> None:
+    async def _answer_with(self, head: Head, coming: Awaitable[Answer]) -> None:
         try:
             answer = await coming
         except ResponderError as error:
             answer = of_error(error)
         except Exception as error:
-            self._fail(entrance, error)
+            self._fail(head, error)
             return
-        self._answer(entrance, answer, keep_alive=head.keep_alive, bodiless=head.method == "HEAD")
+        self._answer(head, answer)
 
-    def _fail(self, entrance: str, bug: Exception) -> None:
+    def _fail(self, head: Head, bug: Exception) -> None:
         # Whoever called gets no traceback, the log does.
-        log.error("request_failed", entrance=entrance, exc_info=bug)
-        self._answer(entrance, BUG, keep_alive=False)
+        log.error("request_failed", method=head.method, entrance=head.entrance, exc_info=bug)
+        self._answer(head, BUG, last=True)
 
-    def _answer(self, entrance: str, answer: Answer, *, keep_alive: bool, bodiless: bool = False) -> None:
+    def _answer(self, head: Head, answer: Answer, *, last: bool = False) -> None:
+        """Answer a request. `last`: whatever its sender wants, nothing more is served on the connection."""
         shared, transport = self._all, self._transport
         self._busy = False
-        shared.answered.add((entrance, str(answer.status)))
+        shared.answered.add((head.entrance, str(answer.status)))
         if transport is None:
             return
-        if not keep_alive or shared.stopping():
+        bodiless = head.method == "HEAD"
+        if last or not head.keep_alive or shared.stopping():
             transport.write(shared.written(answer, keep_alive=False, bodiless=bodiless))
             transport.close()
             self._buffer = b""  # what comes after it was sent to nobody

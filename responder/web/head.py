@@ -38,6 +38,7 @@ _SAME: Final = frozenset(
         "connection",
         "content-length",
         "content-type",
+        "accept",
         "authorization",
         "origin",
         "sec-fetch-site",
@@ -59,6 +60,11 @@ class Head(NamedTuple):
     length: int
     body_exists: bool
     keep_alive: bool
+
+    @property
+    def entrance(self) -> str:
+        """What it is counted as."""
+        return self.asked if self.method == "POST" else "management"
 
 
 class Heads:

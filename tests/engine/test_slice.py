@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from responder.core.catalogue import Secret
 from responder.core.draft import Decision
@@ -93,6 +94,26 @@ def test_several_decisions() -> None:
     assert piece.events == [Noted("3"), Noted("4"), Noted("tick")]
     assert piece.effects == [Succeed(3), Succeed(4)]
     assert [n for n, *_ in piece.journal] == [1, 2, 3]
+
+
+def test_a_row_of_the_journal_that_could_not_be_made_at_once_leaves_no_gap() -> None:
+    class Stumbling(Chain):
+        stumbles = True
+
+        def next_row(self, at: int, seq: int, body: object) -> tuple[int, int, int, bytes, str]:
+            if at == MONDAY + 1 and self.stumbles:
+                self.stumbles = False
+                raise MemoryError
+            return super().next_row(at, seq, body)
+
+    piece, chain = Slice(), Stumbling(Head())
+    for number in range(3):
+        piece.take(decision(events=(Noted(str(number)),)), MONDAY + number, None)
+    with pytest.raises(MemoryError):
+        piece.encode(Vocabulary(), chain)
+    piece.encode(Vocabulary(), chain)
+    assert [(n, at) for n, at, *_ in piece.journal] == [(1, MONDAY), (2, MONDAY + 1), (3, MONDAY + 2)]
+    assert piece.head == chain.head == Head(3, piece.journal[-1][-1])
 
 
 def test_effects_become_orders() -> None:

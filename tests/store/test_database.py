@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from responder.errors import StorageError, StorageLocked
+from responder.store import database as module
 from responder.store.database import Database, Writer, reading, size_of
 from responder.store.migrations import MIGRATIONS
 
@@ -148,6 +150,37 @@ async def test_a_writer_that_is_to_begin_at_once_is_waited_for_unless_it_is_busy
         assert await last == number
     database.hand_over()
     database.let_begin()  # nothing waits
+
+
+class Drowsy:
+    """A queue that is slow to give what is in it."""
+
+    def __init__(self, queue: Any) -> None:
+        self.queue, self.gave = queue, threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.queue, name)
+
+    def get(self) -> Any:
+        item = self.queue.get()
+        time.sleep(0.2)
+        self.gave.set()
+        return item
+
+
+async def test_who_lets_the_writer_begin_goes_on_once_it_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BEGINS_WITHIN", 10)
+    drowsy = Drowsy(database._queue)
+    monkeypatch.setattr(database, "_queue", drowsy)
+    await database.submit(add(1))  # for which the writer waits already
+    last = database.submit(add(2))
+    database.hand_over()
+    assert not drowsy.gave.is_set()
+    database.let_begin()
+    assert drowsy.gave.is_set()
+    assert await last == 2
 
 
 async def test_a_job_that_is_held_begins_at_its_release_before_what_was_not_handed_over(

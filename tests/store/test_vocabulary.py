@@ -29,6 +29,11 @@ def alert(number: int, labels: dict[str, str], url: str = "http://prometheus/gra
     return Alert(number, labels_from(labels), notes, MONDAY, 0, MONDAY, url, 2, "api", True, False, (4, 5))
 
 
+def only(vocabulary: Vocabulary, body: bytes) -> Alert:
+    (one,) = vocabulary.alerts([body])
+    return one
+
+
 def stored(vocabulary: Vocabulary) -> list[tuple[int, object]]:
     return [(number, msgspec.json.decode(body)) for number, body in vocabulary.fresh()]
 
@@ -71,12 +76,12 @@ def test_every_alert_comes_back_from_a_database_as_it_was(alerts: list[tuple[dic
         if number == 3:  # a process that begins here goes on where that one ended
             vocabulary = Vocabulary.read(connection)
     again = Vocabulary.read(connection)
-    assert [again.alert(body) for _, body in rows] == [one for one, _ in rows]
+    assert again.alerts([body for _, body in rows]) == [one for one, _ in rows]
 
 
 def test_a_row_of_before_there_was_a_vocabulary_is_read() -> None:
     one = alert(1, {"alertname": "Full"})
-    assert Vocabulary().alert(msgspec.json.encode(one)) == one
+    assert only(Vocabulary(), msgspec.json.encode(one)) == one
 
 
 def test_a_name_with_too_many_values_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +103,7 @@ def test_a_full_vocabulary_and_long_texts_are_written_out(monkeypatch: pytest.Mo
     assert row[1] == [1, ["b", "123456"], 2]
     assert row[2] == [["summary", "It is full"], 3]
     assert row[6] == "123456"
-    assert vocabulary.alert(body) == one
+    assert only(vocabulary, body) == one
 
 
 def test_new_names_take_up_nothing_once_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +122,8 @@ def test_annotations_of_many_alerts_are_one_object_and_few_are_remembered(
     vocabulary = Vocabulary()
     given = [alert(number % 3, {"alertname": "Full", "pod": str(number)}) for number in range(9)]
     rows = [vocabulary.written(one) for one in given]
-    assert [vocabulary.alert(row) for row in rows] == given
-    first, again = vocabulary.alert(rows[0]), vocabulary.alert(rows[3])
+    assert vocabulary.alerts(rows) == given
+    first, again = only(vocabulary, rows[0]), only(vocabulary, rows[3])
     assert first.annotations is again.annotations
     assert len(vocabulary._annotated) <= 2
 
@@ -133,13 +138,13 @@ def test_rows_that_are_made_a_second_time_keep_the_entries_of_the_first(
     batch.encode(vocabulary)
     batch.write(Writer(connection))
     (row,) = connection.execute("SELECT body FROM alerts").fetchone()
-    assert Vocabulary.read(connection).alert(row) == given
+    assert only(Vocabulary.read(connection), row) == given
 
 
 def test_an_entry_that_is_not_there_is_named() -> None:
     row = Vocabulary().written(alert(7, {"a": "b"}))
     with pytest.raises(StorageError, match=r"^alert 7 names entry 1 of the vocabulary, which is not there$"):
-        Vocabulary().alert(row)
+        only(Vocabulary(), row)
 
 
 def test_pairs_that_were_read_are_shared_with_what_comes_in(connection: sqlite3.Connection) -> None:
@@ -147,4 +152,4 @@ def test_pairs_that_were_read_are_shared_with_what_comes_in(connection: sqlite3.
     one = alert(1, {"a name that no other test uses": "Full"})
     row = vocabulary.written(one)
     Writer(connection).insert("vocabulary", ("id", "body"), vocabulary.fresh())
-    assert Vocabulary.read(connection).alert(row).labels[0] is one.labels[0]
+    assert only(Vocabulary.read(connection), row).labels[0] is one.labels[0]

@@ -316,10 +316,12 @@ async def test_both_ways_say_alike_how_it_is(tmp_path: Path, path: str, method: 
         assert "server" not in (await short.ask(path, method))[1]  # it has not been handed over
 
 
+OPEN_METRICS: Final = "Accept: application/openmetrics-text; version=1.0.0"
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text; version=1.0.0"])
-async def test_both_ways_show_the_same_metrics(tmp_path: Path, method: str, accept: str) -> None:
-    more = f"Accept: {accept}"
+@pytest.mark.parametrize("more", ["Accept: */*", OPEN_METRICS])
+async def test_both_ways_show_the_same_metrics(tmp_path: Path, method: str, more: str) -> None:
     async with serving(tmp_path) as port, Caller(port) as short, Caller(port) as general:
         assert [(await short.post(ALERT))[0], (await short.ask("/metrics"))[0]] == [200, 200]
         status, headers, body = await short.ask("/metrics", method, more)
@@ -367,17 +369,43 @@ async def test_both_ways_show_metrics_to_the_same_callers(tmp_path: Path) -> Non
                     assert (await caller.ask("/metrics?general", more=more))[0] == expected
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_metrics_that_cannot_be_read_are_a_bug_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
     async with running(tmp_path) as service, Caller(service.settings.listen.port) as caller:
         monkeypatch.setattr(service.delivery, "snapshot", broken)
-        status, _, body = await caller.ask("/metrics")
-        assert (status, b"ZeroDivision" in body) == (500, False)
-        assert await caller.ended()
+        status, _, body = await caller.ask("/metrics", method)
+        assert (status, b"ZeroDivision" in body, bool(body)) == (500, False, method == "GET")
+        assert await caller.ended()  # and nothing came after it
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_who_stops_shows_no_metrics_by_either_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    async with running(tmp_path) as service:
+        monkeypatch.setattr(service, "_stopping", True)
+        for path in ("/metrics", "/metrics?general"):
+            async with Caller(service.settings.listen.port) as caller:
+                status, _, body = await caller.ask(path, method)
+                assert (status, bool(body)) == (503, method == "GET")
+                assert await caller.ended()
+        monkeypatch.setattr(service, "_stopping", False)
+        async with Caller(service.settings.listen.port) as caller:
+            _, _, body = await caller.ask("/metrics")
+        assert b'responder_http_requests_total{code="503",entrance="management"} 2.0\n' in body
+        assert b'entrance="metrics"' not in body
+
+
+async def test_two_wishes_for_a_format_are_the_general_ways(tmp_path: Path) -> None:
+    more = f"Accept: text/plain\r\n{OPEN_METRICS}"
+    async with serving(tmp_path) as port, Caller(port) as one, Caller(port) as other:
+        replies = [await one.ask("/metrics", more=more), await other.ask("/metrics?general", more=more)]
+        assert replies[0][1]["content-type"] == replies[1][1]["content-type"]
 
 
 async def test_a_probe_that_is_odd_is_answered_too(tmp_path: Path) -> None:
