@@ -10,10 +10,10 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from responder.core.messages import Deliver
-from responder.core.model import Nanoseconds
+from responder.core.model import Nanoseconds, label
 from responder.core.notification import FailureReason, Notification
 from responder.core.rules import Integration
-from responder.core.severity import severity_of
+from responder.core.severity import severity_named
 from responder.core.tracecontext import TraceContext
 
 State: TypeAlias = Literal["delivered", "dead", "superseded"]
@@ -42,7 +42,8 @@ def rank_of(notification: Notification) -> Rank:
     fires = (*notification.firing, *notification.stale)
     if not fires:
         return Rank.END
-    if any(severity_of(alert) == "critical" for alert in fires):
+    said = {label(alert.labels, "severity") for alert in fires}
+    if any(severity_named(word) == "critical" for word in said):
         return Rank.FIRST_CRITICAL if notification.first else Rank.LATER_CRITICAL
     return Rank.FIRST if notification.first else Rank.LATER
 

@@ -6,6 +6,7 @@ is always counted.
 
 from collections.abc import Iterable
 from itertools import groupby
+from operator import itemgetter
 from typing import Final, Literal, TypeAlias
 
 from responder.core.model import Alert, Labels
@@ -65,12 +66,13 @@ def shown(notification: Notification, limit: int = 0, mends: bool = True) -> tup
 def common_pairs(sets: Iterable[Labels]) -> Labels:
     """The pairs that every one of the label (or annotation) sets has; of no sets, none."""
     every = iter(sets)
-    common = set(next(every, ()))
+    first = next(every, ())
+    common = set(first)
     for pairs in every:
         if not common:
             break
         common.intersection_update(pairs)
-    return tuple(sorted(common))
+    return first if len(common) == len(first) else tuple(sorted(common))
 
 
 def _in_order(entries: list[Shown]) -> list[Shown]:
@@ -80,12 +82,18 @@ def _in_order(entries: list[Shown]) -> list[Shown]:
     decides, names taken in alphabetical order: who lacks that name comes first, else the
     smaller value (Alertmanager's AlertSlice and Prometheus' LabelSet.Before).
     """
+    if len(entries) < 2:
+        return entries
     out: list[Shown] = []
     # Most alerts differ in these two; the whole label set is costly and rarely needed.
-    for _, alike in groupby(sorted(entries, key=_by_job), key=_by_job):
-        run = list(alike)
+    keyed = sorted([(_by_job(entry), entry) for entry in entries], key=_KEY)
+    for _, alike in groupby(keyed, key=_KEY):
+        run = [entry for _, entry in alike]
         out += run if len(run) == 1 else _by_labels(run)
     return out
+
+
+_KEY: Final = itemgetter(0)
 
 
 def _by_job(entry: Shown) -> tuple[bool, str, bool, str]:
